@@ -1,0 +1,33 @@
+/** Limits of the specification that the protocol core enforces. Sizes are in bytes of UTF-8. */
+
+/** https://spec.matrix.org/v1.16/client-server-api/#size-limits */
+export const PDU_BYTES_MAX = 65_536
+/** sender, room_id, state_key, type and event_id. https://spec.matrix.org/v1.16/client-server-api/#size-limits */
+export const ID_BYTES_MAX = 255
+/** A server name has no limit of its own; an id that holds it has. */
+export const SERVER_NAME_BYTES_MAX = 255
+/** https://spec.matrix.org/v1.16/rooms/v4/#event-format */
+export const AUTH_EVENTS_MAX = 10
+/** https://spec.matrix.org/v1.16/rooms/v4/#event-format */
+export const PREV_EVENTS_MAX = 20
+
+/** Depth of room versions 1 to 5: a signed 64 bit integer. */
+export const DEPTH_MAX_INT64 = 2n ** 63n - 1n
+/** Depth from room version 6, and the largest integer of canonical JSON. */
+export const DEPTH_MAX_CANONICAL = 2n ** 53n - 1n
+
+/** Nesting of arrays and objects that the JSON reader accepts. Not in the specification; real events stay below 20. */
+export const JSON_DEPTH_MAX = 100
+/** Characters of one number token; 2^63 has 19, a double at most 17 significant ones. */
+export const JSON_NUMBER_CHARS_MAX = 400
+/** Nodes (values and keys) of one JSON text. A body of 64 KiB cannot hold more than this many. */
+export const JSON_NODES_MAX = 20_000_000
+
+/** A published key is trusted at most this far ahead. https://spec.matrix.org/v1.16/rooms/v5/ */
+export const KEY_VALIDITY_AHEAD_MS_MAX = 7 * 24 * 3600 * 1000
+/** Signatures looked at for one signing server; more are refused, because each costs a verification. */
+export const SIGNATURES_PER_SERVER_MAX = 20
+/** Keys of one m.room.third_party_invite event that are tried. */
+export const THIRD_PARTY_KEYS_MAX = 20
+/** Signatures of one `third_party_invite.signed` object that are tried. */
+export const THIRD_PARTY_SIGNATURES_MAX = 20
