@@ -20,8 +20,8 @@ export const DEPTH_MAX_CANONICAL = 2n ** 53n - 1n
 export const JSON_DEPTH_MAX = 100
 /** Characters of one number token; 2^63 has 19, a double at most 17 significant ones. */
 export const JSON_NUMBER_CHARS_MAX = 400
-/** Nodes (values and keys) of one JSON text. A body of 64 KiB cannot hold more than this many. */
-export const JSON_NODES_MAX = 20_000_000
+/** Characters of one JSON text; work and memory of the reader are linear in them. V8's longest string is 2^29-24. */
+export const JSON_TEXT_CHARS_MAX = 2 ** 28
 
 /** A published key is trusted at most this far ahead. https://spec.matrix.org/v1.16/rooms/v5/ */
 export const KEY_VALIDITY_AHEAD_MS_MAX = 7 * 24 * 3600 * 1000
