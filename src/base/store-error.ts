@@ -1,0 +1,21 @@
+/** A failure of the storage engine itself, as against a refusal by a guard. */
+export type StoreErrorKind =
+  /** The disk is full or refused a write; reads go on. */
+  | 'unavailable'
+  /** Too many writes wait. */
+  | 'busy'
+  /** The store is closed or closing. */
+  | 'closed'
+  /** A value that no engine may store, or a broken rule of the schema: our own mistake. */
+  | 'invalid'
+  /** The database belongs to something else, to another server name, or to a newer release. */
+  | 'refused'
+
+export class StoreError extends Error {
+  readonly kind: StoreErrorKind
+  constructor(kind: StoreErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StoreError'
+    this.kind = kind
+  }
+}

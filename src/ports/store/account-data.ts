@@ -1,0 +1,29 @@
+/** Account data, global and per room, and stored filters. */
+
+export interface AccountDataRow {
+  /** Row id of the room; 0 for global data. */
+  readonly room: number
+  readonly type: string
+  /** JSON object. */
+  readonly content: string
+  readonly position: number
+}
+
+export type AccountDataOp =
+  | {
+      readonly op: 'account_data.put'
+      readonly user: string
+      /** Row id of the room; 0 for global data. */
+      readonly room: number
+      readonly type: string
+      readonly content: string
+    }
+  /** Stores a filter; the result is its number. An equal filter keeps its number. */
+  | { readonly op: 'filter.put'; readonly user: string; readonly json: string }
+
+export interface AccountDataReader {
+  get(user: string, room: number, type: string): Promise<AccountDataRow | undefined>
+  /** All rows of a user that changed in (after, upto]. */
+  since(user: string, after: number, upto: number): Promise<AccountDataRow[]>
+  filter(user: string, id: number): Promise<string | undefined>
+}

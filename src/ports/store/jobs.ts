@@ -1,0 +1,27 @@
+/** Durable timed work: what must happen at or after a time, also after a restart. */
+
+export interface JobRow {
+  readonly nid: number
+  readonly kind: string
+  /** Unique within the kind. */
+  readonly key: string
+  readonly dueTs: number
+  /** JSON that the kind's handler understands; its progress goes here too. */
+  readonly data: string
+  readonly attempts: number
+}
+
+export type JobOp =
+  /** Makes the job or moves it to another time. */
+  | { readonly op: 'job.put'; readonly kind: string; readonly key: string; readonly dueTs: number; readonly data: string }
+  | { readonly op: 'job.done'; readonly kind: string; readonly key: string }
+  /** Counts a failed attempt and moves the job. */
+  | { readonly op: 'job.retry'; readonly kind: string; readonly key: string; readonly dueTs: number }
+  /** Deletes rows whose time is over, at most `limit` per table; the result is their number. */
+  | { readonly op: 'job.sweep'; readonly now: number; readonly limit: number }
+
+export interface JobReader {
+  due(now: number, limit: number): Promise<JobRow[]>
+  /** Time of the earliest job. */
+  next(): Promise<number | undefined>
+}

@@ -1,0 +1,53 @@
+/**
+ * A write is a plan: a list of typed operations, some of which are guards. The store applies a plan whole or not at
+ * all. Making a plan has no side effects, so after a conflict the service reads again and makes another one.
+ * See docs/decisions/0001-write-path.md.
+ */
+import type { AccountOp } from './accounts.ts'
+import type { AccountDataOp } from './account-data.ts'
+import type { EventOp } from './events.ts'
+import type { JobOp } from './jobs.ts'
+import type { RoomOp } from './rooms.ts'
+import type { StateOp } from './state.ts'
+
+export type Op = EventOp | RoomOp | StateOp | AccountOp | AccountDataOp | JobOp
+
+export interface Plan {
+  /** Plans with the same lane are applied in the order of `commit` calls. A room id or a user id. */
+  readonly lane: string
+  readonly ops: readonly Op[]
+}
+
+/** What moved in a commit, for whoever waits on a stream: positions, never content. */
+export interface Change {
+  readonly stream: 'events' | 'account_data' | 'profile' | 'devices'
+  readonly position: number
+  /** Room of an `events` change, and of room account data. */
+  readonly room?: number
+  /** User of an `account_data`, `profile` or `devices` change. */
+  readonly user?: string
+}
+
+/** Why a plan was refused. Nothing of it was written. */
+export interface Conflict {
+  readonly conflict:
+    /** The room's head moved since the plan was made. */
+    | 'head'
+    /** The transaction id was used before; `value` is the event id it gave. */
+    | 'txn'
+    /** A name (user id, alias, token, device) is taken or already used up. */
+    | 'taken'
+    /** A row that the plan expects is not there any more. */
+    | 'gone'
+  readonly value?: string
+}
+
+export type CommitResult =
+  | {
+      readonly ok: true
+      /** One result per operation, in order; `undefined` where the operation has none. */
+      readonly results: readonly unknown[]
+      /** Every stream position of this plan is at or below it. */
+      readonly position: number
+    }
+  | ({ readonly ok: false } & Conflict)

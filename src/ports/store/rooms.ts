@@ -1,0 +1,84 @@
+/** Rooms, their heads, and who of this server's users is in them. */
+import type { EventRef, RoomRef } from './events.ts'
+
+export interface RoomRow {
+  readonly nid: number
+  readonly roomId: string
+  /** Read once from the create event, kept apart from it because a redaction may strip it. */
+  readonly version: string
+  /** Whether this server still takes part; a stale room's state is not ours to show. */
+  readonly stale: boolean
+}
+
+/** The room's forward edge. `seq` counts its moves and is the guard of every write to the room. */
+export interface RoomHead {
+  readonly seq: number
+  /** Event ids of the forward extremities. */
+  readonly extremities: readonly string[]
+  /** Greatest depth among them. */
+  readonly depth: number
+  readonly joined: number
+  readonly invited: number
+}
+
+export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock'
+
+export interface MembershipRow {
+  readonly room: number
+  readonly roomId: string
+  readonly user: string
+  readonly membership: Membership
+  /** Row id of the member event; 0 while only stripped state is known. */
+  readonly event: number
+  /** Stream position of the change. */
+  readonly position: number
+  /** Who caused it. */
+  readonly sender: string
+  readonly forgotten: boolean
+  /** JSON list of stripped state, for invites and knocks. */
+  readonly stripped: string | null
+}
+
+export type RoomOp =
+  | {
+      /** A new room with sequence 0 and no head; conflict `taken` when the id exists. */
+      readonly op: 'room.create'
+      readonly roomId: string
+      readonly version: string
+    }
+  | {
+      /** Guard and move of the head: `expect` is the sequence read, the new one is `expect + 1`. */
+      readonly op: 'room.head'
+      readonly room: RoomRef
+      readonly expect: number
+      readonly extremities: readonly string[]
+      readonly depth: number
+      readonly joinedDelta: number
+      readonly invitedDelta: number
+    }
+  | {
+      /** Membership of a user of this server. */
+      readonly op: 'room.membership'
+      readonly room: RoomRef
+      readonly user: string
+      readonly membership: Membership
+      readonly event: EventRef
+      readonly sender: string
+      readonly stripped: string | null
+    }
+  | { readonly op: 'room.forget'; readonly room: number; readonly user: string }
+  /** Removes every row of the room. */
+  | { readonly op: 'room.delete'; readonly room: number }
+
+export interface RoomReader {
+  byId(roomId: string): Promise<RoomRow | undefined>
+  byNid(nid: number): Promise<RoomRow | undefined>
+  head(room: number): Promise<RoomHead | undefined>
+  /** All memberships of a local user, forgotten rooms left out. */
+  membershipsOf(user: string): Promise<MembershipRow[]>
+  membership(room: number, user: string): Promise<MembershipRow | undefined>
+  /** Local users joined to a room. */
+  localJoined(room: number): Promise<string[]>
+  /** Memberships of a user that changed after a position. */
+  membershipsSince(user: string, after: number): Promise<MembershipRow[]>
+}

@@ -1,0 +1,63 @@
+/** Room state over time. See docs/decisions/0002-room-state.md. */
+import type { EventRef, EventRow, RoomRef } from './events.ts'
+
+/** The state of a room at one point: position `pos` on a branch; branch 0 is the room's current state over time. */
+export interface StatePoint {
+  readonly branch: number
+  readonly pos: number
+}
+
+export interface StateChange {
+  readonly type: string
+  readonly stateKey: string
+  /** The event that now holds the key; null takes the key away. */
+  readonly event: EventRef | null
+}
+
+export interface StateEntry {
+  readonly type: string
+  readonly stateKey: string
+  /** Row id of the event. */
+  readonly event: number
+}
+
+/** A key whose event differs between two points; 0 means absent. */
+export interface StateDifference {
+  readonly type: string
+  readonly stateKey: string
+  readonly from: number
+  readonly to: number
+}
+
+export type StateOp =
+  | {
+      /** Changes the state of a branch at the position of the plan's newest event. */
+      readonly op: 'state.change'
+      readonly room: RoomRef
+      readonly branch: number
+      readonly changes: readonly StateChange[]
+    }
+  | {
+      /** A branch that begins as the state at `parent`; its number is the result. */
+      readonly op: 'state.branch'
+      readonly room: RoomRef
+      readonly parent: StatePoint
+    }
+  | {
+      /** Keeps the point at which an event that is not on the main line was judged. */
+      readonly op: 'state.at'
+      readonly event: EventRef
+      readonly point: StatePoint
+    }
+
+export interface StateReader {
+  /** Current events of the given keys; absent keys are left out. At most READ_ROWS_SMALL keys. */
+  current(room: number, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
+  /** All current state events, or those of one type. */
+  currentAll(room: number, type?: string): Promise<EventRow[]>
+  /** State before an event, as a point to ask about. */
+  pointBefore(eventNid: number): Promise<StatePoint | undefined>
+  at(room: number, point: StatePoint, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
+  fullAt(room: number, point: StatePoint): Promise<StateEntry[]>
+  difference(room: number, from: StatePoint, to: StatePoint): Promise<StateDifference[]>
+}

@@ -1,0 +1,38 @@
+/** The store: one commit function for writes, readers by noun. Both engines keep the same contract (tests/contract). */
+import type { AccountDataReader } from './account-data.ts'
+import type { AccountReader } from './accounts.ts'
+import type { EventReader } from './events.ts'
+import type { JobReader } from './jobs.ts'
+import type { Change, CommitResult, Plan } from './plan.ts'
+import type { RoomReader } from './rooms.ts'
+import type { StateReader } from './state.ts'
+
+export interface Reader {
+  readonly events: EventReader
+  readonly rooms: RoomReader
+  readonly state: StateReader
+  readonly accounts: AccountReader
+  readonly accountData: AccountDataReader
+  readonly jobs: JobReader
+}
+
+export interface StoreHealth {
+  readonly writable: boolean
+  /** A sentence for the operator when something is wrong. */
+  readonly reason?: string
+}
+
+export interface Store extends AsyncDisposable, Reader {
+  /**
+   * Applies a plan whole or not at all. Resolves when it is on disk (or refused by a guard).
+   * Rejects with a StoreError when the engine failed; then nothing of the plan was written.
+   */
+  commit(plan: Plan): Promise<CommitResult>
+  /** The newest position below which everything is committed and readable. */
+  position(): number
+  /** Number of this database's life; a restore from a backup starts a new one. */
+  readonly epoch: number
+  /** Calls `listener` after each group of commits is readable. Returns a function that stops it. */
+  onChange(listener: (changes: readonly Change[], position: number) => void): () => void
+  health(): StoreHealth
+}

@@ -1,0 +1,26 @@
+/** Named limits of the storage layer. */
+
+/** Rows that a read on the calling thread may return; more goes to a reader thread. */
+export const READ_ROWS_SMALL = 200
+/** Rows per message from a reader thread. */
+export const READ_PAGE_ROWS = 1000
+/** Plans in one group commit. */
+export const GROUP_PLANS_MAX = 1000
+/** Plans that may wait for the writer; more are refused as busy. */
+export const QUEUED_PLANS_MAX = 20_000
+/** Bytes of a state key's older events kept in its row; more spill into rows of their own. */
+export const STATE_OLDER_INLINE_BYTES = 1024
+/** State changes of a room kept as rows before they are packed into one chunk. */
+export const STATE_TAIL_ROWS = 128
+/** Branches above a state branch; a deeper one is laid flat on the current state's line. */
+export const STATE_BRANCH_DEPTH_MAX = 8
+/** Reader threads of the embedded engine. */
+export const READER_THREADS_DEFAULT = 2
+/** Questions that may wait for the reader threads. */
+export const QUEUED_READS_MAX = 10_000
+/** Prepared statements kept per connection. */
+export const STATEMENTS_MAX = 500
+/** Pages of the write-ahead log before a checkpoint begins. */
+export const WAL_PAGES = 2000
+/** Bytes to which the write-ahead log is cut back after a checkpoint. */
+export const WAL_BYTES_MAX = 16 * 1024 * 1024

@@ -1,0 +1,30 @@
+/** Writing account data and filters. */
+import type { AccountDataOp } from '#/ports/store/account-data.ts'
+import { first, run, type Sql } from '../sql/sql.ts'
+import type { PlanContext } from './context.ts'
+
+type OpOf<K extends AccountDataOp['op']> = Extract<AccountDataOp, { op: K }>
+
+export function* putAccountData(ctx: PlanContext, op: OpOf<'account_data.put'>): Sql<void> {
+  const pos = ctx.next()
+  yield* run(
+    `INSERT INTO account_data (user_id, room, type, pos, content) VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT (user_id, room, type) DO UPDATE SET pos = excluded.pos, content = excluded.content`,
+    op.user,
+    op.room,
+    op.type,
+    pos,
+    op.content,
+  )
+  ctx.changes.push({ stream: 'account_data', position: pos, user: op.user, room: op.room })
+}
+
+/** Stores a filter and gives its number; an equal one keeps its number. */
+export function* putFilter(_ctx: PlanContext, op: OpOf<'filter.put'>): Sql<number> {
+  const same = yield* first('SELECT nid FROM filters WHERE user_id = ?1 AND json = ?2', op.user, op.json)
+  if (same) return same.nid as number
+  const last = yield* first('SELECT MAX(nid) AS nid FROM filters WHERE user_id = ?1', op.user)
+  const nid = ((last?.nid as number | null) ?? -1) + 1
+  yield* run('INSERT INTO filters (user_id, nid, json) VALUES (?1, ?2, ?3)', op.user, nid, op.json)
+  return nid
+}

@@ -1,0 +1,58 @@
+/** Applies a plan: every operation in order, or none. One interpreter serves both engines. */
+import type { Op, Plan } from '#/ports/store/plan.ts'
+import type { Sql } from '../sql/sql.ts'
+import { putAccountData, putFilter } from './account-data.ts'
+import * as accounts from './accounts.ts'
+import type { PlanContext } from './context.ts'
+import { claimTxn, insertEvent, redactEvent } from './events.ts'
+import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
+import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
+import { changeState, openBranch, setStatePoint } from './state.ts'
+
+type Handlers = {
+  readonly [K in Op['op']]: (ctx: PlanContext, op: Extract<Op, { op: K }>) => Sql<unknown>
+}
+
+const HANDLERS: Handlers = {
+  'event.insert': insertEvent,
+  'event.redact': redactEvent,
+  'event.txn': claimTxn,
+  'room.create': createRoom,
+  'room.head': moveHead,
+  'room.membership': setMembership,
+  'room.forget': forgetRoom,
+  'room.delete': deleteRoom,
+  'state.change': changeState,
+  'state.branch': openBranch,
+  'state.at': setStatePoint,
+  'account.create': accounts.createAccount,
+  'account.password': accounts.setPassword,
+  'account.flags': accounts.setAccountFlags,
+  'device.put': accounts.putDevice,
+  'device.delete': accounts.deleteDevices,
+  'token.put': accounts.putToken,
+  'token.delete': accounts.deleteToken,
+  'token.exchanged': accounts.markExchanged,
+  'token.clear': accounts.clearTokens,
+  'registration_token.put': accounts.putRegistrationToken,
+  'registration_token.use': accounts.useRegistrationToken,
+  'profile.put': accounts.putProfile,
+  'uia.put': accounts.putUia,
+  'uia.delete': accounts.deleteUia,
+  'account_data.put': putAccountData,
+  'filter.put': putFilter,
+  'job.put': putJob,
+  'job.done': finishJob,
+  'job.retry': retryJob,
+  'job.sweep': sweep,
+}
+
+/** One result per operation. Throws GuardFailed when a guard refuses. */
+export function* applyPlan(ctx: PlanContext, plan: Plan): Sql<unknown[]> {
+  const results: unknown[] = []
+  for (const op of plan.ops) {
+    const handler = HANDLERS[op.op] as (ctx: PlanContext, op: Op) => Sql<unknown>
+    results.push(yield* handler(ctx, op))
+  }
+  return results
+}

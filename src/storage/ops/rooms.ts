@@ -1,0 +1,84 @@
+/** Writing rooms, their heads and local memberships. */
+import type { RoomOp } from '#/ports/store/rooms.ts'
+import { first, run, type Sql } from '../sql/sql.ts'
+import { GuardFailed, type PlanContext } from './context.ts'
+
+type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
+
+/** Creates a room with sequence 0; its row id is the result. */
+export function* createRoom(ctx: PlanContext, op: OpOf<'room.create'>): Sql<number> {
+  const known = yield* first('SELECT nid FROM rooms WHERE room_id = ?1', op.roomId)
+  if (known) throw new GuardFailed({ conflict: 'taken', value: op.roomId })
+  const nid = ctx.next()
+  yield* run('INSERT INTO rooms (nid, room_id, version) VALUES (?1, ?2, ?3)', nid, op.roomId, op.version)
+  yield* run(
+    `INSERT INTO room_heads (room, seq, extremities, depth, joined, invited, state_tail)
+     VALUES (?1, 0, '[]', 0, 0, 0, 0)`,
+    nid,
+  )
+  ctx.newRoom(nid)
+  return nid
+}
+
+/** Guard and move of the room's head. */
+export function* moveHead(ctx: PlanContext, op: OpOf<'room.head'>): Sql<void> {
+  const moved = yield* run(
+    `UPDATE room_heads SET seq = ?2 + 1, extremities = ?3, depth = ?4, joined = joined + ?5, invited = invited + ?6
+     WHERE room = ?1 AND seq = ?2 RETURNING seq`,
+    ctx.room(op.room),
+    op.expect,
+    JSON.stringify(op.extremities),
+    op.depth,
+    op.joinedDelta,
+    op.invitedDelta,
+  )
+  if (moved.length === 0) throw new GuardFailed({ conflict: 'head' })
+}
+
+export function* setMembership(ctx: PlanContext, op: OpOf<'room.membership'>): Sql<void> {
+  yield* run(
+    `INSERT INTO local_memberships (user_id, room, membership, event, pos, forgotten, sender, stripped)
+     VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)
+     ON CONFLICT (user_id, room) DO UPDATE SET membership = excluded.membership, event = excluded.event,
+       pos = excluded.pos, forgotten = 0, sender = excluded.sender, stripped = excluded.stripped`,
+    op.user,
+    ctx.room(op.room),
+    op.membership,
+    ctx.event(op.event),
+    ctx.eventPosition,
+    op.sender,
+    op.stripped,
+  )
+}
+
+/** Guard: the user has left; then the room is out of the user's sight. */
+export function* forgetRoom(_ctx: PlanContext, op: OpOf<'room.forget'>): Sql<void> {
+  const rows = yield* run(
+    `UPDATE local_memberships SET forgotten = 1
+     WHERE user_id = ?1 AND room = ?2 AND membership IN ('leave', 'ban') RETURNING room`,
+    op.user,
+    op.room,
+  )
+  if (rows.length === 0) throw new GuardFailed({ conflict: 'gone' })
+}
+
+/** Tables whose rows belong to a room, in the order in which they are emptied. */
+const ROOM_TABLES = [
+  'DELETE FROM event_txns WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
+  'DELETE FROM event_originals WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
+  'DELETE FROM room_state WHERE room = ?1',
+  'DELETE FROM room_state_older WHERE room = ?1',
+  'DELETE FROM state_deltas WHERE room = ?1',
+  'DELETE FROM state_delta_chunks WHERE room = ?1',
+  'DELETE FROM state_branches WHERE room = ?1',
+  'DELETE FROM local_memberships WHERE room = ?1',
+  'DELETE FROM account_data WHERE room = ?1 AND room <> 0',
+  'DELETE FROM events WHERE room = ?1',
+  'DELETE FROM room_heads WHERE room = ?1',
+  'DELETE FROM rooms WHERE nid = ?1',
+] as const
+
+export function* deleteRoom(ctx: PlanContext, op: OpOf<'room.delete'>): Sql<void> {
+  for (const text of ROOM_TABLES) yield* run(text, op.room)
+  ctx.interned.clear()
+}

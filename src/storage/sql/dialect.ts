@@ -1,0 +1,43 @@
+/** The few differences between the engines' SQL, as tokens in one text. */
+export type EngineName = 'sqlite' | 'postgres'
+
+const TOKENS: Record<EngineName, Record<string, string>> = {
+  sqlite: {
+    int8: 'INTEGER',
+    text: 'TEXT',
+    bytes: 'BLOB',
+    strict: 'STRICT',
+    clustered: 'STRICT, WITHOUT ROWID',
+    packed: '',
+  },
+  postgres: {
+    int8: 'BIGINT',
+    text: 'TEXT COLLATE "C"',
+    bytes: 'BYTEA',
+    strict: '',
+    clustered: '',
+    /* Rows that are updated in place: room on the page lets an update stay there. */
+    packed: 'WITH (fillfactor = 80)',
+  },
+}
+
+/** Replaces `{token}`s of a schema text by the engine's words. Throws on an unknown token. */
+export function schemaText(engine: EngineName, text: string): string {
+  let out = ''
+  let rest = text
+  for (;;) {
+    const open = rest.indexOf('{')
+    if (open < 0) return out + rest
+    const close = rest.indexOf('}', open)
+    const word = rest.slice(open + 1, close)
+    const value = TOKENS[engine][word]
+    if (value === undefined) throw new Error(`unknown schema token {${word}}`)
+    out += rest.slice(0, open) + value
+    rest = rest.slice(close + 1)
+  }
+}
+
+/** Rewrites `?1` placeholders to PostgreSQL's `$1`. Our texts hold no other question marks. */
+export function postgresText(text: string): string {
+  return text.replaceAll('?', '$')
+}

@@ -1,0 +1,72 @@
+/**
+ * One SQL text for both engines. A query or an operation is a generator that yields statements and receives their
+ * rows; the SQLite driver runs it synchronously on its thread, the PostgreSQL driver awaits each statement.
+ */
+
+/** A value as both engines take it. Booleans are 0 and 1; integers stay within ±(2^53-1). */
+export type SqlValue = string | number | null | Uint8Array
+
+/** A row by column name. */
+export type Row = Record<string, SqlValue>
+
+/** `text` has placeholders `?1`, `?2`, … in the order of `params`. */
+export interface Statement {
+  readonly text: string
+  readonly params: readonly SqlValue[]
+}
+
+/** A computation that talks to the database: yields statements, receives their rows, returns `T`. */
+export type Sql<T> = Generator<Statement, T, Row[]>
+
+/** Runs one statement and gives its rows. */
+export function* run(text: string, ...params: SqlValue[]): Sql<Row[]> {
+  return yield { text, params }
+}
+
+/** The first row of a statement, if there is one. */
+export function* first(text: string, ...params: SqlValue[]): Sql<Row | undefined> {
+  const rows = yield { text, params }
+  return rows[0]
+}
+
+/** Drives a computation over a synchronous executor. */
+export function runSync<T>(sql: Sql<T>, execute: (statement: Statement) => Row[]): T {
+  let step = sql.next()
+  while (!step.done) {
+    let rows: Row[]
+    try {
+      rows = execute(step.value)
+    } catch (error) {
+      step = sql.throw(error)
+      continue
+    }
+    step = sql.next(rows)
+  }
+  return step.value
+}
+
+/** Drives a computation over an asynchronous executor. */
+export async function runAsync<T>(
+  sql: Sql<T>,
+  execute: (statement: Statement) => Promise<Row[]>,
+): Promise<T> {
+  let step = sql.next()
+  while (!step.done) {
+    let rows: Row[]
+    try {
+      rows = await execute(step.value)
+    } catch (error) {
+      step = sql.throw(error)
+      continue
+    }
+    step = sql.next(rows)
+  }
+  return step.value
+}
+
+/** The list `?from, …, ?(from+count-1)` for an IN clause. */
+export function placeholders(from: number, count: number): string {
+  let text = `?${from}`
+  for (let i = 1; i < count; i++) text += `, ?${from + i}`
+  return text
+}

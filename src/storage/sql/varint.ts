@@ -1,0 +1,69 @@
+/** Unsigned LEB128 numbers up to 2^53-1, for the packed columns. */
+
+/** Grows as it is written; `bytes()` gives what was written. */
+export class ByteWriter {
+  #buffer = Buffer.allocUnsafe(256)
+  #length = 0
+
+  uint(value: number): this {
+    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not an unsigned integer: ${value}`)
+    if (this.#length + 8 > this.#buffer.length) this.#grow()
+    let rest = value
+    while (rest >= 0x80) {
+      this.#buffer[this.#length++] = (rest % 0x80) | 0x80
+      rest = Math.floor(rest / 0x80)
+    }
+    this.#buffer[this.#length++] = rest
+    return this
+  }
+
+  bytes(): Uint8Array {
+    return new Uint8Array(this.#buffer.subarray(0, this.#length))
+  }
+
+  #grow(): void {
+    const larger = Buffer.allocUnsafe(this.#buffer.length * 2)
+    this.#buffer.copy(larger)
+    this.#buffer = larger
+  }
+}
+
+/** Reads what ByteWriter wrote. Throws a RangeError when the bytes end inside a number. */
+export class ByteReader {
+  readonly #bytes: Uint8Array
+  #at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#bytes.length
+  }
+
+  uint(): number {
+    let value = 0
+    let scale = 1
+    for (;;) {
+      const byte = this.#bytes[this.#at++]
+      if (byte === undefined) throw new RangeError('packed number is cut short')
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) return value
+      scale *= 0x80
+      if (scale > Number.MAX_SAFE_INTEGER) throw new RangeError('packed number is too long')
+    }
+  }
+}
+
+export function packUints(values: readonly number[]): Uint8Array {
+  const writer = new ByteWriter()
+  for (const value of values) writer.uint(value)
+  return writer.bytes()
+}
+
+export function unpackUints(bytes: Uint8Array): number[] {
+  const reader = new ByteReader(bytes)
+  const values: number[] = []
+  while (!reader.done) values.push(reader.uint())
+  return values
+}
