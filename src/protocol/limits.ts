@@ -31,3 +31,7 @@ export const SIGNATURES_PER_SERVER_MAX = 20
 export const THIRD_PARTY_KEYS_MAX = 20
 /** Signatures of one `third_party_invite.signed` object that are tried. */
 export const THIRD_PARTY_SIGNATURES_MAX = 20
+/** Public keys kept ready for verification, process-wide. One holds about 300 bytes. */
+export const VERIFY_KEYS_CACHED_MAX = 10_000
+/** Keys, current and old, of one server's key answer. */
+export const KEYS_PER_SERVER_MAX = 500
