@@ -35,6 +35,13 @@ export function foldText(text: string): Int32Array {
   return out.subarray(0, count)
 }
 
+/** Folds a text into a text; equal results mean that the texts differ in case alone. */
+export function foldToString(text: string): string {
+  let out = ''
+  for (const codePoint of foldText(text)) out += String.fromCodePoint(codePoint)
+  return out
+}
+
 function oneUpper(codePoint: number): number {
   return single(String.fromCodePoint(codePoint).toUpperCase(), codePoint)
 }
