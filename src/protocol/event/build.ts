@@ -1,0 +1,122 @@
+/** Making our own events: fields, content hash, id, signature. */
+import { addSignature } from '../crypto/sign-json.ts'
+import { type SigningKey, signText } from '../crypto/ed25519.ts'
+import { type Result, refuse } from '../errors.ts'
+import type { EventId } from '../ids/event-id.ts'
+import type { RoomId } from '../ids/room-id.ts'
+import type { ServerName } from '../ids/server-name.ts'
+import type { UserId } from '../ids/user-id.ts'
+import { findLooseNumber, NotCanonical } from '../json/canonical.ts'
+import { type JsonObject, type JsonValue, NumberToken } from '../json/value.ts'
+import type { RoomVersionRules } from '../room-version/rules.ts'
+import { checkReferenceCounts } from './counts.ts'
+import { contentHash, eventSignedText } from './hash.ts'
+import { parsePdu } from './parse.ts'
+import type { Pdu } from './pdu.ts'
+
+/** What the maker of an event decides. */
+export interface EventFields {
+  readonly type: string
+  readonly sender: UserId
+  /** Absent for a message event. */
+  readonly stateKey?: string | undefined
+  readonly content: JsonObject
+  /** Absent exactly for the create event of a version whose room ids are its hash. */
+  readonly roomId?: RoomId | undefined
+  /** Milliseconds. */
+  readonly originServerTs: number
+  readonly prevEvents: readonly EventId[]
+  readonly authEvents: readonly EventId[]
+  /** From `nextDepth`; 1 for the create event. */
+  readonly depth: number | NumberToken
+  /** Target of a redaction; put where the version wants it. */
+  readonly redacts?: EventId | undefined
+  /** v1 and v2 only: a fresh id of ours (`mintEventId`). */
+  readonly eventId?: EventId | undefined
+  /** v1 and v2 only: reference hash of a referenced event, unpadded Base64. */
+  readonly referenceHashOf?: ((id: EventId) => string | undefined) | undefined
+}
+
+/**
+ * Builds and signs an event of ours. Strict in every version: numbers must be plain integers.
+ * @returns the event as any other server will see it, or the rule of `parsePdu` or `checkReferenceCounts`
+ */
+export function buildEvent(
+  rules: RoomVersionRules,
+  fields: EventFields,
+  server: ServerName,
+  key: SigningKey,
+): Result<Pdu> {
+  const loose = findLooseNumber(fields.content)
+  if (loose !== undefined) return refuse(loose, 'a number that canonical JSON does not have')
+  const unhashed = unhashedJson(rules, fields)
+  let signed: JsonObject
+  try {
+    const hashed = withHash(unhashed, contentHash(unhashed))
+    signed = addSignature(hashed, server, key.keyId, signText(eventSignedText(rules, hashed), key))
+  } catch (error) {
+    if (error instanceof NotCanonical) return refuse('format.canonical_json', error.message)
+    throw error
+  }
+  const parsed = parsePdu(rules, signed)
+  if (!parsed.ok) return parsed
+  const counts = checkReferenceCounts(parsed.value)
+  return counts.ok ? parsed : counts
+}
+
+/**
+ * The event with one more signature, for a resident server that vouches for a join. The id does not change.
+ * @returns rule `format.size` when the signature makes the event too large
+ */
+export function countersign(pdu: Pdu, server: ServerName, key: SigningKey): Result<Pdu> {
+  const signature = signText(eventSignedText(pdu.rules, pdu.json), key)
+  return parsePdu(pdu.rules, addSignature(pdu.json, server, key.keyId, signature))
+}
+
+/** Members in canonical order, so that encoding needs no sorting. */
+function unhashedJson(rules: RoomVersionRules, fields: EventFields): JsonObject {
+  const redacts = fields.redacts === undefined ? {} : { redacts: fields.redacts }
+  const content = rules.redactsInContent ? { ...fields.content, ...redacts } : fields.content
+  const reference = (id: EventId): JsonValue => {
+    if (rules.eventReferences === 'ids') return id
+    const sha256 = fields.referenceHashOf?.(id)
+    return [id, sha256 === undefined ? {} : { sha256 }]
+  }
+  return {
+    auth_events: fields.authEvents.map(reference),
+    content,
+    depth: fields.depth,
+    ...(rules.eventIds === 'embedded' && fields.eventId !== undefined ? { event_id: fields.eventId } : {}),
+    origin_server_ts: fields.originServerTs,
+    prev_events: fields.prevEvents.map(reference),
+    ...(rules.redactsInContent ? {} : redacts),
+    ...(fields.roomId === undefined ? {} : { room_id: fields.roomId }),
+    sender: fields.sender,
+    ...(fields.stateKey === undefined ? {} : { state_key: fields.stateKey }),
+    type: fields.type,
+  }
+}
+
+/** Rebuilt rather than extended, so that `hashes` and `signatures` stand at their canonical place. */
+function withHash(json: JsonObject, sha256: string): JsonObject {
+  const out: Record<string, JsonValue> = {}
+  for (const key of [...Object.keys(json), 'hashes', 'signatures'].sort()) {
+    out[key] = key === 'hashes' ? { sha256 } : key === 'signatures' ? {} : json[key]!
+  }
+  return out
+}
+
+/**
+ * Depth of an event after these: the greatest plus one, and at the version's limit the limit itself.
+ * https://spec.matrix.org/v1.16/rooms/v6/#event-format
+ */
+export function nextDepth(rules: RoomVersionRules, prev: readonly Pick<Pdu, 'json'>[]): number | NumberToken {
+  let max = 0n
+  for (const { json } of prev) {
+    const value = json['depth']
+    const depth = value instanceof NumberToken ? BigInt(value.token) : BigInt((value as number) ?? 0)
+    if (depth > max) max = depth
+  }
+  const next = max + 1n < rules.depthMax ? max + 1n : rules.depthMax
+  return next <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(next) : new NumberToken(String(next))
+}

@@ -1,0 +1,164 @@
+/**
+ * Format checks on an event of the federation format. A failure means: drop the event.
+ * https://spec.matrix.org/v1.16/server-server-api/#checks-performed-on-receipt-of-a-pdu
+ */
+import { type Result, refuse } from '../errors.ts'
+import { type EventId, parseEventId } from '../ids/event-id.ts'
+import { parseRoomId, type RoomId, roomIdOfCreate } from '../ids/room-id.ts'
+import { parseUserId } from '../ids/user-id.ts'
+import { canonicalJson, findLooseNumber, NotCanonical } from '../json/canonical.ts'
+import { isArray, isObject, type JsonObject, type JsonValue, member, NumberToken } from '../json/value.ts'
+import { ID_BYTES_MAX, PDU_BYTES_MAX } from '../limits.ts'
+import type { RoomVersionRules } from '../room-version/rules.ts'
+import { eventIdOf, eventSignedText } from './hash.ts'
+import type { Pdu } from './pdu.ts'
+
+type Refused = { readonly ok: false; readonly rule: string; readonly why: string }
+
+/**
+ * Checks the form and size of an event, computes its id and gives it as a `Pdu`. `unsigned` is dropped: it is covered
+ * by nothing, and what a peer says there is not to be believed.
+ * @returns rules `format.<member>`, `format.size`, `format.canonical_json` or `json.*` for a number
+ */
+export function parsePdu(rules: RoomVersionRules, received: JsonObject): Result<Pdu> {
+  const loose = rules.strictJson ? findLooseNumber(received) : undefined
+  if (loose !== undefined) return refuse(loose, 'a number that canonical JSON does not have')
+  const json = Object.hasOwn(received, 'unsigned') ? withoutUnsigned(received) : received
+  let text: string
+  let signedText: string
+  try {
+    text = canonicalJson(json)
+    signedText = eventSignedText(rules, json)
+  } catch (error) {
+    if (error instanceof NotCanonical) return refuse('format.canonical_json', error.message)
+    throw error
+  }
+  const tooLarge = checkSize(text)
+  if (tooLarge !== undefined) return tooLarge
+  const eventId = eventIdOf(rules, json, signedText)
+  if (eventId === undefined) return refuse('format.event_id', 'event_id is not an event id')
+  return fieldsOf(rules, json, eventId)
+}
+
+/** The limit on the whole event, or undefined when it holds. */
+export function checkSize(canonicalText: string): Refused | undefined {
+  // A character takes at least one byte, so the length settles most cases without counting.
+  if (canonicalText.length * 3 <= PDU_BYTES_MAX) return undefined
+  const bytes = Buffer.byteLength(canonicalText)
+  return bytes > PDU_BYTES_MAX ? refuse('format.size', `${bytes} bytes, more than ${PDU_BYTES_MAX}`) : undefined
+}
+
+function fieldsOf(rules: RoomVersionRules, json: JsonObject, eventId: EventId): Result<Pdu> {
+  const type = shortString(member(json, 'type'))
+  if (type === undefined) return refuse('format.type', 'type is not a string of at most 255 bytes')
+  const senderText = member(json, 'sender')
+  const sender = typeof senderText === 'string' ? parseUserId(senderText) : undefined
+  if (sender === undefined) return refuse('format.sender', 'sender is not a user id')
+  const stateKeyValue = member(json, 'state_key')
+  const stateKey = shortString(stateKeyValue)
+  if (stateKeyValue !== undefined && stateKey === undefined) {
+    return refuse('format.state_key', 'state_key is not a string of at most 255 bytes')
+  }
+  const roomId = roomIdFor(rules, json, type, eventId)
+  if (typeof roomId !== 'string') return roomId
+  const content = member(json, 'content')
+  if (!isObject(content)) return refuse('format.content', 'content is not an object')
+  const hashes = member(json, 'hashes')
+  if (!isObject(hashes) || typeof member(hashes, 'sha256') !== 'string') {
+    return refuse('format.hashes', 'hashes has no sha256')
+  }
+  if (!isObject(member(json, 'signatures'))) return refuse('format.signatures', 'signatures is not an object')
+  const depth = integer(member(json, 'depth'))
+  if (depth === undefined || depth < 0n || depth > rules.depthMax) {
+    return refuse('format.depth', `depth is not an integer from 0 to ${rules.depthMax}`)
+  }
+  const originServerTs = integer(member(json, 'origin_server_ts'))
+  if (originServerTs === undefined) return refuse('format.origin_server_ts', 'not an integer')
+  const prevEvents = references(rules, member(json, 'prev_events'))
+  if (prevEvents === undefined) return refuse('format.prev_events', 'not a list of event references')
+  const authEvents = references(rules, member(json, 'auth_events'))
+  if (authEvents === undefined) return refuse('format.auth_events', 'not a list of event references')
+  const pdu: Pdu = {
+    eventId,
+    roomId,
+    type,
+    sender,
+    stateKey,
+    originServerTs: clamp(originServerTs),
+    depth: clamp(depth),
+    prevEvents,
+    authEvents,
+    redacts: redactsOf(rules, type, json, content),
+    content,
+    rules,
+    json,
+  }
+  return { ok: true, value: pdu }
+}
+
+/** Room id of an event. In v12 the create event has none, and its own id makes it. */
+function roomIdFor(
+  rules: RoomVersionRules,
+  json: JsonObject,
+  type: string,
+  eventId: EventId,
+): RoomId | Refused {
+  const value = member(json, 'room_id')
+  if (rules.roomIdIsCreateHash && type === 'm.room.create' && member(json, 'state_key') === '') {
+    if (value !== undefined) return refuse('format.room_id', 'a create event of this version has no room_id')
+    return roomIdOfCreate(eventId)
+  }
+  const roomId = typeof value === 'string' ? parseRoomId(value) : undefined
+  return roomId ?? refuse('format.room_id', 'room_id is not a room id')
+}
+
+/** The target of a redaction; junk is no target, which is no reason to drop the event. */
+function redactsOf(
+  rules: RoomVersionRules,
+  type: string,
+  json: JsonObject,
+  content: JsonObject,
+): EventId | undefined {
+  if (type !== 'm.room.redaction') return undefined
+  const value = member(rules.redactsInContent ? content : json, 'redacts')
+  return typeof value === 'string' ? parseEventId(value) : undefined
+}
+
+function references(rules: RoomVersionRules, list: JsonValue | undefined): EventId[] | undefined {
+  if (!isArray(list)) return undefined
+  const ids: EventId[] = []
+  for (const item of list) {
+    const text = rules.eventReferences === 'pairs' ? pairId(item) : item
+    const id = typeof text === 'string' ? parseEventId(text) : undefined
+    if (id === undefined) return undefined
+    ids.push(id)
+  }
+  return ids
+}
+
+/** The id of `[id, {hashes}]`. */
+function pairId(item: JsonValue): JsonValue | undefined {
+  return isArray(item) && item.length === 2 && isObject(item[1]) ? item[0] : undefined
+}
+
+/** An integer written as one, of any size; undefined for anything else. */
+function integer(value: JsonValue | undefined): bigint | undefined {
+  if (typeof value === 'number') return BigInt(value)
+  return value instanceof NumberToken && value.isInteger() ? BigInt(value.token) : undefined
+}
+
+function clamp(value: bigint): number {
+  const max = BigInt(Number.MAX_SAFE_INTEGER)
+  return Number(value > max ? max : value < -max ? -max : value)
+}
+
+/** A string whose UTF-8 fits the limit on ids, types and state keys. */
+function shortString(value: JsonValue | undefined): string | undefined {
+  if (typeof value !== 'string' || value.length > ID_BYTES_MAX) return undefined
+  return value.length * 3 <= ID_BYTES_MAX || Buffer.byteLength(value) <= ID_BYTES_MAX ? value : undefined
+}
+
+function withoutUnsigned(json: JsonObject): JsonObject {
+  const { unsigned: _, ...rest } = json
+  return rest
+}
