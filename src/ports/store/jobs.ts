@@ -1,7 +1,6 @@
 /** Durable timed work: what must happen at or after a time, also after a restart. */
 
 export interface JobRow {
-  readonly nid: number
   readonly kind: string
   /** Unique within the kind. */
   readonly key: string

@@ -1,0 +1,69 @@
+/** Reading account data, filters and timed work. */
+import type { AccountDataRow } from '#/ports/store/account-data.ts'
+import type { JobRow } from '#/ports/store/jobs.ts'
+import { first, type Row, run, type Sql } from '../sql/sql.ts'
+import { query } from './query.ts'
+
+function accountDataFrom(row: Row): AccountDataRow {
+  return {
+    room: row.room as number,
+    type: row.type as string,
+    content: row.content as string,
+    position: row.pos as number,
+  }
+}
+
+export const accountDataGet = query('accountData.get', 'small', function* (
+  user: string,
+  room: number,
+  type: string,
+): Sql<AccountDataRow | undefined> {
+  const row = yield* first(
+    'SELECT room, type, content, pos FROM account_data WHERE user_id = ?1 AND room = ?2 AND type = ?3',
+    user,
+    room,
+    type,
+  )
+  return row && accountDataFrom(row)
+})
+
+export const accountDataSince = query('accountData.since', 'large', function* (
+  user: string,
+  after: number,
+  upto: number,
+): Sql<AccountDataRow[]> {
+  const rows = yield* run(
+    `SELECT room, type, content, pos FROM account_data WHERE user_id = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos`,
+    user,
+    after,
+    upto,
+  )
+  return rows.map(accountDataFrom)
+})
+
+export const filterById = query('accountData.filter', 'small', function* (user: string, id: number): Sql<
+  string | undefined
+> {
+  const row = yield* first('SELECT json FROM filters WHERE user_id = ?1 AND nid = ?2', user, id)
+  return row?.json as string | undefined
+})
+
+export const jobsDue = query('jobs.due', 'small', function* (now: number, limit: number): Sql<JobRow[]> {
+  const rows = yield* run(
+    'SELECT kind, key, due_ts, attempts, data FROM jobs WHERE due_ts <= ?1 ORDER BY due_ts LIMIT ?2',
+    now,
+    limit,
+  )
+  return rows.map((row) => ({
+    kind: row.kind as string,
+    key: row.key as string,
+    dueTs: row.due_ts as number,
+    data: row.data as string,
+    attempts: row.attempts as number,
+  }))
+})
+
+export const jobsNext = query('jobs.next', 'small', function* (): Sql<number | undefined> {
+  const row = yield* first('SELECT MIN(due_ts) AS due FROM jobs')
+  return (row?.due as number | null) ?? undefined
+})

@@ -1,0 +1,6 @@
+/** Loads every query, so that reader threads find them by name. */
+import './account-data.ts'
+import './accounts.ts'
+import './events.ts'
+import './rooms.ts'
+import './state.ts'

@@ -1,0 +1,85 @@
+/** Reading rooms, heads and local memberships. */
+import type { Membership, MembershipRow, RoomHead, RoomRow } from '#/ports/store/rooms.ts'
+import { first, type Row, run, type Sql } from '../sql/sql.ts'
+import { query } from './query.ts'
+
+function roomFrom(row: Row): RoomRow {
+  return {
+    nid: row.nid as number,
+    roomId: row.room_id as string,
+    version: row.version as string,
+    stale: row.stale === 1,
+  }
+}
+
+export const roomById = query('rooms.byId', 'small', function* (roomId: string): Sql<RoomRow | undefined> {
+  const row = yield* first('SELECT nid, room_id, version, stale FROM rooms WHERE room_id = ?1', roomId)
+  return row && roomFrom(row)
+})
+
+export const roomByNid = query('rooms.byNid', 'small', function* (nid: number): Sql<RoomRow | undefined> {
+  const row = yield* first('SELECT nid, room_id, version, stale FROM rooms WHERE nid = ?1', nid)
+  return row && roomFrom(row)
+})
+
+export const roomHead = query('rooms.head', 'small', function* (room: number): Sql<RoomHead | undefined> {
+  const row = yield* first(
+    'SELECT seq, extremities, depth, joined, invited FROM room_heads WHERE room = ?1',
+    room,
+  )
+  if (!row) return undefined
+  return {
+    seq: row.seq as number,
+    extremities: JSON.parse(row.extremities as string) as string[],
+    depth: row.depth as number,
+    joined: row.joined as number,
+    invited: row.invited as number,
+  }
+})
+
+const MEMBERSHIP = `SELECT m.room, r.room_id, m.user_id, m.membership, m.event, m.pos, m.sender, m.forgotten, m.stripped
+  FROM local_memberships m JOIN rooms r ON r.nid = m.room`
+
+function membershipFrom(row: Row): MembershipRow {
+  return {
+    room: row.room as number,
+    roomId: row.room_id as string,
+    user: row.user_id as string,
+    membership: row.membership as Membership,
+    event: row.event as number,
+    position: row.pos as number,
+    sender: row.sender as string,
+    forgotten: row.forgotten === 1,
+    stripped: row.stripped as string | null,
+  }
+}
+
+export const membershipsOf = query('rooms.membershipsOf', 'large', function* (user: string): Sql<
+  MembershipRow[]
+> {
+  const rows = yield* run(`${MEMBERSHIP} WHERE m.user_id = ?1 AND m.forgotten = 0`, user)
+  return rows.map(membershipFrom)
+})
+
+export const membership = query('rooms.membership', 'small', function* (room: number, user: string): Sql<
+  MembershipRow | undefined
+> {
+  const row = yield* first(`${MEMBERSHIP} WHERE m.user_id = ?1 AND m.room = ?2`, user, room)
+  return row && membershipFrom(row)
+})
+
+export const membershipsSince = query('rooms.membershipsSince', 'large', function* (
+  user: string,
+  after: number,
+): Sql<MembershipRow[]> {
+  const rows = yield* run(`${MEMBERSHIP} WHERE m.user_id = ?1 AND m.pos > ?2`, user, after)
+  return rows.map(membershipFrom)
+})
+
+export const localJoined = query('rooms.localJoined', 'large', function* (room: number): Sql<string[]> {
+  const rows = yield* run(
+    `SELECT user_id FROM local_memberships WHERE room = ?1 AND membership = 'join'`,
+    room,
+  )
+  return rows.map((row) => row.user_id as string)
+})

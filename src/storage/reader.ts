@@ -1,0 +1,66 @@
+/** The readers by noun, over a function that runs a query wherever its class says. */
+import type { Reader } from '#/ports/store/store.ts'
+import * as data from './queries/account-data.ts'
+import * as accounts from './queries/accounts.ts'
+import * as events from './queries/events.ts'
+import type { Query } from './queries/query.ts'
+import * as rooms from './queries/rooms.ts'
+import * as state from './queries/state.ts'
+
+export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
+
+/** Binds every query to `read`. */
+export function readerOver(read: RunQuery): Reader {
+  const bind =
+    <Args extends readonly unknown[], T>(query: Query<Args, T>) =>
+    (...args: Args): Promise<T> =>
+      read(query, args)
+  return {
+    events: {
+      byId: bind(events.eventById),
+      byIds: bind(events.eventsByIds),
+      byNids: bind(events.eventsByNids),
+      timeline: bind(events.timeline),
+      topological: bind(events.topological),
+      stream: bind(events.eventStream),
+      roomsWithNews: bind(events.roomsWithNews),
+      txnsOf: bind(events.txnsOf),
+      byTxn: bind(events.eventByTxn),
+      authChain: bind(events.authChain),
+    },
+    rooms: {
+      byId: bind(rooms.roomById),
+      byNid: bind(rooms.roomByNid),
+      head: bind(rooms.roomHead),
+      membershipsOf: bind(rooms.membershipsOf),
+      membership: bind(rooms.membership),
+      localJoined: bind(rooms.localJoined),
+      membershipsSince: bind(rooms.membershipsSince),
+    },
+    state: {
+      current: bind(state.currentState),
+      currentAll: (room, type) => read(state.currentStateAll, [room, type]),
+      pointBefore: bind(state.pointBefore),
+      at: bind(state.stateAt),
+      fullAt: bind(state.fullStateAt),
+      difference: bind(state.stateDifference),
+    },
+    accounts: {
+      byUser: bind(accounts.accountByUser),
+      byUserFolded: bind(accounts.accountFolded),
+      count: bind(accounts.accountCount),
+      devices: bind(accounts.devicesOf),
+      device: bind(accounts.deviceOf),
+      token: bind(accounts.tokenByDigest),
+      registrationToken: bind(accounts.registrationToken),
+      profile: bind(accounts.profileOf),
+      uia: bind(accounts.uiaSession),
+    },
+    accountData: {
+      get: bind(data.accountDataGet),
+      since: bind(data.accountDataSince),
+      filter: bind(data.filterById),
+    },
+    jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
+  }
+}

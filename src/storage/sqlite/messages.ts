@@ -1,0 +1,31 @@
+/** What passes between the main thread and the writer and reader threads. */
+import type { Plan } from '#/ports/store/plan.ts'
+import type { GroupOutcome } from './writer-core.ts'
+
+export interface WriterData {
+  readonly path: string
+  readonly position: number
+}
+
+export type ToWriter = { readonly id: number; readonly plans: readonly Plan[] } | 'close'
+
+export type FromWriter =
+  | { readonly id: number; readonly group: GroupOutcome }
+  | { readonly id: number; readonly error: { readonly message: string; readonly fatal: boolean } }
+  | 'closed'
+
+export interface ReaderData {
+  readonly path: string
+}
+
+export interface ToReader {
+  readonly id: number
+  readonly name: string
+  readonly args: readonly unknown[]
+}
+
+export type FromReader =
+  /** Lists come in pages; `last` ends the answer. */
+  | { readonly id: number; readonly page: readonly unknown[]; readonly last: boolean }
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: string }

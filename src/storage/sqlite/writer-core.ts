@@ -1,0 +1,127 @@
+/** Applies groups of plans on the one connection that writes: one transaction and one fsync for the whole group. */
+import { StoreError } from '#/base/store-error.ts'
+import type { Change, CommitResult, Plan } from '#/ports/store/plan.ts'
+import type { Faults } from '../faults.ts'
+import { putMeta } from '../migrations/index.ts'
+import { GuardFailed, PlanContext } from '../ops/context.ts'
+import { applyPlan } from '../ops/interpreter.ts'
+import type { Row, Statement } from '../sql/sql.ts'
+import { runSync } from '../sql/sql.ts'
+import type { Connection } from './connection.ts'
+
+/** What became of a plan; an error that concerns this plan alone has a `failed` text. */
+export type PlanOutcome = CommitResult | { readonly failed: string }
+
+export interface GroupOutcome {
+  readonly outcomes: readonly PlanOutcome[]
+  readonly changes: readonly Change[]
+  readonly position: number
+}
+
+/** Interned ids kept between plans; beyond it they are forgotten and read again. */
+const INTERNED_MAX = 20_000
+
+/** SQLite's primary result codes that mean the disk, not the statement. */
+const SQLITE_IOERR = 10
+const SQLITE_FULL = 13
+const SQLITE_IOERR_FSYNC = 1034
+const SQLITE_IOERR_DIR_FSYNC = 1290
+
+export class WriterCore {
+  readonly #connection: Connection
+  readonly #interned = new Map<string, number>()
+  readonly #faults: Faults | undefined
+  #position: number
+
+  constructor(connection: Connection, position: number, faults?: Faults) {
+    this.#connection = connection
+    this.#position = position
+    this.#faults = faults
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  /**
+   * Applies the plans in order and commits once. A guard or an error of one plan undoes that plan alone.
+   * Throws a StoreError when the group as a whole could not be committed; then nothing of it was written.
+   */
+  applyGroup(plans: readonly Plan[]): GroupOutcome {
+    const db = this.#connection.db
+    const before = this.#position
+    const changes: Change[] = []
+    let outcomes: PlanOutcome[]
+    try {
+      db.exec('BEGIN IMMEDIATE')
+      outcomes = plans.map((plan) => this.#apply(plan, changes))
+      if (this.#position !== before) this.#connection.run(putMeta('position', String(this.#position)))
+      this.#faults?.('commit')
+      db.exec('COMMIT')
+    } catch (error) {
+      this.#interned.clear()
+      if (db.isTransaction) db.exec('ROLLBACK')
+      throw storeError(error)
+    }
+    this.#faults?.('committed')
+    if (this.#interned.size > INTERNED_MAX) this.#interned.clear()
+    return { outcomes, changes, position: this.#position }
+  }
+
+  #apply(plan: Plan, changes: Change[]): PlanOutcome {
+    const ctx = new PlanContext({ next: () => ++this.#position }, this.#interned)
+    const savepoint = { text: 'SAVEPOINT plan', params: [] }
+    this.#connection.execute(savepoint)
+    try {
+      const results = runSync(applyPlan(ctx, plan), this.#execute)
+      this.#connection.execute({ text: 'RELEASE plan', params: [] })
+      for (const change of ctx.changes) changes.push(change)
+      return { ok: true, results, position: ctx.position === 0 ? this.#position : ctx.position }
+    } catch (error) {
+      if (isDiskError(error)) throw error
+      this.#connection.execute({ text: 'ROLLBACK TO plan', params: [] })
+      this.#connection.execute({ text: 'RELEASE plan', params: [] })
+      this.#interned.clear()
+      if (error instanceof GuardFailed) return { ok: false, ...error.conflict }
+      return { failed: error instanceof Error ? error.message : String(error) }
+    }
+  }
+
+  readonly #execute = (statement: Statement): Row[] => {
+    this.#faults?.('statement')
+    return this.#connection.execute(statement)
+  }
+}
+
+/** Thrown by fault points to stand for the disk. */
+export class DiskFault extends Error {
+  readonly errcode: number
+  constructor(errcode: number) {
+    super('injected disk fault')
+    this.errcode = errcode
+  }
+}
+
+function errcodeOf(error: unknown): number {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
+}
+
+function isDiskError(error: unknown): boolean {
+  const primary = errcodeOf(error) & 0xff
+  return primary === SQLITE_IOERR || primary === SQLITE_FULL
+}
+
+/** A failed fsync leaves it unknown what is on disk; only a new start reads the truth. */
+export function isFsyncFailure(error: unknown): boolean {
+  const code = errcodeOf(error instanceof StoreError ? error.cause : error)
+  return code === SQLITE_IOERR_FSYNC || code === SQLITE_IOERR_DIR_FSYNC
+}
+
+function storeError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  if ((errcodeOf(error) & 0xff) === SQLITE_FULL) {
+    return new StoreError('unavailable', 'the disk is full', { cause: error })
+  }
+  return new StoreError('unavailable', `the database cannot be written: ${message}`, { cause: error })
+}
