@@ -1,0 +1,87 @@
+import { anyMap, list, map, object, oneOf, orNull } from '../compound-types.ts'
+import { accepted, later, option, required, supported, type Values } from '../option.ts'
+import { bool, int, path, port, string } from '../types.ts'
+
+/** What an HTTP listener can serve. */
+export const RESOURCE_NAMES = [
+  ...(['client', 'consent', 'federation', 'health', 'keys', 'media', 'metrics', 'openid'] as const),
+  ...(['replication', 'static'] as const),
+] as const
+
+export type ResourceName = (typeof RESOURCE_NAMES)[number]
+
+const listenerFields = {
+  port: option(orNull(port), supported, null, 'TCP port. Either this or `path`.'),
+  path: option(
+    orNull(path),
+    supported,
+    null,
+    'Unix socket. Its folder must exist. It has no TLS and no `metrics` type.',
+  ),
+  mode: option(
+    orNull(int(0, 0o777)),
+    supported,
+    0o666,
+    'Permissions of the Unix socket, such as `0o666` or `0666`.',
+    '0666',
+  ),
+  type: required(
+    oneOf('http', 'metrics', 'manhole'),
+    supported,
+    'What is spoken: `http`, or `metrics` alone.',
+  ),
+  tag: option(orNull(string), supported, null, 'Name of the listener in the log.', 'the port'),
+  bind_addresses: option(
+    orNull(list(string)),
+    supported,
+    null,
+    'Local addresses to listen on.',
+    'all: `::` and `0.0.0.0`; `0.0.0.0` for metrics',
+  ),
+  bind_address: option(orNull(string), supported, null, 'One more local address (old spelling).'),
+  tls: option(
+    bool,
+    supported,
+    false,
+    'Whether to speak TLS, with `tls_certificate_path` and `tls_private_key_path`.',
+  ),
+  x_forwarded: option(
+    orNull(bool),
+    supported,
+    null,
+    'Whether the client’s address comes from `X-Forwarded-For`; for a server behind a proxy.',
+    'true for a Unix socket, else false',
+  ),
+  request_id_header: option(
+    orNull(string),
+    supported,
+    null,
+    'Request header that gives the request’s ID in the log.',
+  ),
+  resources: option(
+    list(
+      object({
+        names: required(
+          list(oneOf(...RESOURCE_NAMES)),
+          supported,
+          'What is served: `client`, `federation`, ...',
+        ),
+        compress: option(bool, later, false, 'Whether answers are compressed with gzip.'),
+      }),
+    ),
+    supported,
+    [],
+    'What an `http` listener serves.',
+  ),
+  additional_resources: option(
+    map(anyMap),
+    accepted('Python modules cannot be loaded'),
+    {},
+    'Paths served by Python modules.',
+  ),
+}
+
+/** The listeners as written; `listeners.ts` one folder up turns them into what is opened. */
+export const listenerList = list(object(listenerFields))
+
+export type WrittenListener = Values<typeof listenerFields>

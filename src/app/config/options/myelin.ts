@@ -1,0 +1,34 @@
+import { list, oneOf, orNull, section } from '../compound-types.ts'
+import { option, supported } from '../option.ts'
+import { int, ipRange, path, size } from '../types.ts'
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
+
+/** Our own additions, all under `myelin:`. */
+export const myelin = {
+  myelin: section(supported, 'What Synapse has no option for.', {
+    data_dir: option(
+      orNull(path),
+      supported,
+      null,
+      'Folder of what this server keeps beside its database.',
+      'the folder of the last configuration file',
+    ),
+    trusted_proxies: option(
+      orNull(list(ipRange)),
+      supported,
+      null,
+      'Addresses whose `X-Forwarded-For` is believed on listeners with `x_forwarded`.',
+      'loopback, Unix sockets and private ranges',
+    ),
+    log_level: option(
+      orNull(oneOf(...LOG_LEVELS)),
+      supported,
+      null,
+      'Least severity that is logged; goes before `log_config`.',
+      'from `log_config`, else info',
+    ),
+    cache_bytes: option(size, supported, '64M', 'Memory of all caches together.'),
+    reader_threads: option(int(1, 64), supported, 2, 'Threads that run long reads of the database.'),
+  }),
+}
