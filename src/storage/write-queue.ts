@@ -115,7 +115,8 @@ export class WriteQueue {
 }
 
 function settleOne(waiting: Waiting, outcome: PlanOutcome | undefined): void {
-  if (outcome === undefined) waiting.reject(new StoreError('invalid', 'the writer gave no outcome for a plan'))
+  if (outcome === undefined)
+    waiting.reject(new StoreError('invalid', 'the writer gave no outcome for a plan'))
   else if ('failed' in outcome) waiting.reject(new StoreError('invalid', outcome.failed))
   else waiting.resolve(outcome)
 }

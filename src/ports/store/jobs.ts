@@ -12,7 +12,13 @@ export interface JobRow {
 
 export type JobOp =
   /** Makes the job or moves it to another time. */
-  | { readonly op: 'job.put'; readonly kind: string; readonly key: string; readonly dueTs: number; readonly data: string }
+  | {
+      readonly op: 'job.put'
+      readonly kind: string
+      readonly key: string
+      readonly dueTs: number
+      readonly data: string
+    }
   | { readonly op: 'job.done'; readonly kind: string; readonly key: string }
   /** Counts a failed attempt and moves the job. */
   | { readonly op: 'job.retry'; readonly kind: string; readonly key: string; readonly dueTs: number }

@@ -3,8 +3,9 @@
  * all. Making a plan has no side effects, so after a conflict the service reads again and makes another one.
  * See docs/decisions/0001-write-path.md.
  */
-import type { AccountOp } from './accounts.ts'
+
 import type { AccountDataOp } from './account-data.ts'
+import type { AccountOp } from './accounts.ts'
 import type { EventOp } from './events.ts'
 import type { JobOp } from './jobs.ts'
 import type { RoomOp } from './rooms.ts'
@@ -30,8 +31,7 @@ export interface Change {
 
 /** Why a plan was refused. Nothing of it was written. */
 export interface Conflict {
-  readonly conflict:
-    /** The room's head moved since the plan was made. */
+  readonly conflict: /** The room's head moved since the plan was made. */
     | 'head'
     /** The transaction id was used before; `value` is the event id it gave. */
     | 'txn'

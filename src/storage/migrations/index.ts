@@ -68,7 +68,12 @@ export function* inspectSchema(engine: EngineName, serverName: string): Sql<numb
 export function* migrate(engine: EngineName, serverName: string, from: number | undefined): Sql<void> {
   if (from === undefined) {
     yield* run('BEGIN')
-    yield* run(schemaText(engine, 'CREATE TABLE myelin_meta (name {text} NOT NULL PRIMARY KEY, value {text} NOT NULL) {strict}'))
+    yield* run(
+      schemaText(
+        engine,
+        'CREATE TABLE myelin_meta (name {text} NOT NULL PRIMARY KEY, value {text} NOT NULL) {strict}',
+      ),
+    )
     if (engine === 'postgres') yield* run('CREATE SEQUENCE myelin_positions')
     yield* putMeta('server_name', serverName)
     yield* putMeta('epoch', '1')

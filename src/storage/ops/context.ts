@@ -55,7 +55,8 @@ export class PlanContext {
   event(ref: EventRef): number {
     if ('nid' in ref) return ref.nid
     const nid = this.#slots[ref.slot]
-    if (nid === undefined) throw new StoreError('invalid', `the plan names event slot ${ref.slot} before it is filled`)
+    if (nid === undefined)
+      throw new StoreError('invalid', `the plan names event slot ${ref.slot} before it is filled`)
     return nid
   }
 }

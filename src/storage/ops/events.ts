@@ -141,12 +141,7 @@ export function* claimTxn(ctx: PlanContext, op: Extract<EventOp, { op: 'event.tx
 }
 
 /** The event id that a transaction id gave before. */
-export function* findTxn(
-  user: string,
-  device: string,
-  hash: number,
-  txnId: string,
-): Sql<string | undefined> {
+export function* findTxn(user: string, device: string, hash: number, txnId: string): Sql<string | undefined> {
   const row = yield* first(
     `SELECT e.event_id FROM event_txns t JOIN events e ON e.nid = t.event
      WHERE t.hash = ?1 AND t.device = ?2 AND t.txn_id = ?3 AND e.sender = ?4`,

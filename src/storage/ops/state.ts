@@ -158,7 +158,12 @@ function* packTail(room: number, branch: number): Sql<void> {
     oldest.pos,
     packDeltas(deltas),
   )
-  yield* run('DELETE FROM state_deltas WHERE room = ?1 AND branch = ?2 AND pos <= ?3', room, branch, newest.pos)
+  yield* run(
+    'DELETE FROM state_deltas WHERE room = ?1 AND branch = ?2 AND pos <= ?3',
+    room,
+    branch,
+    newest.pos,
+  )
   if (branch === 0) yield* run('UPDATE room_heads SET state_tail = 0 WHERE room = ?1', room)
   else yield* run('UPDATE state_branches SET tail = 0 WHERE nid = ?1', branch)
 }

@@ -13,33 +13,33 @@ function accountDataFrom(row: Row): AccountDataRow {
   }
 }
 
-export const accountDataGet = query('accountData.get', 'small', function* (
-  user: string,
-  room: number,
-  type: string,
-): Sql<AccountDataRow | undefined> {
-  const row = yield* first(
-    'SELECT room, type, content, pos FROM account_data WHERE user_id = ?1 AND room = ?2 AND type = ?3',
-    user,
-    room,
-    type,
-  )
-  return row && accountDataFrom(row)
-})
+export const accountDataGet = query(
+  'accountData.get',
+  'small',
+  function* (user: string, room: number, type: string): Sql<AccountDataRow | undefined> {
+    const row = yield* first(
+      'SELECT room, type, content, pos FROM account_data WHERE user_id = ?1 AND room = ?2 AND type = ?3',
+      user,
+      room,
+      type,
+    )
+    return row && accountDataFrom(row)
+  },
+)
 
-export const accountDataSince = query('accountData.since', 'large', function* (
-  user: string,
-  after: number,
-  upto: number,
-): Sql<AccountDataRow[]> {
-  const rows = yield* run(
-    `SELECT room, type, content, pos FROM account_data WHERE user_id = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos`,
-    user,
-    after,
-    upto,
-  )
-  return rows.map(accountDataFrom)
-})
+export const accountDataSince = query(
+  'accountData.since',
+  'large',
+  function* (user: string, after: number, upto: number): Sql<AccountDataRow[]> {
+    const rows = yield* run(
+      `SELECT room, type, content, pos FROM account_data WHERE user_id = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos`,
+      user,
+      after,
+      upto,
+    )
+    return rows.map(accountDataFrom)
+  },
+)
 
 export const filterById = query('accountData.filter', 'small', function* (user: string, id: number): Sql<
   string | undefined

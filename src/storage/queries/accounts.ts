@@ -1,5 +1,11 @@
 /** Reading accounts, devices, tokens and profiles. */
-import type { AccountRow, DeviceRow, ProfileRow, RegistrationTokenRow, TokenRow } from '#/ports/store/accounts.ts'
+import type {
+  AccountRow,
+  DeviceRow,
+  ProfileRow,
+  RegistrationTokenRow,
+  TokenRow,
+} from '#/ports/store/accounts.ts'
 import { first, type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
 

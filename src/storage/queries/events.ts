@@ -79,55 +79,56 @@ export const topological = query('events.topological', 'small', function* (page:
   return rows.map(eventFrom)
 })
 
-export const eventStream = query('events.stream', 'small', function* (
-  after: number,
-  upto: number,
-  limit: number,
-): Sql<EventRow[]> {
-  const rows = yield* run(
-    `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid > ?1 AND e.nid <= ?2 AND e.arrival IS NOT NULL
+export const eventStream = query(
+  'events.stream',
+  'small',
+  function* (after: number, upto: number, limit: number): Sql<EventRow[]> {
+    const rows = yield* run(
+      `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid > ?1 AND e.nid <= ?2 AND e.arrival IS NOT NULL
      ORDER BY e.nid LIMIT ?3`,
-    after,
-    upto,
-    limit,
-  )
-  return rows.map(eventFrom)
-})
+      after,
+      upto,
+      limit,
+    )
+    return rows.map(eventFrom)
+  },
+)
 
-export const roomsWithNews = query('events.roomsWithNews', 'large', function* (
-  after: number,
-  upto: number,
-): Sql<number[]> {
-  const rows = yield* run(
-    'SELECT DISTINCT room FROM events WHERE nid > ?1 AND nid <= ?2 AND arrival IS NOT NULL',
-    after,
-    upto,
-  )
-  return rows.map((row) => row.room as number)
-})
+export const roomsWithNews = query(
+  'events.roomsWithNews',
+  'large',
+  function* (after: number, upto: number): Sql<number[]> {
+    const rows = yield* run(
+      'SELECT DISTINCT room FROM events WHERE nid > ?1 AND nid <= ?2 AND arrival IS NOT NULL',
+      after,
+      upto,
+    )
+    return rows.map((row) => row.room as number)
+  },
+)
 
-export const txnsOf = query('events.txnsOf', 'small', function* (
-  user: string,
-  device: string,
-  nids: readonly number[],
-): Sql<TxnRow[]> {
-  if (nids.length === 0) return []
-  const rows = yield* run(
-    `SELECT t.event, t.txn_id FROM event_txns t JOIN events e ON e.nid = t.event
+export const txnsOf = query(
+  'events.txnsOf',
+  'small',
+  function* (user: string, device: string, nids: readonly number[]): Sql<TxnRow[]> {
+    if (nids.length === 0) return []
+    const rows = yield* run(
+      `SELECT t.event, t.txn_id FROM event_txns t JOIN events e ON e.nid = t.event
      WHERE t.device = ?1 AND e.sender = ?2 AND t.event IN (${placeholders(3, nids.length)})`,
-    device,
-    user,
-    ...nids,
-  )
-  return rows.map((row) => ({ event: row.event as number, txnId: row.txn_id as string }))
-})
+      device,
+      user,
+      ...nids,
+    )
+    return rows.map((row) => ({ event: row.event as number, txnId: row.txn_id as string }))
+  },
+)
 
-export const eventByTxn = query('events.byTxn', 'small', (
-  user: string,
-  device: string,
-  scope: string,
-  txnId: string,
-) => findTxn(user, device, txnHash(user, device, scope, txnId), txnId))
+export const eventByTxn = query(
+  'events.byTxn',
+  'small',
+  (user: string, device: string, scope: string, txnId: string) =>
+    findTxn(user, device, txnHash(user, device, scope, txnId), txnId),
+)
 
 /** Events whose auth lists are read in one statement. */
 const WALK_ROWS = 200

@@ -35,4 +35,3 @@ export function queryNamed(name: string): Query<readonly unknown[], unknown> {
   if (!found) throw new Error(`no query ${name}`)
   return found
 }
-

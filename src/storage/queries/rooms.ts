@@ -68,13 +68,14 @@ export const membership = query('rooms.membership', 'small', function* (room: nu
   return row && membershipFrom(row)
 })
 
-export const membershipsSince = query('rooms.membershipsSince', 'large', function* (
-  user: string,
-  after: number,
-): Sql<MembershipRow[]> {
-  const rows = yield* run(`${MEMBERSHIP} WHERE m.user_id = ?1 AND m.pos > ?2`, user, after)
-  return rows.map(membershipFrom)
-})
+export const membershipsSince = query(
+  'rooms.membershipsSince',
+  'large',
+  function* (user: string, after: number): Sql<MembershipRow[]> {
+    const rows = yield* run(`${MEMBERSHIP} WHERE m.user_id = ?1 AND m.pos > ?2`, user, after)
+    return rows.map(membershipFrom)
+  },
+)
 
 export const localJoined = query('rooms.localJoined', 'large', function* (room: number): Sql<string[]> {
   const rows = yield* run(

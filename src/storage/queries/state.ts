@@ -27,17 +27,18 @@ export const currentState = query('state.current', 'small', function* (room: num
   return events
 })
 
-export const currentStateAll = query('state.currentAll', 'large', function* (
-  room: number,
-  type: string | undefined,
-): Sql<EventRow[]> {
-  const rows = yield* run(
-    `SELECT ${EVENT_COLUMNS} FROM room_state s JOIN events e ON e.nid = s.event
+export const currentStateAll = query(
+  'state.currentAll',
+  'large',
+  function* (room: number, type: string | undefined): Sql<EventRow[]> {
+    const rows = yield* run(
+      `SELECT ${EVENT_COLUMNS} FROM room_state s JOIN events e ON e.nid = s.event
      WHERE s.room = ?1 AND s.branch = 0${type === undefined ? '' : ' AND e.type = ?2'}`,
-    ...(type === undefined ? [room] : [room, type]),
-  )
-  return rows.map(eventFrom)
-})
+      ...(type === undefined ? [room] : [room, type]),
+    )
+    return rows.map(eventFrom)
+  },
+)
 
 export const pointBefore = query('state.pointBefore', 'small', function* (nid: number): Sql<
   StatePoint | undefined
@@ -55,7 +56,11 @@ export const stateAt = query(
   function* (room: number, point: StatePoint, keys: Keys): Sql<EventRow[]> {
     const events: EventRow[] = []
     for (const [type, stateKey] of keys) {
-      const key = yield* first('SELECT nid FROM state_keys WHERE type = ?1 AND state_key = ?2', type, stateKey)
+      const key = yield* first(
+        'SELECT nid FROM state_keys WHERE type = ?1 AND state_key = ?2',
+        type,
+        stateKey,
+      )
       if (!key) continue
       const held = yield* heldAt(room, point, key.nid as number)
       if (held === 0) continue

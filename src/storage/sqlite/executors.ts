@@ -38,7 +38,10 @@ interface Waiting<T> {
 
 /** A thread of its own for the one connection that writes. */
 export function threadWriter(data: WriterData): WriteExecutor {
-  const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: data, name: 'writer' })
+  const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
+    workerData: data,
+    name: 'writer',
+  })
   const waiting = new Map<number, Waiting<GroupOutcome>>()
   let lastId = 0
   let closed: (() => void) | undefined
