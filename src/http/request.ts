@@ -35,7 +35,7 @@ export class RequestInfo {
   readonly path: string
   /** Characters after the `?`. May hold an access token: never log it. */
   readonly queryText: string
-  /** The request target as sent; what an X-Matrix signature covers. */
+  /** Path and query as sent; what an X-Matrix signature covers. */
   readonly url: string
   readonly headers: RequestHeaders
   readonly remote: string
@@ -49,6 +49,7 @@ export class RequestInfo {
 
   constructor(
     request: DispatchRequest,
+    url: string,
     path: string,
     queryText: string,
     id: string,
@@ -58,7 +59,7 @@ export class RequestInfo {
     this.method = request.method
     this.path = path
     this.queryText = queryText
-    this.url = request.url
+    this.url = url
     this.headers = request.headers
     this.remote = request.remote
     this.signal = request.signal

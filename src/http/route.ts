@@ -44,6 +44,9 @@ export type ParamNames<Path extends string> = Path extends `${string}:${infer Na
 export type ParamParser = (text: string) => unknown
 export type ParamParsers<Path extends string> = { readonly [K in ParamNames<Path>]?: ParamParser }
 
+/** A parser of parameters that may be empty, such as a state key. */
+export const anyText = (text: string): string => text
+
 /** Types of `params`: what the parser returns, else string. */
 export type Params<Path extends string, P> = {
   readonly [K in ParamNames<Path>]: K extends keyof P
