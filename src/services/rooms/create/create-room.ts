@@ -1,0 +1,204 @@
+/** Creating a room: all its first events in one plan, so that it exists whole or not at all. */
+import type { World } from '#/base/world.ts'
+import type { Op } from '#/ports/store/plan.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { selectAuthKeys } from '#/protocol/auth/select.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
+import type { EventId } from '#/protocol/ids/event-id.ts'
+import { mintRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
+import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
+import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
+import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
+import type { Signer } from '../../keys/signer.ts'
+import { passLocal } from '../ingest/gate.ts'
+import type { MemberProfile } from '../membership.ts'
+import { countDelta, eventOps, refuseEvent } from '../write-ops.ts'
+import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
+
+export interface InitialState {
+  readonly type: string
+  readonly stateKey: string
+  readonly content: JsonObject
+}
+
+export interface NewRoom {
+  readonly creator: UserId
+  readonly version: string
+  readonly preset: Preset
+  readonly creationContent: JsonObject
+  readonly powerLevels: JsonObject
+  readonly initialState: readonly InitialState[]
+  readonly name?: string | undefined
+  readonly topic?: string | undefined
+  readonly invite: readonly UserId[]
+  readonly isDirect: boolean
+}
+
+interface FirstEvent {
+  readonly type: string
+  readonly stateKey: string
+  readonly content: JsonObject
+}
+
+/** Characters of the random part of a room id before version 12. */
+const ROOM_ID_BYTES = 14
+
+export class CreateRoomService {
+  readonly #deps: { store: Store; signer: Signer; world: World; profile: MemberProfile }
+
+  constructor(deps: { store: Store; signer: Signer; world: World; profile: MemberProfile }) {
+    this.#deps = deps
+  }
+
+  /** Creates the room and invites. Returns its id when it is on disk. */
+  async create(room: NewRoom): Promise<RoomId> {
+    const { store, signer, world, profile } = this.#deps
+    const rules = rulesOf(room.version)
+    if (!rules) {
+      throw new MatrixError(
+        'M_UNSUPPORTED_ROOM_VERSION',
+        `Room version ${room.version} is not supported here.`,
+      )
+    }
+    for (const user of room.invite) {
+      if (serverOf(user) !== signer.serverName) {
+        throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
+      }
+    }
+    const building = new RoomBuilder(rules, signer, world, room.creator)
+    building.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
+    const creator: JsonObject = { membership: 'join', ...(await profile(room.creator)) }
+    building.add({ type: 'm.room.member', stateKey: room.creator, content: creator })
+    for (const event of firstState(rules, room)) building.add(event)
+    for (const user of room.invite) {
+      const content: Record<string, JsonValue> = { membership: 'invite', ...(await profile(user)) }
+      if (room.isDirect) content['is_direct'] = true
+      building.add({ type: 'm.room.member', stateKey: user, content })
+    }
+    const { roomId, ops } = building.plan()
+    const result = await store.commit({ lane: roomId, ops })
+    if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', 'A room with this id exists already.')
+    return roomId
+  }
+}
+
+function createContent(rules: RoomVersionRules, room: NewRoom): JsonObject {
+  const content: Record<string, JsonValue> = { ...room.creationContent, room_version: rules.version }
+  delete content['creator']
+  if (rules.auth.creatorInContent) content['creator'] = room.creator
+  if (rules.auth.privilegedCreators && PRESETS[room.preset].invitesAreEqual) {
+    const named = Array.isArray(content['additional_creators']) ? content['additional_creators'] : []
+    const all = [...new Set([...named, ...room.invite])].filter((user) => user !== room.creator)
+    if (all.length > 0) content['additional_creators'] = all
+  }
+  return content
+}
+
+/** State of the preset, overridden by initial_state, then name and topic. */
+function firstState(rules: RoomVersionRules, room: NewRoom): FirstEvent[] {
+  const facts = PRESETS[room.preset]
+  const levels = initialPowerLevels(rules, room.preset, room.creator, room.invite, room.powerLevels)
+  const events = new Map<string, FirstEvent>()
+  const set = (type: string, stateKey: string, content: JsonObject) =>
+    events.set(`${type}\0${stateKey}`, { type, stateKey, content })
+  set('m.room.power_levels', '', levels)
+  set('m.room.join_rules', '', { join_rule: facts.joinRule })
+  set('m.room.history_visibility', '', { history_visibility: facts.historyVisibility })
+  set('m.room.guest_access', '', { guest_access: facts.guestAccess })
+  for (const { type, stateKey, content } of room.initialState) set(type, stateKey, content)
+  if (room.name !== undefined) set('m.room.name', '', { name: room.name })
+  if (room.topic !== undefined) {
+    const text = { 'm.text': [{ body: room.topic, mimetype: 'text/plain' }] }
+    set('m.room.topic', '', { topic: room.topic, 'm.topic': text })
+  }
+  return [...events.values()]
+}
+
+/** Builds events one after another on a room that is not stored yet. */
+class RoomBuilder {
+  readonly #rules: RoomVersionRules
+  readonly #signer: Signer
+  readonly #world: World
+  readonly #sender: UserId
+  readonly #state = new Map<string, Pdu>()
+  readonly #ops: Op[] = []
+  #roomId: RoomId | undefined
+  #last: Pdu | undefined
+  #slots = 0
+  #joined = 0
+  #invited = 0
+
+  constructor(rules: RoomVersionRules, signer: Signer, world: World, sender: UserId) {
+    this.#rules = rules
+    this.#signer = signer
+    this.#world = world
+    this.#sender = sender
+    if (!rules.roomIdIsCreateHash) {
+      const opaque = world.rng.bytes(ROOM_ID_BYTES).toString('base64url')
+      this.#roomId = mintRoomId(opaque, signer.serverName)
+    }
+  }
+
+  readonly #lookup = (type: string, stateKey: string): Pdu | undefined =>
+    this.#state.get(`${type}\0${stateKey}`)
+
+  add(event: FirstEvent): void {
+    const { type, stateKey, content } = event
+    const keys = selectAuthKeys(this.#rules, type, this.#sender, stateKey, content)
+    const auth = new Map<EventId, Pdu>()
+    for (const [authType, authKey] of keys) {
+      const found = this.#lookup(authType, authKey)
+      if (found) auth.set(found.eventId, found)
+    }
+    const authEvents = [...auth.keys()]
+    const create = this.#lookup('m.room.create', '')
+    if (create) auth.set(create.eventId, create)
+    const built = this.#signer.event(this.#rules, {
+      type,
+      stateKey,
+      content,
+      sender: this.#sender,
+      roomId: this.#roomId,
+      originServerTs: this.#world.clock.now(),
+      prevEvents: this.#last ? [this.#last.eventId] : [],
+      authEvents,
+      depth: (this.#last?.depth ?? 0) + 1,
+    })
+    if (!built.ok) throw refuseEvent(built)
+    const passed = passLocal(built.value, auth, this.#lookup)
+    if (!passed.ok) throw refuseEvent(passed)
+    const { pdu } = passed
+    const before = this.#lookup(type, stateKey)
+    const delta = countDelta(pdu, before)
+    this.#joined += delta.joined
+    this.#invited += delta.invited
+    this.#state.set(`${type}\0${stateKey}`, pdu)
+    const known = { state: this.#lookup, missing: (_: readonly StateKeyPair[]) => [] }
+    this.#ops.push(...eventOps('new', pdu, this.#slots++, this.#signer.serverName, known))
+    this.#roomId = pdu.roomId
+    this.#last = pdu
+  }
+
+  plan(): { roomId: RoomId; ops: Op[] } {
+    const last = this.#last
+    const roomId = this.#roomId
+    if (!last || roomId === undefined) throw new Error('a room without events cannot be created')
+    return {
+      roomId,
+      ops: [
+        { op: 'room.create', roomId, version: this.#rules.version },
+        {
+          op: 'room.head',
+          room: 'new',
+          expect: 0,
+          extremities: [last.eventId],
+          depth: last.depth,
+          joinedDelta: this.#joined,
+          invitedDelta: this.#invited,
+        },
+        ...this.#ops,
+      ],
+    }
+  }
+}

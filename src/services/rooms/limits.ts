@@ -1,0 +1,20 @@
+/** Named limits of the rooms service. */
+
+/** Times a write is planned again after the room's head moved under it. */
+export const REPLAN_MAX = 5
+/** Rooms whose head and state keys are kept ready. */
+export const LIVE_ROOMS_MAX = 5000
+/** State events kept ready per room; beyond it the oldest are read again when needed. */
+export const LIVE_STATE_KEYS_MAX = 2000
+/** Writes that may wait for one room; more are refused. */
+export const ROOM_QUEUE_MAX = 5000
+/** State keys asked for in one read. */
+export const STATE_KEYS_PER_READ = 100
+/** Initial events of a createRoom request. */
+export const INITIAL_STATE_MAX = 100
+/** Invited users of a createRoom request. */
+export const CREATE_INVITES_MAX = 100
+/** Characters of a reason given with a membership change. */
+export const REASON_CHARS_MAX = 512
+/** How long the original of a redacted event is kept, without a setting. */
+export const REDACTION_RETENTION_MS_DEFAULT = 7 * 24 * 3600 * 1000

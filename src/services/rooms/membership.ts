@@ -1,0 +1,159 @@
+/** Joining, leaving, inviting, kicking, banning: member events of this server's rooms. */
+import type { Store } from '#/ports/store/store.ts'
+import { atLeast } from '#/protocol/auth/level.ts'
+import { powerLevelsOf } from '#/protocol/auth/power-levels.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import { joinRuleOf, membershipOf } from '#/protocol/event/content.ts'
+import type { StateKeyPair } from '#/protocol/event/pdu.ts'
+import type { ServerName } from '#/protocol/ids/server-name.ts'
+import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
+import { canonicalJson } from '#/protocol/json/canonical.ts'
+import { isArray, isObject, type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
+import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
+import type { LiveRoom } from './live-room.ts'
+import type { Draft, RoomWriter } from './room-writer.ts'
+
+/** Gives the profile members of a member event: displayname and avatar_url, where set. */
+export type MemberProfile = (userId: UserId) => Promise<JsonObject>
+
+export interface MembershipChange {
+  readonly roomId: string
+  readonly sender: UserId
+  readonly target: UserId
+  readonly membership: 'join' | 'invite' | 'leave' | 'ban' | 'knock'
+  readonly reason?: string | undefined
+  /** Lifts a ban: refuses targets that are not banned. */
+  readonly unban?: boolean
+  /** Removes somebody: refuses targets that are not in the room. */
+  readonly kick?: boolean
+  /** Further members of the event's content, for example `is_direct`. */
+  readonly content?: JsonObject
+}
+
+/** Conditions of a restricted room that are looked at. */
+const ALLOW_RULES_MAX = 50
+/** Members tried as the one who authorises a restricted join. */
+const AUTHORISERS_MAX = 50
+
+export class MembershipService {
+  readonly #writer: RoomWriter
+  readonly #store: Store
+  readonly #serverName: ServerName
+  readonly #profile: MemberProfile
+
+  constructor(deps: { writer: RoomWriter; store: Store; serverName: ServerName; profile: MemberProfile }) {
+    this.#writer = deps.writer
+    this.#store = deps.store
+    this.#serverName = deps.serverName
+    this.#profile = deps.profile
+  }
+
+  /** Changes a membership. Returns the id of the member event that now holds. */
+  async change(change: MembershipChange): Promise<string> {
+    const { roomId, sender, target, membership } = change
+    if (serverOf(target) !== this.#serverName && membership === 'invite') {
+      throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
+    }
+    const profile = membership === 'join' || membership === 'invite' ? await this.#profile(target) : {}
+    const needs: StateKeyPair[] = [
+      ['m.room.join_rules', ''],
+      ['m.room.power_levels', ''],
+      ['m.room.create', ''],
+      ['m.room.member', sender],
+      ['m.room.member', target],
+      ...(membership === 'invite' || membership === 'knock' ? strippedStateKeys(sender) : []),
+    ]
+    return this.#writer.write({
+      roomId,
+      needs,
+      draft: async (room) => {
+        const present = room.state('m.room.member', target)
+        refuseImpossible(change, present && membershipOf(present))
+        const content: Record<string, JsonValue> = { ...change.content, membership, ...profile }
+        if (change.reason !== undefined) content['reason'] = change.reason
+        const kept = present && sameMembership(present.content, content)
+        if (kept && present.sender === sender) return { already: present.eventId }
+        if (membership === 'join') {
+          const via = await this.#authoriser(room, sender, present && membershipOf(present))
+          if (via !== undefined) content['join_authorised_via_users_server'] = via
+        }
+        const draft: Draft = { type: 'm.room.member', sender, stateKey: target, content }
+        return draft
+      },
+    })
+  }
+
+  /**
+   * For a restricted room, a local member who may invite, if the sender meets one of the room's conditions.
+   * https://spec.matrix.org/v1.16/client-server-api/#restricted-rooms
+   */
+  async #authoriser(
+    room: LiveRoom,
+    sender: UserId,
+    membership: string | undefined,
+  ): Promise<string | undefined> {
+    const rules = room.state('m.room.join_rules', '')
+    const rule = joinRuleOf(rules)
+    const restricted =
+      (rule === 'restricted' && room.rules.auth.restricted) ||
+      (rule === 'knock_restricted' && room.rules.auth.knockRestricted)
+    if (!restricted || !rules || membership === 'join' || membership === 'invite') return undefined
+    const allow = member(rules.content, 'allow')
+    const rooms = (isArray(allow) ? allow : [])
+      .slice(0, ALLOW_RULES_MAX)
+      .map((entry) =>
+        isObject(entry) && member(entry, 'type') === 'm.room_membership'
+          ? member(entry, 'room_id')
+          : undefined,
+      )
+    for (const roomId of rooms) {
+      const known = typeof roomId === 'string' ? await this.#store.rooms.byId(roomId) : undefined
+      const there = known && (await this.#store.rooms.membership(known.nid, sender))
+      if (there?.membership === 'join') return this.#inviter(room)
+    }
+    throw new MatrixError('M_FORBIDDEN', 'You are not in any of the rooms whose members may join this one.')
+  }
+
+  async #inviter(room: LiveRoom): Promise<string> {
+    const create = room.state('m.room.create', '')
+    const users = await this.#store.rooms.localJoined(room.nid)
+    if (create) {
+      const levels = powerLevelsOf(create, room.state('m.room.power_levels', ''))
+      const may = users
+        .slice(0, AUTHORISERS_MAX)
+        .find((user) => atLeast(levels.user(user), levels.named('invite')))
+      if (may !== undefined) {
+        await room.load(this.#store.state, [['m.room.member', may]])
+        return may
+      }
+    }
+    throw new MatrixError('M_UNABLE_TO_GRANT_JOIN', 'Nobody of this server may let you into this room.')
+  }
+}
+
+/** What the auth rules would allow but a person did not mean, with a sentence that says so. */
+function refuseImpossible(change: MembershipChange, present: string | undefined): void {
+  const { membership } = change
+  if (change.unban && present !== 'ban') {
+    throw new MatrixError('M_FORBIDDEN', 'This user is not banned from the room.')
+  }
+  if (change.kick && present !== 'join' && present !== 'invite' && present !== 'knock') {
+    throw new MatrixError('M_FORBIDDEN', 'This user is not in the room.')
+  }
+  if (membership === 'invite' && present === 'join') {
+    throw new MatrixError('M_FORBIDDEN', 'This user is already in the room.')
+  }
+  if (membership === 'leave' && change.sender === change.target && present === undefined) {
+    throw new MatrixError('M_FORBIDDEN', 'You are not in this room.')
+  }
+  if (membership === 'join' && present === 'ban') {
+    throw new MatrixError('M_FORBIDDEN', 'You are banned from this room.')
+  }
+}
+
+/** Whether a member event already says the same; who authorised the join does not count. */
+function sameMembership(present: JsonObject, wanted: JsonObject): boolean {
+  const { join_authorised_via_users_server: _, ...rest } = present
+  if (member(rest, 'membership') === 'leave' && member(wanted, 'membership') === 'leave') return true
+  return canonicalJson(rest) === canonicalJson(wanted)
+}

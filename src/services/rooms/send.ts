@@ -1,0 +1,169 @@
+/** Sending message and state events, and redactions. */
+import type { Clock } from '#/base/world.ts'
+import type { EventOp } from '#/ports/store/events.ts'
+import type { Op } from '#/ports/store/plan.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { redactionApplies } from '#/protocol/auth/redaction-applies.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
+import { redact } from '#/protocol/event/redact.ts'
+import type { EventId } from '#/protocol/ids/event-id.ts'
+import type { UserId } from '#/protocol/ids/user-id.ts'
+import { canonicalJson } from '#/protocol/json/canonical.ts'
+import type { JsonObject } from '#/protocol/json/value.ts'
+import type { RoomWriter } from './room-writer.ts'
+import { pduOfRow } from './stored-event.ts'
+
+/** Who sends, with the transaction that makes a repetition harmless. */
+export interface Sender {
+  readonly userId: UserId
+  readonly deviceId: string
+}
+
+/** https://spec.matrix.org/v1.16/client-server-api/#transaction-identifiers */
+export interface Transaction {
+  /** Method and path without the id: ids are scoped by device and endpoint. */
+  readonly scope: string
+  readonly txnId: string
+}
+
+/** State that decides whether a sender may see that a room exists at all. */
+const MEMBER_NEEDS = (userId: string): StateKeyPair[] => [['m.room.member', userId]]
+
+export class SendService {
+  readonly #writer: RoomWriter
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #redactionRetentionMs: number | undefined
+  /** Transactions under way, so that a repetition waits for the first instead of sending again. */
+  readonly #underWay = new Map<string, Promise<string>>()
+
+  constructor(deps: {
+    writer: RoomWriter
+    store: Store
+    clock: Clock
+    /** How long originals of redacted events are kept; undefined keeps them for ever. */
+    redactionRetentionMs: number | undefined
+  }) {
+    this.#writer = deps.writer
+    this.#store = deps.store
+    this.#clock = deps.clock
+    this.#redactionRetentionMs = deps.redactionRetentionMs
+  }
+
+  /** Sends a message event. Returns its id; a repeated transaction id returns the first one's. */
+  message(
+    from: Sender,
+    roomId: string,
+    type: string,
+    content: JsonObject,
+    transaction: Transaction,
+  ): Promise<string> {
+    if (type === 'm.room.redaction' && typeof content['redacts'] === 'string') {
+      return this.redact(from, roomId, content['redacts'] as EventId, content, transaction)
+    }
+    return this.#once(from, transaction, () =>
+      this.#writer.write({
+        roomId,
+        draft: () => ({ type, sender: from.userId, content }),
+        more: () => this.#txnOps(from, transaction),
+      }),
+    )
+  }
+
+  /** Sets a state event. The id of the present event is returned when it says the same already. */
+  state(from: Sender, roomId: string, type: string, stateKey: string, content: JsonObject): Promise<string> {
+    return this.#writer.write({
+      roomId,
+      needs: [[type, stateKey]],
+      draft: (room) => {
+        const present = room.state(type, stateKey)
+        if (present?.sender === from.userId && sameContent(present, content)) {
+          return { already: present.eventId }
+        }
+        return { type, sender: from.userId, stateKey, content }
+      },
+    })
+  }
+
+  /** Redacts an event: sends the redaction, and where it applies puts the redacted form in place. */
+  redact(
+    from: Sender,
+    roomId: string,
+    targetId: EventId,
+    content: JsonObject,
+    transaction: Transaction,
+  ): Promise<string> {
+    return this.#once(from, transaction, async () => {
+      const row = await this.#store.events.byId(targetId)
+      const room = await this.#store.rooms.byId(roomId)
+      return this.#writer.write({
+        roomId,
+        needs: [['m.room.create', ''], ['m.room.power_levels', ''], ...MEMBER_NEEDS(from.userId)],
+        draft: () => {
+          if (!row || row.room !== room?.nid) {
+            throw new MatrixError('M_NOT_FOUND', 'There is no such event in this room.')
+          }
+          const { redacts: _, ...rest } = content
+          return { type: 'm.room.redaction', sender: from.userId, content: rest, redacts: targetId }
+        },
+        more: (live, redaction) => {
+          const ops: Op[] = [...this.#txnOps(from, transaction)]
+          const target = row && pduOfRow(row, live.rules)
+          if (!target || !redactionApplies(redaction, target, live.state)) {
+            throw new MatrixError('M_FORBIDDEN', 'You may not redact this event.')
+          }
+          ops.push({
+            op: 'event.redact',
+            target: targetId,
+            by: { slot: 0 },
+            json: canonicalJson(redact(live.rules, target.json)),
+            keepUntil: this.#keepUntil(),
+          })
+          return ops
+        },
+      })
+    })
+  }
+
+  #keepUntil(): number {
+    if (this.#redactionRetentionMs === undefined) return Number.MAX_SAFE_INTEGER
+    return this.#clock.now() + this.#redactionRetentionMs
+  }
+
+  #txnOps(from: Sender, transaction: Transaction): EventOp[] {
+    return [
+      {
+        op: 'event.txn',
+        event: { slot: 0 },
+        user: from.userId,
+        device: from.deviceId,
+        scope: transaction.scope,
+        txnId: transaction.txnId,
+        ts: this.#clock.now(),
+      },
+    ]
+  }
+
+  /* The guard in the store is what makes this safe; the map and the read spare a signature and a rollback. */
+  async #once(from: Sender, transaction: Transaction, send: () => Promise<string>): Promise<string> {
+    const { scope, txnId } = transaction
+    const name = `${from.userId}\0${from.deviceId}\0${scope}\0${txnId}`
+    const running = this.#underWay.get(name)
+    if (running) return running
+    const mine = (async () => {
+      const before = await this.#store.events.byTxn(from.userId, from.deviceId, scope, txnId)
+      return before ?? (await send())
+    })()
+    this.#underWay.set(name, mine)
+    try {
+      return await mine
+    } finally {
+      this.#underWay.delete(name)
+    }
+  }
+}
+
+function sameContent(present: Pdu, content: JsonObject): boolean {
+  return canonicalJson(present.content) === canonicalJson(content)
+}

@@ -1,0 +1,16 @@
+/** Events between the store's rows and the protocol's form. */
+import type { EventRow } from '#/ports/store/events.ts'
+import { parseStored } from '#/protocol/event/parse.ts'
+import type { Pdu } from '#/protocol/event/pdu.ts'
+import type { EventId } from '#/protocol/ids/event-id.ts'
+import { readJson } from '#/protocol/json/reader.ts'
+import { isObject } from '#/protocol/json/value.ts'
+import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
+
+/** The event of a row. Throws when the row is damaged. */
+export function pduOfRow(row: Pick<EventRow, 'json' | 'eventId'>, rules: RoomVersionRules): Pdu {
+  const json = readJson(row.json, 'lenient')
+  if (!json.ok || !isObject(json.value))
+    throw new TypeError(`stored event ${row.eventId} is not a JSON object`)
+  return parseStored(rules, json.value, row.eventId as EventId)
+}

@@ -1,0 +1,110 @@
+/** From a verified event to the operations that store it. */
+import type { Op } from '#/ports/store/plan.ts'
+import type { Membership } from '#/ports/store/rooms.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import { membershipOf } from '#/protocol/event/content.ts'
+import type { Pdu } from '#/protocol/event/pdu.ts'
+import { domainOf } from '#/protocol/ids/domain.ts'
+import type { ServerName } from '#/protocol/ids/server-name.ts'
+import { canonicalJson } from '#/protocol/json/canonical.ts'
+import { stripEvent, strippedStateOf } from '#/protocol/stripped/stripped-state.ts'
+import type { VerifiedPdu } from './ingest/verified.ts'
+import type { LiveRoom } from './live-room.ts'
+
+/** The insertion of one event at the room's head: event in `slot`, state, memberships, and the head itself. */
+export function insertOps(
+  room: LiveRoom,
+  pdu: VerifiedPdu,
+  before: Pdu | undefined,
+  serverName: ServerName,
+): Op[] {
+  const delta = countDelta(pdu, before)
+  return [
+    {
+      op: 'room.head',
+      room: room.nid,
+      expect: room.seq,
+      extremities: [pdu.eventId],
+      depth: pdu.depth,
+      joinedDelta: delta.joined,
+      invitedDelta: delta.invited,
+    },
+    ...eventOps(room.nid, pdu, 0, serverName, room),
+  ]
+}
+
+/** The event itself with its effect on state and on the membership of a local user. */
+export function eventOps(
+  room: number | 'new',
+  pdu: VerifiedPdu,
+  slot: number,
+  serverName: ServerName,
+  from: Pick<LiveRoom, 'state' | 'missing'>,
+): Op[] {
+  const ops: Op[] = [
+    {
+      op: 'event.insert',
+      slot,
+      room,
+      eventId: pdu.eventId,
+      type: pdu.type,
+      stateKey: pdu.stateKey ?? null,
+      sender: pdu.sender,
+      ts: pdu.originServerTs,
+      depth: pdu.depth,
+      json: canonicalJson(pdu.json),
+      flags: 0,
+      rejectedRule: null,
+      authEvents: pdu.authEvents,
+      live: true,
+    },
+  ]
+  if (pdu.stateKey === undefined) return ops
+  const event = { slot }
+  ops.push({
+    op: 'state.change',
+    room,
+    branch: 0,
+    changes: [{ type: pdu.type, stateKey: pdu.stateKey, event }],
+  })
+  const membership = pdu.type === 'm.room.member' ? (membershipOf(pdu) as Membership) : undefined
+  if (membership !== undefined && domainOf(pdu.stateKey) === serverName) {
+    ops.push({
+      op: 'room.membership',
+      room,
+      user: pdu.stateKey,
+      membership,
+      event,
+      sender: pdu.sender,
+      stripped: membership === 'invite' || membership === 'knock' ? strippedJson(pdu, from) : null,
+    })
+  }
+  return ops
+}
+
+/** Keys of `strippedStateOf` that happen to be loaded; the caller loads them all before an invite. */
+function strippedJson(pdu: Pdu, from: Pick<LiveRoom, 'state' | 'missing'>): string {
+  const loaded = (type: string, stateKey: string): Pdu | undefined =>
+    from.missing([[type, stateKey]]).length === 0 ? from.state(type, stateKey) : undefined
+  const events = strippedStateOf(loaded, pdu.sender).map(stripEvent)
+  return canonicalJson([...events, stripEvent(pdu)] as never)
+}
+
+/** Change of the joined and invited counts that a member event brings. */
+export function countDelta(pdu: Pdu, before: Pdu | undefined): { joined: number; invited: number } {
+  if (pdu.type !== 'm.room.member' || pdu.stateKey === undefined) return { joined: 0, invited: 0 }
+  const was = before ? membershipOf(before) : undefined
+  const is = membershipOf(pdu)
+  const step = (membership: string): number => Number(is === membership) - Number(was === membership)
+  return { joined: step('join'), invited: step('invite') }
+}
+
+/** What the sender is told when an event is refused; `rule` goes with it, because it names nothing private. */
+export function refuseEvent(refusal: { readonly rule: string; readonly why: string }): MatrixError {
+  const { rule, why } = refusal
+  if (rule === 'format.size') return new MatrixError('M_TOO_LARGE', `The event is too large: ${why}.`)
+  if (rule.startsWith('format.') || rule.startsWith('json.')) {
+    return new MatrixError('M_BAD_JSON', `The event is not well-formed: ${why}.`)
+  }
+  return new MatrixError('M_FORBIDDEN', `This is not allowed in the room: ${why}.`)
+}
