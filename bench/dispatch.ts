@@ -29,7 +29,14 @@ const alice: Requester = {
 }
 const C3 = '/_matrix/client/v3'
 const others: Route[] = Array.from({ length: 230 }, (_, i) =>
-  route({ method: 'GET', path: `${C3}/other${i}/:x`, spec: 'own', auth: 'user', limit: 'none', handle: () => ({}) }),
+  route({
+    method: 'GET',
+    path: `${C3}/other${i}/:x`,
+    spec: 'own',
+    auth: 'user',
+    limit: 'none',
+    handle: () => ({}),
+  }),
 )
 const send = route({
   method: 'PUT',
@@ -43,10 +50,18 @@ const send = route({
   handle: () => ({ event_id: '$WNGnSbKkTxQHZPLVJ4GdGjzDkwkUsmCoFuUqyFpFJaU' }),
 })
 const url = `${C3}/rooms/${encodeURIComponent('!QtykxKocfZaZOUrTwp:localhost')}/send/m.room.message/m1234567890.1`
-const body = Buffer.from(JSON.stringify({ msgtype: 'm.text', body: 'A message of the usual length, with ünicode.' }))
-const headers = { authorization: 'Bearer syt_YWxpY2U_abcdefghijklmnop_0abcde', 'content-type': 'application/json' }
+const body = Buffer.from(
+  JSON.stringify({ msgtype: 'm.text', body: 'A message of the usual length, with ünicode.' }),
+)
+const headers = {
+  authorization: 'Bearer syt_YWxpY2U_abcdefghijklmnop_0abcde',
+  'content-type': 'application/json',
+}
 
-for (const [name, metrics] of [['no metrics', noMetrics], ['prom-client', metricsProm()]] as const) {
+for (const [name, metrics] of [
+  ['no metrics', noMetrics],
+  ['prom-client', metricsProm()],
+] as const) {
   const dispatch = createDispatch({
     routes: [...others, send],
     authenticate: { user: () => alice },

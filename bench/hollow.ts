@@ -55,8 +55,11 @@ function answer(socket: Socket): Reply {
 
 function handle(request: Request, reply: Reply) {
   const [, , , , noun, id = '', verb, , transactionId = ''] = request.path.split('/')
-  if (noun === 'versions') return reply(200, '{"versions":["v1.11"]}')
+  if (request.path === '/_matrix/client/versions') return reply(200, '{"versions":["v1.11"]}')
   if (noun === 'register') return register(request, reply)
+  if (request.path === '/_matrix/federation/v1/version') {
+    return reply(200, '{"server":{"name":"hollow","version":"0"}}')
+  }
   if (!request.userId) return reply(401, '{"errcode":"M_UNKNOWN_TOKEN","error":"unknown token"}')
   if (noun === 'createRoom') return createRoom(request.userId, reply)
   if (noun === 'sync') return sync(request, request.userId, reply)

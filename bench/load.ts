@@ -46,7 +46,6 @@ class Run {
       setTimeout(resolve, settle * 1000)
     })
     const after = this.#memory()
-    this.#setup.close()
     return {
       label: label ?? version ?? this.#options.url,
       url: this.#options.url,
@@ -67,6 +66,10 @@ class Run {
       memory: { idle, after, settleSeconds: settle },
       outcomes,
     }
+  }
+
+  close(): void {
+    this.#setup.close()
   }
 
   #described(): Record<string, string | number> {
@@ -226,7 +229,8 @@ async function main(): Promise<number> {
     console.error(`the run took more than ${RUN_MS_MAX / 60_000} minutes and was ended`)
     process.exit(1)
   }, RUN_MS_MAX).unref()
-  const report = await new Run(options).run()
+  const run = new Run(options)
+  const report = await run.run().finally(() => run.close())
   if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
   console.log(render(report))
   for (const { name, figures } of report.outcomes) {
@@ -239,5 +243,6 @@ try {
   process.exitCode = await main()
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
+  // Senders or readers of the scenario that failed may still have requests under way.
+  process.exit(1)
 }
