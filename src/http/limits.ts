@@ -36,3 +36,5 @@ export const RETRY_AFTER_MS_MAX = 3_600_000
 export const UIA_SESSION_MS_MAX = 48 * 3_600_000
 /** Failed stages of one UIA session before it must be begun anew. */
 export const UIA_FAILURES_MAX = 20
+/** UIA sessions that the store in memory holds; one takes about 300 bytes. */
+export const UIA_SESSIONS_MAX = 10_000
