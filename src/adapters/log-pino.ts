@@ -1,0 +1,100 @@
+/** Logs by pino: JSON lines, written in this thread, level changeable while it runs. */
+import pino from 'pino'
+import type { Log, LogFields, LogLevel } from '#/base/log.ts'
+import { redactText, redactValue } from '#/base/log-redact.ts'
+
+export interface LogPinoOptions {
+  readonly level: LogLevel
+  /** A file path, or a file descriptor; default standard output. */
+  readonly to?: string | number
+  /** Collects this many bytes before it writes, below 16384; 0 writes each line at once. Lines of level error always flush. */
+  readonly bufferBytes?: number
+}
+
+/** A log with the handles of its owner. */
+export interface OwnedLog extends Log {
+  readonly level: LogLevel
+  /** Takes effect on all children. */
+  setLevel(level: LogLevel): void
+  /** Writes what is buffered, before the process ends. */
+  flush(): void
+  /** Opens the file again, after log rotation has moved it. Does nothing for descriptors. */
+  reopen(): void
+}
+
+/** Longest time that a line waits in the buffer. */
+const FLUSH_MS = 1000
+const BUFFER_BYTES_DEFAULT = 4096
+
+const SEVERITY: Readonly<Record<LogLevel, number>> = {
+  trace: 10,
+  debug: 20,
+  info: 30,
+  warn: 40,
+  error: 50,
+  fatal: 60,
+  silent: Number.POSITIVE_INFINITY,
+}
+
+/**
+ * Opens a log. Every field and message passes the redaction of base/log-redact.ts.
+ * @throws when the file cannot be opened
+ */
+export function logPino(options: LogPinoOptions): OwnedLog {
+  const minLength = options.bufferBytes ?? BUFFER_BYTES_DEFAULT
+  const destination = pino.destination({
+    dest: options.to ?? 1,
+    sync: true,
+    minLength,
+    append: true,
+    mkdir: true,
+  })
+  const timer = minLength === 0 ? undefined : setInterval(() => destination.flush(), FLUSH_MS)
+  timer?.unref()
+  const root = pino(
+    {
+      level: 'trace',
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  )
+  const state = { level: options.level }
+  const flush = (): void => destination.flushSync()
+  return {
+    ...wrap(root, state, flush),
+    get level() {
+      return state.level
+    },
+    setLevel(level) {
+      state.level = level
+    },
+    flush,
+    reopen() {
+      if (typeof options.to !== 'string') return
+      flush()
+      destination.reopen()
+    },
+  }
+}
+
+/** The level is kept here and not in pino, because pino's children copy it when they are made. */
+function wrap(inner: pino.Logger, state: { level: LogLevel }, flush: () => void): Log {
+  const enabled = (level: LogLevel): boolean => SEVERITY[level] >= SEVERITY[state.level]
+  const at = (level: Exclude<LogLevel, 'silent'>) => (message: string, fields?: LogFields) => {
+    if (!enabled(level)) return
+    inner[level](fields === undefined ? {} : (redactValue(fields) as object), redactText(message))
+    if (SEVERITY[level] >= SEVERITY.error) flush()
+  }
+  return {
+    child: (fields) => wrap(inner.child(redactValue(fields) as pino.Bindings), state, flush),
+    enabled,
+    trace: at('trace'),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    fatal: at('fatal'),
+  }
+}
