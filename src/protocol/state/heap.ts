@@ -1,0 +1,39 @@
+/** A binary heap: the smallest item first. */
+export class Heap<T> {
+  readonly #items: T[] = []
+  readonly #isLess: (a: T, b: T) => boolean
+
+  constructor(isLess: (a: T, b: T) => boolean) {
+    this.#isLess = isLess
+  }
+
+  push(item: T): void {
+    const items = this.#items
+    let at = items.length
+    items.push(item)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!this.#isLess(item, items[parent] as T)) break
+      items[at] = items[parent] as T
+      at = parent
+    }
+    items[at] = item
+  }
+
+  /** Takes the smallest item out; undefined if there is none. */
+  pop(): T | undefined {
+    const items = this.#items
+    const top = items[0]
+    const last = items.pop()
+    if (items.length === 0 || last === undefined) return top
+    let at = 0
+    for (let child = 1; child < items.length; child = 2 * at + 1) {
+      if (child + 1 < items.length && this.#isLess(items[child + 1] as T, items[child] as T)) child += 1
+      if (!this.#isLess(items[child] as T, last)) break
+      items[at] = items[child] as T
+      at = child
+    }
+    items[at] = last
+    return top
+  }
+}
