@@ -4,7 +4,9 @@
  */
 
 /** An expected outcome. `rule` is stable and greppable, for example `auth.v11.4.3.2` or `format.prev_events`. */
-export type Verdict = { readonly ok: true } | { readonly ok: false; readonly rule: string; readonly why: string }
+export type Verdict =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly rule: string; readonly why: string }
 
 /** A value, or the rule that forbids it. */
 export type Result<T> =

@@ -2,12 +2,13 @@
  * The rules that look at an event and its own auth_events only. A failure means: reject.
  * https://spec.matrix.org/v1.16/server-server-api/#checks-performed-on-receipt-of-a-pdu
  */
-import type { Pdu } from '../event/pdu.ts'
+
 import { ALLOW, type Ask, type Verdict } from '../errors.ts'
+import type { Pdu } from '../event/pdu.ts'
 import type { EventId } from '../ids/event-id.ts'
 import { createEventIdOf } from '../ids/room-id.ts'
-import { checkCreate } from './check-create.ts'
 import { checkAuthRules } from './check-auth-rules.ts'
+import { checkCreate } from './check-create.ts'
 import { reject, ruleNumbers } from './numbering.ts'
 import { selectAuthKeys } from './select.ts'
 

@@ -1,9 +1,10 @@
 /**
  * The authorisation rules against a state. https://spec.matrix.org/v1.16/server-server-api/#authorization-rules
  */
+
+import { ALLOW, type Verdict } from '../errors.ts'
 import { federates } from '../event/content.ts'
 import type { Pdu, StateLookup } from '../event/pdu.ts'
-import { ALLOW, type Verdict } from '../errors.ts'
 import { domainOf } from '../ids/domain.ts'
 import { serverOf } from '../ids/user-id.ts'
 import { checkCreate } from './check-create.ts'

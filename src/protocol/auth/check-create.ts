@@ -1,5 +1,5 @@
-import type { Pdu } from '../event/pdu.ts'
 import { ALLOW, type Verdict } from '../errors.ts'
+import type { Pdu } from '../event/pdu.ts'
 import { domainOf } from '../ids/domain.ts'
 import { parseUserId, serverOf } from '../ids/user-id.ts'
 import { isArray, member } from '../json/value.ts'

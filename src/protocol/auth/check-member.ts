@@ -1,7 +1,8 @@
 /** The rules on m.room.member. */
+
+import { ALLOW, type Verdict } from '../errors.ts'
 import { authorisedViaOf, joinRuleOf, membershipOf, stringOf, thirdPartySignedOf } from '../event/content.ts'
 import type { Pdu, StateLookup } from '../event/pdu.ts'
-import { ALLOW, type Verdict } from '../errors.ts'
 import { member } from '../json/value.ts'
 import { above, atLeast } from './level.ts'
 import { type RuleNumbers, reject, ruleNumbers } from './numbering.ts'
@@ -113,7 +114,8 @@ function checkLeave(at: Case): Verdict {
   const { rules } = event
   const number = at.numbers.leave
   if (event.sender === target) {
-    const mayLeave = senderIs === 'invite' || senderIs === 'join' || (senderIs === 'knock' && rules.auth.knock)
+    const mayLeave =
+      senderIs === 'invite' || senderIs === 'join' || (senderIs === 'knock' && rules.auth.knock)
     return mayLeave ? ALLOW : reject(rules, `${number}.1`, 'the sender has nothing to leave')
   }
   if (senderIs !== 'join') return reject(rules, `${number}.2`, 'the sender is not joined')

@@ -1,6 +1,7 @@
 /** The rules on m.room.power_levels. */
-import type { Pdu } from '../event/pdu.ts'
+
 import { ALLOW, type Verdict } from '../errors.ts'
+import type { Pdu } from '../event/pdu.ts'
 import { parseUserId } from '../ids/user-id.ts'
 import { type JsonObject, type JsonValue, member } from '../json/value.ts'
 import type { RoomVersionRules } from '../room-version/rules.ts'
@@ -65,16 +66,20 @@ function checkChanges(event: Pdu, old: JsonObject, power: Level): Verdict {
   for (const name of SCALARS) {
     const change = changeOf(rules, member(old, name), member(content, name))
     if (change === undefined) continue
-    if (!mayHave(power, change.old)) return reject(rules, `${at}.${first + 1}.1`, `${name} is above the sender`)
+    if (!mayHave(power, change.old))
+      return reject(rules, `${at}.${first + 1}.1`, `${name} is above the sender`)
     if (!mayHave(power, change.new)) return reject(rules, `${at}.${first + 1}.2`, `${name} becomes too high`)
   }
   for (const name of rules.auth.checksNotifications ? ['events', 'notifications'] : ['events']) {
     const changes = mapChanges(rules, levelMapOf(old, name), levelMapOf(content, name))
-    if (changes === undefined) return reject(rules, `${at}.${first + 2}`, `${name} is not an object of levels`)
+    if (changes === undefined)
+      return reject(rules, `${at}.${first + 2}`, `${name} is not an object of levels`)
     for (const [key, change] of changes) {
       const what = `${name} ${JSON.stringify(key)}`
-      if (!mayHave(power, change.old)) return reject(rules, `${at}.${first + 2}.1`, `${what} is above the sender`)
-      if (!mayHave(power, change.new)) return reject(rules, `${at}.${first + 3}.1`, `${what} becomes too high`)
+      if (!mayHave(power, change.old))
+        return reject(rules, `${at}.${first + 2}.1`, `${what} is above the sender`)
+      if (!mayHave(power, change.new))
+        return reject(rules, `${at}.${first + 3}.1`, `${what} becomes too high`)
     }
   }
   const changes = mapChanges(rules, levelMapOf(old, 'users'), levelMapOf(content, 'users'))
@@ -84,7 +89,8 @@ function checkChanges(event: Pdu, old: JsonObject, power: Level): Verdict {
     if (userId !== event.sender && change.old !== undefined && !above(power, change.old)) {
       return reject(rules, `${at}.${first + 4}.1`, `${userId} is not below the sender`)
     }
-    if (!mayHave(power, change.new)) return reject(rules, `${at}.${first + 5}.1`, `${userId} becomes too high`)
+    if (!mayHave(power, change.new))
+      return reject(rules, `${at}.${first + 5}.1`, `${userId} becomes too high`)
   }
   return ALLOW
 }

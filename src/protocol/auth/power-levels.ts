@@ -54,9 +54,7 @@ export function powerLevelsOf(create: Pdu, powerLevels: Pdu | undefined): PowerL
       return inMap(member(content, 'users'), userId) ?? named('users_default')
     },
     send(type, isState) {
-      return (
-        inMap(member(content, 'events'), type) ?? named(isState ? 'state_default' : 'events_default')
-      )
+      return inMap(member(content, 'events'), type) ?? named(isState ? 'state_default' : 'events_default')
     },
   }
 }

@@ -1,5 +1,5 @@
-import { serverOf } from '../ids/user-id.ts'
 import type { Pdu, StateLookup } from '../event/pdu.ts'
+import { serverOf } from '../ids/user-id.ts'
 import { atLeast } from './level.ts'
 import { powerLevelsOf } from './power-levels.ts'
 

@@ -3,7 +3,7 @@
  * https://spec.matrix.org/v1.16/server-server-api/#retrieving-server-keys
  */
 import { type Result, refuse } from '../errors.ts'
-import { keyAlgorithmOf, type KeyId, parseKeyId } from '../ids/key-id.ts'
+import { type KeyId, keyAlgorithmOf, parseKeyId } from '../ids/key-id.ts'
 import type { ServerName } from '../ids/server-name.ts'
 import { isObject, type JsonObject, type JsonValue, member, setMember } from '../json/value.ts'
 import { KEYS_PER_SERVER_MAX } from '../limits.ts'

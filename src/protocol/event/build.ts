@@ -1,6 +1,7 @@
 /** Making our own events: fields, content hash, id, signature. */
-import { addSignature } from '../crypto/sign-json.ts'
+
 import { type SigningKey, signText } from '../crypto/ed25519.ts'
+import { addSignature } from '../crypto/sign-json.ts'
 import { type Result, refuse } from '../errors.ts'
 import type { EventId } from '../ids/event-id.ts'
 import type { RoomId } from '../ids/room-id.ts'

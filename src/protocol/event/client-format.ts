@@ -26,7 +26,8 @@ export function clientEvent(pdu: Pdu, format: ClientFormat = {}): JsonObject {
   if (pdu.stateKey !== undefined) event['state_key'] = pdu.stateKey
   if (pdu.redacts !== undefined) {
     event['redacts'] = pdu.redacts
-    if (member(pdu.content, 'redacts') === undefined) event['content'] = { ...pdu.content, redacts: pdu.redacts }
+    if (member(pdu.content, 'redacts') === undefined)
+      event['content'] = { ...pdu.content, redacts: pdu.redacts }
   }
   if (format.unsigned !== undefined && Object.keys(format.unsigned).length > 0) {
     event['unsigned'] = format.unsigned

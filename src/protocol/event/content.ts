@@ -2,7 +2,7 @@
  * Lazy views of event contents: each reads one field when asked, so that junk in another field of the same event
  * cannot matter. Absent and wrongly typed fields are both undefined unless said otherwise.
  */
-import { type JsonObject, type JsonValue, isObject, member } from '../json/value.ts'
+import { isObject, type JsonObject, type JsonValue, member } from '../json/value.ts'
 import type { Pdu } from './pdu.ts'
 
 export type Membership = 'join' | 'invite' | 'leave' | 'ban' | 'knock'
@@ -24,9 +24,13 @@ export function membershipOf(event: Pdu | undefined): string | undefined {
   return event === undefined ? undefined : stringOf(event.content, 'membership')
 }
 
-/** `content.join_rule`; `invite` without an event or with a wrong type, as the default of the specification. */
+/**
+ * `content.join_rule`: `invite` without an event or without the member, as the default of the specification; the
+ * empty string, which is no rule, for a wrong type.
+ */
 export function joinRuleOf(event: Pdu | undefined): string {
-  return (event && stringOf(event.content, 'join_rule')) ?? 'invite'
+  const value = event && member(event.content, 'join_rule')
+  return value === undefined ? 'invite' : typeof value === 'string' ? value : ''
 }
 
 /** `content.room_version` of a create event: `1` when absent, undefined when it is not a string. */

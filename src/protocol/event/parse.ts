@@ -13,6 +13,8 @@ import type { RoomVersionRules } from '../room-version/rules.ts'
 import { eventIdOf, eventSignedText } from './hash.ts'
 import type { Pdu } from './pdu.ts'
 
+const INT64_MAX = 2n ** 63n - 1n
+
 type Refused = { readonly ok: false; readonly rule: string; readonly why: string }
 
 /**
@@ -37,6 +39,9 @@ export function parsePdu(rules: RoomVersionRules, received: JsonObject): Result<
   if (tooLarge !== undefined) return tooLarge
   const eventId = eventIdOf(rules, json, signedText)
   if (eventId === undefined) return refuse('format.event_id', 'event_id is not an event id')
+  if (rules.eventIds !== 'embedded' && member(json, 'event_id') !== undefined) {
+    return refuse('format.event_id', 'events of this version do not carry their id')
+  }
   return fieldsOf(rules, json, eventId)
 }
 
@@ -79,13 +84,17 @@ function fieldsOf(rules: RoomVersionRules, json: JsonObject, eventId: EventId): 
   if (!isObject(hashes) || typeof member(hashes, 'sha256') !== 'string') {
     return refuse('format.hashes', 'hashes has no sha256')
   }
-  if (!isObject(member(json, 'signatures'))) return refuse('format.signatures', 'signatures is not an object')
+  if (!areSignatures(member(json, 'signatures'))) {
+    return refuse('format.signatures', 'signatures is not an object of objects of strings')
+  }
   const depth = integer(member(json, 'depth'))
   if (depth === undefined || depth < 0n || depth > rules.depthMax) {
     return refuse('format.depth', `depth is not an integer from 0 to ${rules.depthMax}`)
   }
   const originServerTs = integer(member(json, 'origin_server_ts'))
-  if (originServerTs === undefined) return refuse('format.origin_server_ts', 'not an integer')
+  if (originServerTs === undefined || originServerTs > INT64_MAX || originServerTs < -INT64_MAX) {
+    return refuse('format.origin_server_ts', 'origin_server_ts is not an integer of 64 bits')
+  }
   const prevEvents = references(rules, member(json, 'prev_events'))
   if (prevEvents === undefined) return refuse('format.prev_events', 'not a list of event references')
   const authEvents = references(rules, member(json, 'auth_events'))
@@ -162,6 +171,15 @@ function integer(value: JsonValue | undefined): bigint | undefined {
 function clamp(value: bigint): number {
   const max = BigInt(Number.MAX_SAFE_INTEGER)
   return Number(value > max ? max : value < -max ? -max : value)
+}
+
+/** Absent counts as none: whether one is needed is a question for `checkSignatures`. */
+function areSignatures(value: JsonValue | undefined): boolean {
+  if (value === undefined) return true
+  if (!isObject(value)) return false
+  return Object.values(value).every(
+    (of) => isObject(of) && Object.values(of).every((signature) => typeof signature === 'string'),
+  )
 }
 
 /** A string whose UTF-8 fits the limit on ids, types and state keys. */

@@ -48,7 +48,9 @@ export function requiredSigners(pdu: Pdu): Result<ServerName[]> {
 export function keysNamed(pdu: Pdu): { readonly server: ServerName; readonly keyId: KeyId }[] {
   const signers = requiredSigners(pdu)
   if (!signers.ok) return []
-  return signers.value.flatMap((server) => signaturesOf(pdu.json, server).map(([keyId]) => ({ server, keyId })))
+  return signers.value.flatMap((server) =>
+    signaturesOf(pdu.json, server).map(([keyId]) => ({ server, keyId })),
+  )
 }
 
 /**

@@ -31,7 +31,8 @@ export function isStrictLocalpart(localpart: string): boolean {
 /** What we create: strict grammar. Throws, because a bad one is our bug. */
 export function mintUserId(localpart: string, server: ServerName): UserId {
   const id = `@${localpart}:${server}`
-  if (!isStrictLocalpart(localpart) || parseUserId(id) === undefined) throw new RangeError(`bad user id ${id}`)
+  if (!isStrictLocalpart(localpart) || parseUserId(id) === undefined)
+    throw new RangeError(`bad user id ${id}`)
   return id as UserId
 }
 

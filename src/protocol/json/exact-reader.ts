@@ -73,7 +73,8 @@ class Reader {
     this.#space()
     const c = this.#text[this.#at]
     if (c !== '{' && c !== '[') return this.#scalar(c)
-    if (stack.length >= JSON_DEPTH_MAX) throw new Refusal('json.depth', `nested deeper than ${JSON_DEPTH_MAX}`)
+    if (stack.length >= JSON_DEPTH_MAX)
+      throw new Refusal('json.depth', `nested deeper than ${JSON_DEPTH_MAX}`)
     this.#at++
     this.#space()
     const container: Building = c === '{' ? {} : []
@@ -139,7 +140,8 @@ class Reader {
       } else this.#at++
     }
     out += text.slice(start, this.#at++)
-    if (!out.isWellFormed()) throw new Refusal('json.lone_surrogate', `half a surrogate pair in ${excerpt(out)}`)
+    if (!out.isWellFormed())
+      throw new Refusal('json.lone_surrogate', `half a surrogate pair in ${excerpt(out)}`)
     return out
   }
 

@@ -34,7 +34,9 @@ export type JsonValue = JsonScalar | NumberToken | JsonArray | JsonObject
 
 /** True for a JSON object; false for arrays, tokens, null and scalars. */
 export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberToken)
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberToken)
+  )
 }
 
 /** True for a JSON array. */
