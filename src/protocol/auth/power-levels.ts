@@ -41,7 +41,7 @@ export function powerLevelsOf(create: Pdu, powerLevels: Pdu | undefined): PowerL
     return value === undefined || value === null ? LEVEL_DEFAULTS[name] : parseLevel(rules, value)
   }
   const inMap = (map: JsonValue | undefined, key: string): Level | undefined => {
-    if (map === undefined || map === null) return undefined
+    if (map === undefined) return undefined
     if (!isObject(map)) return JUNK
     const value = member(map, key)
     return value === undefined || value === null ? undefined : parseLevel(rules, value)
