@@ -73,8 +73,7 @@ class Run {
   }
 
   #described(): Record<string, string | number> {
-    const { seconds, warmUp, roomMembers, roomVersion, textBytes, readers, deliveryRate, presence } =
-      this.#options
+    const { seconds, warmUp, roomMembers, roomVersion, textBytes, readers, presence } = this.#options
     return {
       'measured seconds': seconds,
       'warm-up seconds': warmUp,
@@ -82,7 +81,6 @@ class Run {
       'room version': roomVersion ?? "the server's default",
       'text bytes': textBytes,
       readers,
-      'delivery sends per second': deliveryRate,
       'presence of readers': presence,
       'timeline limit': this.#options.timelineLimit,
       'seconds before the last look at memory': this.#options.settle,
@@ -107,7 +105,7 @@ class Run {
       case 'send':
         return this.#send(scenario)
       case 'delivery':
-        return this.#delivery(scenario.name)
+        return this.#delivery(scenario.name, scenario.perSecond)
       case 'disk':
         return this.#disk(scenario.name)
     }
@@ -147,8 +145,8 @@ class Run {
       throw new Error(`${mark} was acknowledged and is not in the room`)
   }
 
-  async #delivery(name: string): Promise<Outcome> {
-    const { readers, target, textBytes, deliveryRate, presence, timelineLimit, processes } = this.#options
+  async #delivery(name: string, perSecond: number): Promise<Outcome> {
+    const { readers, target, textBytes, presence, timelineLimit, processes } = this.#options
     const start = performance.now()
     const users = await this.#setup.users(readers + DELIVERY_SENDERS)
     const [roomId] = await this.#setup.rooms([users])
@@ -156,7 +154,7 @@ class Run {
       .slice(0, DELIVERY_SENDERS)
       .map((user, index) => new Sender(target, user, roomId!, `${name}-${index}`, textBytes))
     const setUpSeconds = (performance.now() - start) / 1000
-    progress(`${name}: ${readers} readers, ${deliveryRate} sends/s, set up in ${setUpSeconds.toFixed(1)} s`)
+    progress(`${name}: ${readers} readers, ${perSecond} sends/s, set up in ${setUpSeconds.toFixed(1)} s`)
     const figures = await runDelivery(
       target,
       senders,
@@ -164,14 +162,14 @@ class Run {
       roomId!,
       { presence, timelineLimit },
       this.#window,
-      deliveryRate,
+      perSecond,
       new Meter(processes),
     )
     return { kind: 'delivery', name, figures, setUpSeconds }
   }
 
   async #disk(name: string): Promise<Outcome> {
-    const { storage, target, textBytes, diskMessages, processes } = this.#options
+    const { storage, target, textBytes, diskMessages, diskSeconds, processes } = this.#options
     const start = performance.now()
     const users = await this.#setup.users(DISK_ROOM_MEMBERS)
     const [roomId] = await this.#setup.rooms([users])
@@ -183,7 +181,7 @@ class Run {
     if (bytesBefore === null) throw new Error('the disk scenario needs --data-dir or --size-command')
     progress(`${name}: room of ${DISK_ROOM_MEMBERS}, set up in ${setUpSeconds.toFixed(1)} s`)
     // The two looks at the disk frame all that was sent, so there is no warm-up.
-    const window = { ...this.#window, warmUpMs: 0, operationsMax: diskMessages }
+    const window = { warmUpMs: 0, measureMs: diskSeconds * 1000, operationsMax: diskMessages }
     const { failures } = await runSends(senders, window, new Meter(processes))
     for (const { connection } of senders) connection.close()
     const messages = senders.reduce((sum, sender) => sum + sender.sent, 0) - failures.count

@@ -11,7 +11,7 @@ test('defaults and what was given', () => {
     '--seconds',
     '5',
     '--scenarios',
-    'one,many-10,single-200,delivery,disk',
+    'one,many-10,single-200,delivery-20,disk',
   ])!
   assert.equal(options.seconds, 5)
   assert.equal(options.warmUp, 3)
@@ -19,7 +19,7 @@ test('defaults and what was given', () => {
   assert.deepEqual(options.registration, { by: 'dummy' })
   assert.deepEqual(
     options.scenarios.map(({ name }) => name),
-    ['one', 'many-10', 'single-200', 'delivery', 'disk'],
+    ['one', 'many-10', 'single-200', 'delivery-20', 'disk'],
   )
   assert.equal(parseOptions(['--help']), null)
 })
@@ -47,7 +47,8 @@ test('scenario names', () => {
     senders: 10,
     oneRoom: true,
   })
-  for (const name of ['many', 'many-0', 'many-1.5', 'single-9999', 'two', '']) {
+  assert.deepEqual(parseScenario('delivery-1'), { kind: 'delivery', name: 'delivery-1', perSecond: 1 })
+  for (const name of ['delivery', 'delivery-99999', 'many', 'many-0', 'many-1.5', 'single-9999', 'two', '']) {
     assert.throws(() => parseScenario(name), /--scenarios/, name)
   }
 })

@@ -23,20 +23,21 @@ Accounts (one of)
   --dummy                  /register with the stage m.login.dummy
 
 What to run
-  --scenarios LIST         of one, many-N, single-N, delivery, disk
-                           (default one,many-10,single-10,many-200,single-200,delivery,disk)
-                           many-N: N senders, one room each; single-N: N senders in one room
+  --scenarios LIST         of one, many-N, single-N, delivery-N, disk
+                           (default one,many-10,single-10,many-200,single-200,delivery-20,disk)
+                           many-N: N senders, one room each; single-N: N senders in one room;
+                           delivery-N: N sends per second to readers that long-poll /sync
   --seconds S              measured part of each scenario (default 20)
   --warm-up S              before it, not measured (default 3)
   --operations N           a scenario also ends after N operations
   --room-members N         members of each room of one and many-N (default 1: the sender alone)
   --room-version V         instead of the server's default
   --text-bytes N           length of the messages' text (default 100)
-  --readers N              readers of the delivery scenario (default 50)
-  --delivery-rate N        its sends per second (default 20)
-  --presence P             set_presence of its readers: offline, unavailable or online (default offline)
+  --readers N              readers of the delivery scenarios (default 50)
+  --presence P             set_presence of these readers: offline, unavailable or online (default offline)
   --timeline-limit N       timeline limit of its readers' filter (default 50)
-  --disk-messages N        messages of the disk scenario (default 5000; it also ends after its time)
+  --disk-messages N        messages of the disk scenario (default 10000)
+  --disk-seconds S         it also ends after this time (default 60)
   --settle S               wait before the last look at memory (default 30)
 
 What to look at
@@ -56,7 +57,7 @@ What to say
 /** One thing to run. */
 export type Scenario =
   | { readonly kind: 'send'; readonly name: string; readonly senders: number; readonly oneRoom: boolean }
-  | { readonly kind: 'delivery'; readonly name: 'delivery' }
+  | { readonly kind: 'delivery'; readonly name: string; readonly perSecond: number }
   | { readonly kind: 'disk'; readonly name: 'disk' }
 
 /** All that the command line settles. */
@@ -72,10 +73,10 @@ export interface Options {
   readonly roomVersion: string | undefined
   readonly textBytes: number
   readonly readers: number
-  readonly deliveryRate: number
   readonly presence: 'offline' | 'unavailable' | 'online'
   readonly timelineLimit: number
   readonly diskMessages: number
+  readonly diskSeconds: number
   readonly settle: number
   readonly processes: Processes
   readonly storage: StorageProbe
@@ -98,10 +99,10 @@ const STRINGS = [
   'room-version',
   'text-bytes',
   'readers',
-  'delivery-rate',
   'presence',
   'timeline-limit',
   'disk-messages',
+  'disk-seconds',
   'settle',
   'pid',
   'db-pid',
@@ -119,7 +120,7 @@ type Values = Partial<Record<(typeof STRINGS)[number], string>> & {
   note?: string[]
 }
 
-const DEFAULT_SCENARIOS = 'one,many-10,single-10,many-200,single-200,delivery,disk'
+const DEFAULT_SCENARIOS = 'one,many-10,single-10,many-200,single-200,delivery-20,disk'
 
 /** Reads the command line; null asks for the help text. Throws with the option's name where a value is wrong. */
 export function parseOptions(args: readonly string[]): Options | null {
@@ -157,10 +158,10 @@ export function parseOptions(args: readonly string[]): Options | null {
     roomVersion: values['room-version'],
     textBytes: number('text-bytes', 100, 1, 30_000),
     readers: number('readers', 50, 1, READERS_MAX),
-    deliveryRate: number('delivery-rate', 20, 0.1, DELIVERY_RATE_MAX),
     presence,
     timelineLimit: number('timeline-limit', 50, 1, 1_000),
-    diskMessages: number('disk-messages', 5_000, 1, OPERATIONS_MAX),
+    diskMessages: number('disk-messages', 10_000, 1, OPERATIONS_MAX),
+    diskSeconds: number('disk-seconds', 60, 0.1, WINDOW_S_MAX),
     settle: number('settle', 30, 0, WINDOW_S_MAX),
     processes: { server: serverPids(values, target), database: pidList('db-pid', values['db-pid']) },
     storage: { dataDir: values['data-dir'] ?? null, sizeCommand: values['size-command'] ?? null },
@@ -174,15 +175,17 @@ export function parseOptions(args: readonly string[]): Options | null {
 
 /** The scenario of a name such as many-200; throws for an unknown one. */
 export function parseScenario(name: string): Scenario {
-  if (name === 'delivery' || name === 'disk') return { kind: name, name } as Scenario
+  if (name === 'disk') return { kind: 'disk', name }
   if (name === 'one') return { kind: 'send', name, senders: 1, oneRoom: false }
-  const [shape, count = ''] = name.split('-')
-  const senders = Number(count)
-  if ((shape !== 'many' && shape !== 'single') || !(Number.isInteger(senders) && senders > 0)) {
-    throw new Error(`--scenarios: ${name} is none of one, many-N, single-N, delivery, disk`)
+  const [shape, text = ''] = name.split('-')
+  const count = Number(text)
+  if (!['many', 'single', 'delivery'].includes(shape!) || !(Number.isInteger(count) && count > 0)) {
+    throw new Error(`--scenarios: ${name} is none of one, many-N, single-N, delivery-N, disk`)
   }
-  if (senders > USERS_MAX) throw new Error(`--scenarios: ${name} has more than ${USERS_MAX} senders`)
-  return { kind: 'send', name, senders, oneRoom: shape === 'single' }
+  const countMax = shape === 'delivery' ? DELIVERY_RATE_MAX : USERS_MAX
+  if (count > countMax) throw new Error(`--scenarios: the number in ${name} is more than ${countMax}`)
+  if (shape === 'delivery') return { kind: 'delivery', name, perSecond: count }
+  return { kind: 'send', name, senders: count, oneRoom: shape === 'single' }
 }
 
 function registrationOf(values: Values): Registration {

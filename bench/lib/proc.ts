@@ -17,8 +17,11 @@ export interface Memory {
   readonly processes: number
   /** Sum of the resident sets: memory that processes share counts once for each. */
   readonly rss: number
-  /** Sum of the proportional sets: shared memory counts once; null where the kernel does not tell. */
-  readonly pss: number | null
+  /**
+   * The same with memory that these processes share counted once: their private and shared memory by proportion, and
+   * the mapped files (programs, libraries) of the process that has most of them. Null where the kernel does not tell.
+   */
+  readonly once: number | null
   /** Sum of each process's highest resident set so far. */
   readonly peak: number
 }
@@ -125,16 +128,21 @@ export function parseKilobytes(text: string, name: string): number | null {
 export function treeMemory(roots: readonly number[]): Memory {
   let rss = 0
   let peak = 0
-  let pss: number | null = 0
+  let once: number | null = 0
+  let files = 0
   const tree = roots.length === 0 ? [] : processTree(roots)
   for (const { pid } of tree) {
     const status = readVanishing(`/proc/${pid}/status`) ?? ''
     rss += parseKilobytes(status, 'VmRSS') ?? 0
     peak += parseKilobytes(status, 'VmHWM') ?? 0
-    const share = parseKilobytes(readVanishing(`/proc/${pid}/smaps_rollup`) ?? '', 'Pss')
-    pss = pss === null || share === null ? null : pss + share
+    // A proportional share of files would shrink when an unrelated process runs the same program.
+    files = Math.max(files, parseKilobytes(status, 'RssFile') ?? 0)
+    const rollup = readVanishing(`/proc/${pid}/smaps_rollup`) ?? ''
+    const anonymous = parseKilobytes(rollup, 'Pss_Anon')
+    const shared = parseKilobytes(rollup, 'Pss_Shmem')
+    once = once === null || anonymous === null || shared === null ? null : once + anonymous + shared
   }
-  return { processes: tree.length, rss, pss, peak }
+  return { processes: tree.length, rss, once: once === null ? null : once + files, peak }
 }
 
 /** Inodes of the sockets that listen on `port`, from the text of /proc/net/tcp or tcp6. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { type Report, readable, render, renderComparison } from './report.ts'
 
-const memory = { processes: 1, rss: 200 * 2 ** 20, pss: null, peak: 300 * 2 ** 20 }
-const none = { processes: 0, rss: 0, pss: 0, peak: 0 }
+const memory = { processes: 1, rss: 200 * 2 ** 20, once: null, peak: 300 * 2 ** 20 }
+const none = { processes: 0, rss: 0, once: 0, peak: 0 }
 const latencyMs = { count: 100, mean: 1, p50: 1, p95: 2, p99: 3, max: 4 }
 
 function reportOf(label: string, cpuMs: number): Report {

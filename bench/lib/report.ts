@@ -99,10 +99,11 @@ export function rows(report: Report): Row[] {
       put(cpu, 'server CPU per delivery, ms', figures.cpuPerDelivery.allMs)
       if (figures.cpuPerDelivery.databaseMs > 0)
         put(cpu, 'of it database, ms', figures.cpuPerDelivery.databaseMs)
-      put(rate, `sends per second, of ${figures.plannedPerSecond} planned`, figures.sentPerSecond)
+      put(rate, 'sends per second', figures.sentPerSecond)
       for (const p of ['p50', 'p95', 'p99'] as const) put(time, `delivery ${p}, ms`, figures.latencyMs[p])
       put(time, 'send p50, ms', figures.sendLatencyMs.p50)
       put(rest, 'generator CPU per delivery, ms', figures.cpuPerDelivery.generatorMs)
+      put(rest, 'generator busy, % of a core', percentOf(figures.cpu.generatorMs, figures.cpu.seconds))
       put(rest, 'rest of the machine, % of a core', percentOf(figures.cpu.otherMs, figures.cpu.seconds))
       put(rest, 'missing deliveries', figures.missing)
       put(rest, 'doubled deliveries', figures.doubled)
@@ -130,14 +131,15 @@ function memoryRows({ memory }: Report): Row[] {
     ['after', memory.after],
   ] as const
   return at.flatMap(([scenario, { server, database }]) => {
-    const pss = server.pss === null || database.pss === null ? null : (server.pss + database.pss) / MEBIBYTE
+    const once =
+      server.once === null || database.once === null ? null : (server.once + database.once) / MEBIBYTE
     return [
       {
         scenario,
         figure: 'memory, RSS of all processes, MiB',
         value: (server.rss + database.rss) / MEBIBYTE,
       },
-      { scenario, figure: 'memory, shared pages once, MiB', value: pss },
+      { scenario, figure: 'memory, shared pages once, MiB', value: once },
       { scenario, figure: 'highest RSS, MiB', value: (server.peak + database.peak) / MEBIBYTE },
     ]
   })
