@@ -24,3 +24,15 @@ export const STATEMENTS_MAX = 500
 export const WAL_PAGES = 2000
 /** Bytes to which the write-ahead log is cut back after a checkpoint. */
 export const WAL_BYTES_MAX = 16 * 1024 * 1024
+/** PostgreSQL connections that write. Plans of one lane always take the same one. */
+export const POSTGRES_WRITERS_DEFAULT = 3
+/** PostgreSQL connections for reads. */
+export const POSTGRES_READERS_DEFAULT = 6
+/** Plans in one PostgreSQL transaction. */
+export const BATCH_PLANS_MAX = 200
+/** How often a batch is run again after a deadlock before its plans are refused. */
+export const BATCH_RETRIES_MAX = 8
+/** Numbers of the sequence reserved at once. */
+export const POSITIONS_RESERVED = 5000
+/** Interned ids kept per writing connection; beyond it they are forgotten and read again. */
+export const INTERNED_MAX = 20_000

@@ -35,6 +35,7 @@ export function readerOver(read: RunQuery): Reader {
       membershipsOf: bind(rooms.membershipsOf),
       membership: bind(rooms.membership),
       localJoined: bind(rooms.localJoined),
+      lastArrivals: bind(rooms.lastArrivals),
       membershipsSince: bind(rooms.membershipsSince),
     },
     state: {
@@ -42,6 +43,8 @@ export function readerOver(read: RunQuery): Reader {
       currentAll: (room, type) => read(state.currentStateAll, [room, type]),
       pointBefore: bind(state.pointBefore),
       at: bind(state.stateAt),
+      eventsAt: (room, point, exceptType) => read(state.stateEventsAt, [room, point, exceptType]),
+      someMembers: bind(state.someMembers),
       fullAt: bind(state.fullStateAt),
       difference: bind(state.stateDifference),
     },

@@ -1,41 +1,33 @@
 /** Plans that wait for the writer, in order, and what is told when a group is on disk. */
 import { StoreError } from '#/base/store-error.ts'
 import type { Clock } from '#/base/world.ts'
-import type { Change, CommitResult, Plan } from '#/ports/store/plan.ts'
-import type { StoreHealth } from '#/ports/store/store.ts'
+import type { CommitResult, Plan } from '#/ports/store/plan.ts'
+import type { Announcer } from './announcer.ts'
 import { GROUP_PLANS_MAX, QUEUED_PLANS_MAX } from './limits.ts'
-import type { GroupOutcome, PlanOutcome } from './sqlite/writer-core.ts'
-
-interface Waiting {
-  readonly plan: Plan
-  readonly resolve: (result: CommitResult) => void
-  readonly reject: (error: Error) => void
-}
+import type { GroupOutcome } from './outcome.ts'
+import { settle, type Waiting } from './waiting.ts'
+import { withEvents } from './written-events.ts'
 
 export interface GroupWriter {
   apply(plans: readonly Plan[]): Promise<GroupOutcome>
   readonly depth: number
 }
 
-export type ChangeListener = (changes: readonly Change[], position: number) => void
-
 export class WriteQueue {
   readonly #writer: GroupWriter
   readonly #clock: Clock
+  readonly #announcer: Announcer
   readonly #onFatal: (error: Error) => void
-  readonly #listeners = new Set<ChangeListener>()
   #queue: Waiting[] = []
   #underWay = 0
   #scheduled = false
   #closed = false
-  #broken: string | undefined
   #idle: (() => void) | undefined
-  position: number
 
-  constructor(writer: GroupWriter, clock: Clock, position: number, onFatal: (error: Error) => void) {
+  constructor(writer: GroupWriter, clock: Clock, announcer: Announcer, onFatal: (error: Error) => void) {
     this.#writer = writer
     this.#clock = clock
-    this.position = position
+    this.#announcer = announcer
     this.#onFatal = onFatal
   }
 
@@ -48,15 +40,6 @@ export class WriteQueue {
       this.#queue.push({ plan, resolve, reject })
       this.#schedule()
     })
-  }
-
-  onChange(listener: ChangeListener): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
-  }
-
-  health(): StoreHealth {
-    return this.#broken === undefined ? { writable: true } : { writable: false, reason: this.#broken }
   }
 
   /** Refuses new plans and resolves when those that wait are done. */
@@ -91,17 +74,15 @@ export class WriteQueue {
   }
 
   #settle(group: Waiting[], outcome: GroupOutcome): void {
-    this.#broken = undefined
-    if (outcome.position > this.position) this.position = outcome.position
-    for (const [index, waiting] of group.entries()) settleOne(waiting, outcome.outcomes[index])
-    if (outcome.changes.length > 0) {
-      for (const listener of this.#listeners) listener(outcome.changes, this.position)
-    }
+    this.#announcer.works()
+    this.#announcer.moveTo(outcome.position)
+    for (const [index, waiting] of group.entries()) settle(waiting, outcome.outcomes[index])
+    this.#announcer.tell(withEvents(outcome.changes, group, outcome.outcomes))
     this.#done()
   }
 
   #fail(group: Waiting[], error: Error): void {
-    this.#broken = error.message
+    this.#announcer.broke(error.message)
     for (const { reject } of group) reject(error)
     if (error.name === 'FatalStoreError') this.#onFatal(error)
     this.#done()
@@ -112,11 +93,4 @@ export class WriteQueue {
     if (this.#queue.length > 0) this.#schedule()
     else if (this.#underWay === 0) this.#idle?.()
   }
-}
-
-function settleOne(waiting: Waiting, outcome: PlanOutcome | undefined): void {
-  if (outcome === undefined)
-    waiting.reject(new StoreError('invalid', 'the writer gave no outcome for a plan'))
-  else if ('failed' in outcome) waiting.reject(new StoreError('invalid', outcome.failed))
-  else waiting.resolve(outcome)
 }

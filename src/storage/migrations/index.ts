@@ -27,7 +27,7 @@ export interface OpenedSchema {
 
 const TABLES: Record<EngineName, string> = {
   sqlite: `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
-  postgres: `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = current_schema()`,
+  postgres: 'SELECT CAST(tablename AS TEXT) AS name FROM pg_tables WHERE schemaname = current_schema()',
 }
 
 /** Tables by which Synapse's databases are known. */

@@ -1,5 +1,5 @@
 /** Reading rooms, heads and local memberships. */
-import type { Membership, MembershipRow, RoomHead, RoomRow } from '#/ports/store/rooms.ts'
+import type { Membership, MembershipRow, RoomHead, RoomNews, RoomRow } from '#/ports/store/rooms.ts'
 import { first, type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
 
@@ -83,4 +83,13 @@ export const localJoined = query('rooms.localJoined', 'large', function* (room: 
     room,
   )
   return rows.map((row) => row.user_id as string)
+})
+
+export const lastArrivals = query('rooms.lastArrivals', 'large', function* (user: string): Sql<RoomNews[]> {
+  const rows = yield* run(
+    `SELECT m.room, (SELECT MAX(e.arrival) FROM events e WHERE e.room = m.room AND e.arrival IS NOT NULL) AS latest
+     FROM local_memberships m WHERE m.user_id = ?1 AND m.membership = 'join'`,
+    user,
+  )
+  return rows.map((row) => ({ room: row.room as number, latest: (row.latest as number | null) ?? 0 }))
 })

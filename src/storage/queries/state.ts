@@ -123,6 +123,45 @@ function* keyNames(room: number): Sql<Map<number, Row>> {
   return new Map(rows.map((row) => [row.nid as number, row]))
 }
 
+/** Events asked for in one statement. */
+const EVENTS_PER_STATEMENT = 200
+
+export const stateEventsAt = query(
+  'state.eventsAt',
+  'large',
+  function* (room: number, point: StatePoint, exceptType: string | undefined): Sql<EventRow[]> {
+    const held = new Map<number, number>()
+    for (const at of (yield* lineage(point)).reverse()) yield* branchAt(room, at.branch, at.pos, held)
+    const nids = [...held.values()].filter((nid) => nid !== 0)
+    const events: EventRow[] = []
+    for (let i = 0; i < nids.length; i += EVENTS_PER_STATEMENT) {
+      const some = nids.slice(i, i + EVENTS_PER_STATEMENT)
+      const rows = yield* run(
+        `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(1, some.length)})
+         AND e.type <> ?${some.length + 1} ORDER BY e.nid`,
+        ...some,
+        exceptType ?? '',
+      )
+      for (const row of rows) events.push(eventFrom(row))
+    }
+    return events
+  },
+  { snapshot: true },
+)
+
+export const someMembers = query('state.someMembers', 'small', function* (room: number, limit: number): Sql<
+  EventRow[]
+> {
+  const rows = yield* run(
+    `SELECT ${EVENT_COLUMNS} FROM room_state s JOIN state_keys k ON k.nid = s.state_key
+       JOIN events e ON e.nid = s.event
+       WHERE s.room = ?1 AND s.branch = 0 AND k.type = 'm.room.member' ORDER BY s.state_key LIMIT ?2`,
+    room,
+    limit,
+  )
+  return rows.map(eventFrom)
+})
+
 /** Names asked for in one statement. */
 const NAMES_PER_STATEMENT = 200
 

@@ -44,6 +44,14 @@ export function olderAt(packed: Uint8Array | null, pos: number): Held | undefine
   return found
 }
 
+/** All entries, oldest first. Throws a RangeError when the bytes end inside an entry. */
+export function unpackHeld(packed: Uint8Array): Held[] {
+  const reader = new ByteReader(packed)
+  const entries: Held[] = []
+  while (!reader.done) entries.push(readHeld(reader))
+  return entries
+}
+
 /** One change of a room's state; `event` and `prev` are row ids, 0 for absent. */
 export interface Delta {
   readonly pos: number

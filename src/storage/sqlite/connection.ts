@@ -1,7 +1,7 @@
-/** One connection to the embedded database: settings, prepared statements, and the check of what may be stored. */
+/** One connection to the embedded database: its settings and prepared statements. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { StoreError } from '#/base/store-error.ts'
 import { STATEMENTS_MAX, WAL_BYTES_MAX, WAL_PAGES } from '../limits.ts'
+import { checkParams } from '../sql/check.ts'
 import { type Row, runSync, type Sql, type SqlValue, type Statement } from '../sql/sql.ts'
 
 export interface ConnectionOptions {
@@ -38,11 +38,10 @@ export class Connection {
     this.db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`)
   }
 
-  /** Runs one statement. Refuses texts that one engine rejects and the other silently alters. */
+  /** Runs one statement. Refuses values that one engine rejects and the other silently alters. */
   execute = (statement: Statement): Row[] => {
-    const params = statement.params
-    for (const param of params) if (typeof param === 'string') checkText(param)
-    return this.#prepared(statement.text).all(...(params as SqlValue[])) as Row[]
+    checkParams(statement.params)
+    return this.#prepared(statement.text).all(...(statement.params as SqlValue[])) as Row[]
   }
 
   run<T>(sql: Sql<T>): T {
@@ -63,10 +62,4 @@ export class Connection {
     this.#statements.clear()
     this.db.close()
   }
-}
-
-/** PostgreSQL refuses NUL in a text, SQLite alters lone surrogates: neither reaches an engine. */
-export function checkText(text: string): void {
-  if (!text.isWellFormed()) throw new StoreError('invalid', 'a text with a lone surrogate cannot be stored')
-  if (text.includes('\0')) throw new StoreError('invalid', 'a text with a NUL character cannot be stored')
 }

@@ -4,11 +4,12 @@ import { StoreError } from '#/base/store-error.ts'
 import type { World } from '#/base/world.ts'
 import type { Plan } from '#/ports/store/plan.ts'
 import { QUEUED_READS_MAX } from '../limits.ts'
+import type { GroupOutcome } from '../outcome.ts'
 import type { Query } from '../queries/query.ts'
 import type { Connection } from './connection.ts'
 import type { FromReader, FromWriter, ReaderData, ToReader, ToWriter, WriterData } from './messages.ts'
 import { readOn } from './read-on.ts'
-import type { GroupOutcome, WriterCore } from './writer-core.ts'
+import type { WriterCore } from './writer-core.ts'
 
 /** Applies one group; resolves after its fsync. */
 export interface WriteExecutor {

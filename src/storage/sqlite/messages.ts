@@ -1,6 +1,6 @@
 /** What passes between the main thread and the writer and reader threads. */
 import type { Plan } from '#/ports/store/plan.ts'
-import type { GroupOutcome } from './writer-core.ts'
+import type { GroupOutcome } from '../outcome.ts'
 
 export interface WriterData {
   readonly path: string

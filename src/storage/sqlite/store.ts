@@ -2,6 +2,7 @@
 import { StoreError } from '#/base/store-error.ts'
 import type { World } from '#/base/world.ts'
 import type { Store } from '#/ports/store/store.ts'
+import { Announcer } from '../announcer.ts'
 import type { Faults } from '../faults.ts'
 import { READER_THREADS_DEFAULT } from '../limits.ts'
 import { inspectSchema, migrate, type OpenedSchema, readMeta } from '../migrations/index.ts'
@@ -38,8 +39,9 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     const writer = threadWriter({ path: options.path, position: meta.position })
     const readers = threadReaders({ path: options.path }, options.readerThreads ?? READER_THREADS_DEFAULT)
     const local = new Connection({ path: options.path, readOnly: true })
-    const queue = new WriteQueue(writer, options.world.clock, meta.position, options.onFatal)
-    return assemble({ queue, writer, readers, local, meta, release: unlock })
+    const announcer = new Announcer(meta.position)
+    const queue = new WriteQueue(writer, options.world.clock, announcer, options.onFatal)
+    return assemble({ queue, announcer, writer, readers, local, meta, release: unlock })
   } catch (error) {
     unlock()
     throw error
@@ -63,11 +65,12 @@ export function openSqliteInline(options: InlineOptions): Store {
   const core = new WriterCore(connection, meta.position, options.faults)
   const writer = inlineWriter(core, options.world, options.pauseMsMax)
   const local = new Connection({ path: options.path, readOnly: true })
-  const queue = new WriteQueue(writer, options.world.clock, meta.position, (error) => {
+  const announcer = new Announcer(meta.position)
+  const queue = new WriteQueue(writer, options.world.clock, announcer, (error) => {
     throw error
   })
   const readers = inlineReaders(local)
-  return assemble({ queue, writer, readers, local, meta, release: () => connection.close() })
+  return assemble({ queue, announcer, writer, readers, local, meta, release: () => connection.close() })
 }
 
 /** Checks and migrates before any thread opens the file. */
@@ -93,6 +96,7 @@ function openForSchema(path: string): Connection {
 
 interface Parts {
   readonly queue: WriteQueue
+  readonly announcer: Announcer
   readonly writer: WriteExecutor
   readonly readers: ReadExecutor
   readonly local: Connection
@@ -100,7 +104,7 @@ interface Parts {
   readonly release: () => void
 }
 
-function assemble({ queue, writer, readers, local, meta, release }: Parts): Store {
+function assemble({ queue, announcer, writer, readers, local, meta, release }: Parts): Store {
   const reader = readerOver((query, args) => {
     if (query.readClass === 'large') return readers.read(query, args)
     try {
@@ -113,9 +117,9 @@ function assemble({ queue, writer, readers, local, meta, release }: Parts): Stor
     ...reader,
     epoch: meta.epoch,
     commit: (plan) => queue.commit(plan),
-    position: () => queue.position,
-    onChange: (listener) => queue.onChange(listener),
-    health: () => queue.health(),
+    position: () => announcer.position,
+    onChange: (listener) => announcer.onChange(listener),
+    health: () => announcer.health(),
     async [Symbol.asyncDispose]() {
       await queue.close()
       await readers.close()

@@ -1,25 +1,15 @@
 /** Applies groups of plans on the one connection that writes: one transaction and one fsync for the whole group. */
 import { StoreError } from '#/base/store-error.ts'
-import type { Change, CommitResult, Plan } from '#/ports/store/plan.ts'
+import type { Change, Plan } from '#/ports/store/plan.ts'
 import type { Faults } from '../faults.ts'
+import { INTERNED_MAX } from '../limits.ts'
 import { putMeta } from '../migrations/index.ts'
 import { GuardFailed, PlanContext } from '../ops/context.ts'
 import { applyPlan } from '../ops/interpreter.ts'
+import type { GroupOutcome, PlanOutcome } from '../outcome.ts'
 import type { Row, Statement } from '../sql/sql.ts'
 import { runSync } from '../sql/sql.ts'
 import type { Connection } from './connection.ts'
-
-/** What became of a plan; an error that concerns this plan alone has a `failed` text. */
-export type PlanOutcome = CommitResult | { readonly failed: string }
-
-export interface GroupOutcome {
-  readonly outcomes: readonly PlanOutcome[]
-  readonly changes: readonly Change[]
-  readonly position: number
-}
-
-/** Interned ids kept between plans; beyond it they are forgotten and read again. */
-const INTERNED_MAX = 20_000
 
 /** SQLite's primary result codes that mean the disk, not the statement. */
 const SQLITE_IOERR = 10
