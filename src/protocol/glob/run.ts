@@ -45,10 +45,9 @@ export function compileRun(characters: Int32Array): Run | undefined {
   return { characters, lead, trail, core, search: { kind: 'mixed', words, masks: bitMasks(core, words) } }
 }
 
-/** Tells whether the run stands in the text at this position. */
+/** Tells whether the run stands in the text at this position, from which the text must be long enough. */
 export function runIsAt(run: Run, text: Int32Array, at: number): boolean {
   const { characters } = run
-  if (at < 0 || at + characters.length > text.length) return false
   for (let i = 0; i < characters.length; i += 1) {
     const wanted = characters[i] as number
     if (wanted !== ANY && wanted !== text[at + i]) return false

@@ -32,9 +32,10 @@ export function makeEvent(fields: EventFields): Pdu {
   const depth = fields.depth ?? 1
   const prevEvents = (fields.prev ?? []) as readonly EventId[]
   const authEvents = (fields.auth ?? []) as readonly EventId[]
+  const rules = fields.rules ?? ROOM_VERSIONS['11']
   const json: JsonObject = {
     type: fields.type,
-    room_id: roomId,
+    ...(rules.roomIdIsCreateHash && fields.type === 'm.room.create' ? {} : { room_id: roomId }),
     sender,
     ...(fields.stateKey === undefined ? {} : { state_key: fields.stateKey }),
     content,
@@ -55,7 +56,7 @@ export function makeEvent(fields: EventFields): Pdu {
     authEvents,
     redacts: fields.redacts as EventId | undefined,
     content,
-    rules: fields.rules ?? ROOM_VERSIONS['11'],
+    rules,
     json,
   }
 }
