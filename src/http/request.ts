@@ -24,6 +24,8 @@ export interface DispatchRequest {
   readonly remote: string
   /** Aborts when the client has gone or the server stops. */
   readonly signal: AbortSignal
+  /** Every value of a header, where `headers` keeps only the first of a repeated one. */
+  headerAll?(name: string): readonly string[]
   /** A request id given by a trusted proxy. */
   readonly id?: string | undefined
 }
@@ -39,11 +41,11 @@ export class RequestInfo {
   readonly url: string
   readonly headers: RequestHeaders
   readonly remote: string
-  readonly signal: AbortSignal
   readonly id: string
   /** Template of the matched route, for example `/_matrix/client/v3/rooms/:roomId/join`. */
   readonly route: string
-  #log: Log
+  readonly #request: DispatchRequest
+  readonly #log: Log
   #child: Log | undefined
   #query: Query | undefined
 
@@ -62,7 +64,7 @@ export class RequestInfo {
     this.url = url
     this.headers = request.headers
     this.remote = request.remote
-    this.signal = request.signal
+    this.#request = request
     this.id = id
     this.route = route
     this.#log = log
@@ -78,6 +80,19 @@ export class RequestInfo {
   get log(): Log {
     this.#child ??= this.#log.child({ request: this.id })
     return this.#child
+  }
+
+  /** Aborts when the client has gone or the server stops. Made on first use, because few handlers wait. */
+  get signal(): AbortSignal {
+    return this.#request.signal
+  }
+
+  /** All values of a header that may be repeated, such as Authorization between servers. */
+  headerAll(name: string): readonly string[] {
+    const all = this.#request.headerAll?.(name)
+    if (all !== undefined) return all
+    const value = this.headers[name]
+    return value === undefined ? [] : typeof value === 'string' ? [value] : value
   }
 
   /** A header that may appear once; a repeated one gives its first value. */
