@@ -56,6 +56,7 @@ function countMembers(text: string): number {
   const end = text.length
   let members = 0
   let depth = 0
+  let surrogates = false
   for (let i = 0; i < end; i++) {
     const c = text.charCodeAt(i)
     if (c === 0x22) {
@@ -65,7 +66,7 @@ function countMembers(text: string): number {
           i++
           // \ud800 and its like may be half of a pair.
           if (text.charCodeAt(i) === 0x75) return -1
-        } else if (d >= 0xd800 && d <= 0xdfff && !text.isWellFormed()) return -1
+        } else if (d >= 0xd800 && d <= 0xdfff) surrogates = true
         d = text.charCodeAt(++i)
       }
     } else if (c === 0x3a) members++
@@ -78,7 +79,8 @@ function countMembers(text: string): number {
       if (before >= 0x30 && before <= 0x39) return -1
     }
   }
-  return members
+  // Asked once for the whole text, not at each surrogate.
+  return surrogates && !text.isWellFormed() ? -1 : members
 }
 
 /** Set by `isPlain`; a module variable because a tuple for every node would double the time. */
