@@ -6,7 +6,7 @@
 
 import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
-import type { EventOp } from './events.ts'
+import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
 import type { RoomOp } from './rooms.ts'
 import type { StateOp } from './state.ts'
@@ -27,6 +27,8 @@ export interface Change {
   readonly room?: number
   /** User of an `account_data`, `profile` or `devices` change. */
   readonly user?: string
+  /** The event itself where this process wrote it; anyone else reads it by its position. */
+  readonly event?: EventRow
 }
 
 /** Why a plan was refused. Nothing of it was written. */

@@ -70,6 +70,12 @@ export type RoomOp =
   /** Removes every row of the room. */
   | { readonly op: 'room.delete'; readonly room: number }
 
+/** Position of the newest event of a room. */
+export interface RoomNews {
+  readonly room: number
+  readonly latest: number
+}
+
 export interface RoomReader {
   byId(roomId: string): Promise<RoomRow | undefined>
   byNid(nid: number): Promise<RoomRow | undefined>
@@ -79,6 +85,8 @@ export interface RoomReader {
   membership(room: number, user: string): Promise<MembershipRow | undefined>
   /** Local users joined to a room. */
   localJoined(room: number): Promise<string[]>
+  /** The newest event's position of every room that a user is joined to. */
+  lastArrivals(user: string): Promise<RoomNews[]>
   /** Memberships of a user that changed after a position. */
   membershipsSince(user: string, after: number): Promise<MembershipRow[]>
 }

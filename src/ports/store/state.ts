@@ -58,6 +58,10 @@ export interface StateReader {
   /** State before an event, as a point to ask about. */
   pointBefore(eventNid: number): Promise<StatePoint | undefined>
   at(room: number, point: StatePoint, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
+  /** All state events at a point, without those of one type. */
+  eventsAt(room: number, point: StatePoint, exceptType?: string): Promise<EventRow[]>
+  /** Some member events of the current state, those of the longest known users first. */
+  someMembers(room: number, limit: number): Promise<EventRow[]>
   fullAt(room: number, point: StatePoint): Promise<StateEntry[]>
   difference(room: number, from: StatePoint, to: StatePoint): Promise<StateDifference[]>
 }

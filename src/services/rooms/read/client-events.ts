@@ -1,0 +1,106 @@
+/**
+ * Events as JSON text for clients. The part that is the same for everybody is made once per event and kept with its
+ * row; age, transaction id and the reader's own membership are added for each reader.
+ */
+import type { Clock } from '#/base/world.ts'
+import type { EventRow } from '#/ports/store/events.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { clientEvent } from '#/protocol/event/client-format.ts'
+import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
+import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
+import { pduOfRow } from '../stored-event.ts'
+
+/** Who reads. Without a device there are no transaction ids. */
+export interface Viewer {
+  readonly userId: string
+  readonly deviceId?: string | undefined
+}
+
+export interface ViewOptions {
+  readonly rules: RoomVersionRules
+  /** `/sync` names the room outside of the event. */
+  readonly withoutRoomId: boolean
+  /** The reader's membership at an event, where it is known. */
+  readonly membershipAt?: (row: EventRow) => string | undefined
+}
+
+/** The common part: an object without its closing brace, and the members of `unsigned` that everybody sees. */
+interface Shared {
+  readonly withRoom: string
+  readonly withoutRoom: string
+  readonly unsigned: string
+}
+
+export class ClientEvents {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #shared = new WeakMap<EventRow, Shared>()
+
+  constructor(deps: { store: Store; clock: Clock }) {
+    this.#store = deps.store
+    this.#clock = deps.clock
+  }
+
+  /** One JSON text per row, in order. All rows are of rooms with the given rules. */
+  async view(rows: readonly EventRow[], viewer: Viewer, options: ViewOptions): Promise<string[]> {
+    for (const row of rows)
+      if (!this.#shared.has(row)) this.#shared.set(row, await this.#share(row, options.rules))
+    const txns = await this.#transactions(rows, viewer)
+    const now = this.#clock.now()
+    return rows.map((row) => {
+      const shared = this.#shared.get(row)!
+      let unsigned = `"age":${Math.max(0, now - row.ts)}${shared.unsigned}`
+      const txn = txns.get(row.nid)
+      if (txn !== undefined) unsigned += `,"transaction_id":${JSON.stringify(txn)}`
+      const membership = options.membershipAt?.(row)
+      if (membership !== undefined) unsigned += `,"membership":${JSON.stringify(membership)}`
+      return `${options.withoutRoomId ? shared.withoutRoom : shared.withRoom},"unsigned":{${unsigned}}}`
+    })
+  }
+
+  async #share(row: EventRow, rules: RoomVersionRules): Promise<Shared> {
+    const pdu = pduOfRow(row, rules)
+    const unsigned: Record<string, JsonValue> = {}
+    if (row.stateKey !== null) await this.#addPrevious(row, rules, unsigned)
+    if (row.redactedBy !== null) {
+      const [redaction] = await this.#store.events.byNids([row.redactedBy])
+      if (redaction) {
+        unsigned['redacted_because'] = clientEvent(pduOfRow(redaction, rules))
+        unsigned['redacted_by'] = redaction.eventId
+      }
+    }
+    return {
+      withRoom: open(clientEvent(pdu)),
+      withoutRoom: open(clientEvent(pdu, { withoutRoomId: true })),
+      unsigned: Object.keys(unsigned).length === 0 ? '' : `,${JSON.stringify(unsigned).slice(1, -1)}`,
+    }
+  }
+
+  /** `prev_content` and `replaces_state`: what the key held before. */
+  async #addPrevious(
+    row: EventRow,
+    rules: RoomVersionRules,
+    unsigned: Record<string, JsonValue>,
+  ): Promise<void> {
+    const point = await this.#store.state.pointBefore(row.nid)
+    if (!point) return
+    const [before] = await this.#store.state.at(row.room, point, [[row.type, row.stateKey ?? '']])
+    if (!before || before.nid === row.nid) return
+    const previous = pduOfRow(before, rules)
+    unsigned['prev_content'] = previous.content
+    unsigned['prev_sender'] = previous.sender
+    unsigned['replaces_state'] = previous.eventId
+  }
+
+  async #transactions(rows: readonly EventRow[], viewer: Viewer): Promise<Map<number, string>> {
+    const own = rows.filter((row) => row.sender === viewer.userId)
+    if (own.length === 0 || viewer.deviceId === undefined) return new Map()
+    const nids = own.map((row) => row.nid)
+    const txns = await this.#store.events.txnsOf(viewer.userId, viewer.deviceId, nids)
+    return new Map(txns.map((txn) => [txn.event, txn.txnId]))
+  }
+}
+
+function open(event: JsonObject): string {
+  return JSON.stringify(event).slice(0, -1)
+}

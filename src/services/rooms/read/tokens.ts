@@ -1,0 +1,52 @@
+/**
+ * Tokens of places in a server's streams. `s` tokens are positions in the order of arrival, `t` tokens places in a
+ * room's topological order; both carry the epoch of the database, so that nothing of before a restore is reused.
+ */
+
+/** A position over all streams: everything at or below it has been seen. */
+export interface StreamToken {
+  readonly epoch: number
+  readonly position: number
+}
+
+/** A place between events of a room: just before (dir b) or after (dir f) the named one. */
+export interface TopologicalToken {
+  readonly epoch: number
+  readonly depth: number
+  readonly arrival: number
+}
+
+/** Longest token that is looked at. */
+const TOKEN_CHARS_MAX = 80
+
+export function formatStream({ epoch, position }: StreamToken): string {
+  return `s${epoch}_${position}`
+}
+
+export function formatTopological({ epoch, depth, arrival }: TopologicalToken): string {
+  return `t${epoch}_${depth}_${arrival}`
+}
+
+/** The numbers of a token with the given letter, or undefined when it is not one of ours. */
+function numbersOf(text: string, letter: string, count: number): number[] | undefined {
+  if (text.length > TOKEN_CHARS_MAX || text[0] !== letter) return undefined
+  const numbers: number[] = []
+  for (const part of text.slice(1).split('_')) {
+    const value = Number(part)
+    if (part === '' || !Number.isSafeInteger(value) || String(value) !== part) return undefined
+    numbers.push(value)
+  }
+  return numbers.length === count ? numbers : undefined
+}
+
+export function parseStream(text: string): StreamToken | undefined {
+  const numbers = numbersOf(text, 's', 2)
+  if (!numbers) return undefined
+  return { epoch: numbers[0]!, position: numbers[1]! }
+}
+
+export function parseTopological(text: string): TopologicalToken | undefined {
+  const numbers = numbersOf(text, 't', 3)
+  if (!numbers) return undefined
+  return { epoch: numbers[0]!, depth: numbers[1]!, arrival: numbers[2]! }
+}

@@ -1,0 +1,169 @@
+/**
+ * Follows the store's changes: keeps the recent events of rooms and the memberships of users who sync, and wakes
+ * whoever waits. Facts are rows; what is lost here costs a read, never data.
+ */
+
+import { SingleFlight } from '#/base/async/single-flight.ts'
+import { Lru } from '#/base/lru.ts'
+import type { EventRow } from '#/ports/store/events.ts'
+import type { Change } from '#/ports/store/plan.ts'
+import type { Membership } from '#/ports/store/rooms.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { ActiveUser, type KnownMembership, NO_ROOM } from './active-user.ts'
+import { ACTIVE_USERS_MAX, RECENT_ROOMS_MAX } from './limits.ts'
+import { RecentEvents } from './recent-events.ts'
+
+export class Feed {
+  readonly #store: Store
+  readonly #users = new Map<string, ActiveUser>()
+  /** Users kept ready, by the room they are joined to. */
+  readonly #byRoom = new Map<number, Set<ActiveUser>>()
+  readonly #rooms = new Lru<number, RecentEvents>(RECENT_ROOMS_MAX)
+  readonly #loading = new SingleFlight<string, ActiveUser>()
+  /** Changes that came while users were loading, by user. */
+  readonly #during = new Map<string, Change[]>()
+  readonly #stop: () => void
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#stop = store.onChange((changes) => this.#take(changes))
+  }
+
+  /** Position up to which everything can be read. */
+  get position(): number {
+    return this.#store.position()
+  }
+
+  close(): void {
+    this.#stop()
+    for (const user of this.#users.values()) user.wake()
+  }
+
+  /** What is kept ready of a user; loaded when new. */
+  async user(userId: string): Promise<ActiveUser> {
+    const known = this.#users.get(userId)
+    if (known) {
+      this.#users.delete(userId)
+      this.#users.set(userId, known)
+      return known
+    }
+    return this.#loading.run(userId, () => this.#load(userId))
+  }
+
+  /** Takes a room out of the user's sight after it was forgotten. */
+  forget(userId: string, room: number): void {
+    this.#users.get(userId)?.memberships.delete(room)
+  }
+
+  /** Events of a room in (after, upto], newest first. */
+  async newest(room: number, after: number, upto: number, limit: number): Promise<EventRow[]> {
+    const recent = this.#rooms.get(room)?.newest(after, upto, limit)
+    return recent ?? this.#store.events.timeline({ room, after, upto, limit, dir: 'b' })
+  }
+
+  async #load(userId: string): Promise<ActiveUser> {
+    this.#during.set(userId, [])
+    try {
+      const floor = this.#store.position()
+      const rows = await this.#store.rooms.membershipsOf(userId)
+      const memberships = new Map<number, KnownMembership>()
+      for (const { room, roomId, membership, position } of rows) {
+        memberships.set(room, { roomId, membership, position })
+      }
+      const user = new ActiveUser(userId, memberships, floor)
+      this.#users.set(userId, user)
+      for (const [room, { membership }] of memberships) if (membership === 'join') this.#enter(room, user)
+      for (const change of this.#during.get(userId) ?? []) this.#takeOne(change, new Set())
+      this.#evict()
+      return user
+    } finally {
+      this.#during.delete(userId)
+    }
+  }
+
+  #evict(): void {
+    for (const [userId, user] of this.#users) {
+      if (this.#users.size <= ACTIVE_USERS_MAX) return
+      if (user.waiting > 0) continue
+      this.#users.delete(userId)
+      for (const room of user.memberships.keys()) this.#exit(room, user)
+    }
+  }
+
+  #enter(room: number, user: ActiveUser): void {
+    const users = this.#byRoom.get(room)
+    if (users) users.add(user)
+    else this.#byRoom.set(room, new Set([user]))
+  }
+
+  #exit(room: number, user: ActiveUser): void {
+    const users = this.#byRoom.get(room)
+    users?.delete(user)
+    if (users?.size === 0) this.#byRoom.delete(room)
+  }
+
+  #take(changes: readonly Change[]): void {
+    const woken = new Set<ActiveUser>()
+    for (const change of changes) {
+      this.#takeOne(change, woken)
+      for (const waiting of this.#during.values()) waiting.push(change)
+    }
+    for (const user of woken) user.wake()
+  }
+
+  #takeOne(change: Change, woken: Set<ActiveUser>): void {
+    if (change.stream === 'events' && change.room !== undefined) {
+      this.#takeEvent(change.room, change.position, change.event, woken)
+    } else if (change.user !== undefined && change.stream === 'account_data') {
+      const user = this.#users.get(change.user)
+      user?.touchData(change.position, change.room ?? NO_ROOM)
+      if (user) woken.add(user)
+    }
+  }
+
+  #takeEvent(room: number, position: number, row: EventRow | undefined, woken: Set<ActiveUser>): void {
+    if (row === undefined) throw new Error('an event change without its event: another process wrote it')
+    this.#remember(room, row)
+    if (row.type === 'm.room.member' && row.stateKey !== null) {
+      const user = this.#users.get(row.stateKey)
+      if (user) this.#moveMember(user, row, woken)
+    }
+    for (const user of this.#byRoom.get(room) ?? []) {
+      user.touch(position, room)
+      woken.add(user)
+    }
+  }
+
+  #remember(room: number, row: EventRow): void {
+    /* A redaction changes an event that may be among those kept, so the room begins anew behind it. */
+    const known = row.type === 'm.room.redaction' ? undefined : this.#rooms.get(room)
+    if (known) known.push(row)
+    else {
+      const fresh = new RecentEvents(row.nid - 1)
+      fresh.push(row)
+      this.#rooms.set(room, fresh)
+    }
+  }
+
+  #moveMember(user: ActiveUser, row: EventRow, woken: Set<ActiveUser>): void {
+    const known = user.memberships.get(row.room)
+    if (known && known.position >= row.nid) return
+    const content = (JSON.parse(row.json) as { content: { membership: Membership } }).content
+    const { membership } = content
+    const roomId = known?.roomId
+    if (roomId === undefined) this.#learn(user, row, membership)
+    else user.memberships.set(row.room, { roomId, membership, position: row.nid })
+    if (membership === 'join') this.#enter(row.room, user)
+    else {
+      this.#exit(row.room, user)
+      user.touch(row.nid, row.room)
+      woken.add(user)
+    }
+  }
+
+  /** A room that is new to the user. The event names it, but for the create event of version 12, which is no member. */
+  #learn(user: ActiveUser, row: EventRow, membership: Membership): void {
+    const { room_id: roomId } = JSON.parse(row.json) as { room_id: string }
+    user.memberships.set(row.room, { roomId, membership, position: row.nid })
+  }
+}

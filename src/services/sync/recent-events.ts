@@ -1,0 +1,32 @@
+/** The newest events of a room, kept in memory so that many readers share them. */
+import type { EventRow } from '#/ports/store/events.ts'
+import { RECENT_EVENTS_PER_ROOM } from './limits.ts'
+
+export class RecentEvents {
+  /** All events of the room that arrived after it are in `#rows`. */
+  #floor: number
+  /** Ascending by arrival. */
+  #rows: EventRow[] = []
+
+  constructor(floor: number) {
+    this.#floor = floor
+  }
+
+  push(row: EventRow): void {
+    this.#rows.push(row)
+    if (this.#rows.length > RECENT_EVENTS_PER_ROOM) this.#floor = this.#rows.shift()!.nid
+  }
+
+  /** Events in (after, upto], newest first, at most `limit`; undefined when they are not all here. */
+  newest(after: number, upto: number, limit: number): EventRow[] | undefined {
+    const found: EventRow[] = []
+    for (let i = this.#rows.length - 1; i >= 0; i--) {
+      const row = this.#rows[i]!
+      if (row.nid > upto) continue
+      if (row.nid <= after) return found
+      found.push(row)
+      if (found.length === limit) return found
+    }
+    return after >= this.#floor ? found : undefined
+  }
+}

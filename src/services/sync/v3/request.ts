@@ -1,0 +1,47 @@
+/** A sync request as the service takes it, and what it answers. */
+import type { SyncFilter } from '../filter.ts'
+
+export interface SyncRequest {
+  readonly userId: string
+  readonly deviceId: string
+  /** Position to go on from; undefined for an initial sync or after a restore. */
+  readonly since: number | undefined
+  readonly filter: SyncFilter
+  readonly fullState: boolean
+  /** The client wants the state at the end of the timeline (`state_after`) instead of at its start. */
+  readonly useStateAfter: boolean
+  /** Milliseconds to wait for news. */
+  readonly timeoutMs: number
+  /** Aborts when the client has gone. */
+  readonly signal: AbortSignal
+}
+
+/** Pieces of an answer as JSON texts by room id. */
+export interface RoomsAnswer {
+  readonly join: Map<string, string>
+  readonly invite: Map<string, string>
+  readonly knock: Map<string, string>
+  readonly leave: Map<string, string>
+}
+
+export function eventsJson(texts: readonly string[]): string {
+  return `{"events":[${texts.join(',')}]}`
+}
+
+function objectJson(entries: ReadonlyMap<string, string>): string {
+  const parts: string[] = []
+  for (const [key, json] of entries) parts.push(`${JSON.stringify(key)}:${json}`)
+  return `{${parts.join(',')}}`
+}
+
+/** The whole answer; groups without rooms are left out. */
+export function answerJson(nextBatch: string, accountData: readonly string[], rooms: RoomsAnswer): string {
+  const groups: string[] = []
+  for (const name of ['join', 'invite', 'knock', 'leave'] as const) {
+    if (rooms[name].size > 0) groups.push(`"${name}":${objectJson(rooms[name])}`)
+  }
+  let json = `{"next_batch":${JSON.stringify(nextBatch)}`
+  if (accountData.length > 0) json += `,"account_data":${eventsJson(accountData)}`
+  if (groups.length > 0) json += `,"rooms":{${groups.join(',')}}`
+  return `${json},"device_one_time_keys_count":{}}`
+}

@@ -1,0 +1,246 @@
+/** `/sync`. Its cost follows what changed: an incremental answer looks only at rooms that had news. */
+import type { Clock } from '#/base/world.ts'
+import type { AccountDataRow } from '#/ports/store/account-data.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { rulesOf } from '#/protocol/room-version/rules.ts'
+import type { ClientEvents } from '../../rooms/read/client-events.ts'
+import { type ActiveUser, type KnownMembership, NO_ROOM } from '../active-user.ts'
+import type { Feed } from '../feed.ts'
+import { LazyMembers } from '../lazy-members.ts'
+import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { answerJson, type RoomsAnswer, type SyncRequest } from './request.ts'
+import { roomSection, type SectionDeps } from './room-section.ts'
+
+/** Gives account data that is not stored, because it has a default: push rules. */
+export type DefaultAccountData = (
+  userId: string,
+  stored: ReadonlySet<string>,
+) => { type: string; content: object }[]
+
+export interface SyncDeps {
+  readonly store: Store
+  readonly feed: Feed
+  readonly clock: Clock
+  readonly clientEvents: ClientEvents
+  readonly defaultAccountData: DefaultAccountData
+}
+
+export class SyncService {
+  readonly #deps: SyncDeps
+  readonly #section: SectionDeps
+
+  constructor(deps: SyncDeps) {
+    this.#deps = deps
+    const { store, clientEvents } = deps
+    this.#section = { store, clientEvents, lazyMembers: new LazyMembers() }
+  }
+
+  /** The answer as JSON text. Waits for news up to the request's time when there is none. */
+  async sync(request: SyncRequest): Promise<string> {
+    const { feed, clock } = this.#deps
+    const user = await feed.user(request.userId)
+    if (request.since === undefined || request.fullState) return (await this.#answer(user, request)).json
+    const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
+    let since = request.since
+    for (;;) {
+      if (user.hasNewsSince(since)) {
+        const { json, empty, position } = await this.#answer(user, { ...request, since })
+        if (!empty) return json
+        /* What happened is not for this client (its filter, a forgotten room): go on waiting behind it. */
+        since = Math.max(since, position)
+      }
+      const left = deadline - clock.monotonic()
+      if (left <= 0 || request.signal.aborted) {
+        const position = Math.max(since, request.since)
+        return answerJson(this.#token(position), [], emptyRooms())
+      }
+      if (!user.hasNewsSince(since)) await this.#wait(user, left, request.signal)
+    }
+  }
+
+  #token(position: number): string {
+    return `s${this.#deps.store.epoch}_${position}`
+  }
+
+  #wait(user: ActiveUser, ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel()
+        stop()
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = this.#deps.clock.after(ms, done)
+      const stop = user.wait(done)
+      signal.addEventListener('abort', done, { once: true })
+    })
+  }
+
+  async #answer(
+    user: ActiveUser,
+    request: SyncRequest,
+  ): Promise<{ json: string; empty: boolean; position: number }> {
+    const now = this.#deps.feed.position
+    const { since } = request
+    const changed = since === undefined || request.fullState ? undefined : user.changedSince(since)
+    const data = await this.#accountData(user, since, now, changed)
+    const candidates = await this.#candidates(user, request, changed, data)
+    const rooms = emptyRooms()
+    const list = [...candidates]
+    for (let i = 0; i < list.length; i += ROOMS_AT_ONCE) {
+      await Promise.all(
+        list
+          .slice(i, i + ROOMS_AT_ONCE)
+          .map((room) => this.#room(user, request, room, now, data.get(room), rooms)),
+      )
+    }
+    const global = this.#globalData(request, data.get(NO_ROOM) ?? [])
+    const empty = global.length === 0 && Object.values(rooms).every((group) => group.size === 0)
+    return { json: answerJson(this.#token(now), global, rooms), empty, position: now }
+  }
+
+  /** Account data that changed, by room. */
+  async #accountData(
+    user: ActiveUser,
+    since: number | undefined,
+    now: number,
+    changed: ReadonlySet<number> | undefined,
+  ): Promise<Map<number, AccountDataRow[]>> {
+    const byRoom = new Map<number, AccountDataRow[]>()
+    if (changed?.size === 0) return byRoom
+    if (changed !== undefined && !user.dataChangedSince(since ?? 0)) return byRoom
+    for (const row of await this.#deps.store.accountData.since(user.userId, since ?? 0, now)) {
+      const rows = byRoom.get(row.room)
+      if (rows) rows.push(row)
+      else byRoom.set(row.room, [row])
+    }
+    return byRoom
+  }
+
+  #globalData(request: SyncRequest, rows: readonly AccountDataRow[]): string[] {
+    const filter = request.filter.accountData
+    const passing = rows.filter((row) =>
+      filter.passes({ type: row.type, sender: request.userId, json: '{}' }),
+    )
+    const texts = passing.map(dataJson)
+    if (request.since === undefined) {
+      const stored = new Set(rows.map((row) => row.type))
+      for (const event of this.#deps.defaultAccountData(request.userId, stored)) {
+        if (filter.passes({ type: event.type, sender: request.userId, json: '{}' }))
+          texts.push(JSON.stringify(event))
+      }
+    }
+    return texts
+  }
+
+  /** Rooms that may have something to tell. */
+  async #candidates(
+    user: ActiveUser,
+    request: SyncRequest,
+    changed: ReadonlySet<number> | undefined,
+    data: ReadonlyMap<number, unknown>,
+  ): Promise<Set<number>> {
+    const { since } = request
+    const rooms = new Set<number>(changed ?? [])
+    for (const room of data.keys()) rooms.add(room)
+    if (changed === undefined) {
+      /* An initial sync, or a token from before what is remembered: ask the store which rooms moved. */
+      for (const { room, latest } of await this.#deps.store.rooms.lastArrivals(user.userId)) {
+        if (since === undefined || request.fullState || latest > since) rooms.add(room)
+      }
+      for (const [room, known] of user.memberships) {
+        if (known.membership === 'join') continue
+        const left = known.membership === 'leave' || known.membership === 'ban'
+        const wanted = left ? request.filter.includeLeave || since !== undefined : true
+        if (wanted && (since === undefined || known.position > since)) rooms.add(room)
+      }
+    }
+    rooms.delete(NO_ROOM)
+    return rooms
+  }
+
+  async #room(
+    user: ActiveUser,
+    request: SyncRequest,
+    room: number,
+    now: number,
+    data: readonly AccountDataRow[] | undefined,
+    into: RoomsAnswer,
+  ): Promise<void> {
+    const known = user.memberships.get(room)
+    if (!known || !passesRoom(request, known.roomId)) return
+    const { membership } = known
+    if (membership === 'invite' || membership === 'knock') {
+      if (request.since === undefined || known.position > request.since) {
+        const text = await this.#stripped(user.userId, room, membership)
+        if (text !== undefined) into[membership].set(known.roomId, text)
+      }
+      return
+    }
+    const left = membership !== 'join'
+    if (left && request.since !== undefined && known.position <= request.since) return
+    const text = await this.#joinedOrLeft(user, request, room, known, now, data ?? [], left)
+    if (text !== undefined) into[left ? 'leave' : 'join'].set(known.roomId, text)
+  }
+
+  async #joinedOrLeft(
+    user: ActiveUser,
+    request: SyncRequest,
+    room: number,
+    known: KnownMembership,
+    now: number,
+    data: readonly AccountDataRow[],
+    left: boolean,
+  ): Promise<string | undefined> {
+    const { store, feed } = this.#deps
+    const row = await store.rooms.byNid(room)
+    const rules = row && rulesOf(row.version)
+    if (!rules) return undefined
+    const { since } = request
+    const wasIn = since !== undefined && (await this.#wasJoined(user.userId, room, known, since))
+    const end = left ? known.position : now
+    const filter = request.filter.roomAccountData
+    const accountData = data.filter((entry) =>
+      filter.passes({ type: entry.type, sender: user.userId, json: '{}' }),
+    )
+    return roomSection(this.#section, {
+      request,
+      room,
+      rules,
+      since: wasIn || (left && since !== undefined) ? since : undefined,
+      now: end,
+      newest: (after, upto, limit) => feed.newest(room, after, upto, limit),
+      present: wasIn && !left,
+      accountData: accountData.map(dataJson),
+      fullState: request.fullState,
+    })
+  }
+
+  /** Whether the user was in the room at a position. */
+  async #wasJoined(userId: string, room: number, known: KnownMembership, since: number): Promise<boolean> {
+    if (known.membership === 'join' && known.position <= since) return true
+    const [event] = await this.#deps.store.state.at(room, { branch: 0, pos: since }, [
+      ['m.room.member', userId],
+    ])
+    if (!event) return false
+    return (JSON.parse(event.json) as { content: { membership?: unknown } }).content.membership === 'join'
+  }
+
+  async #stripped(userId: string, room: number, membership: 'invite' | 'knock'): Promise<string | undefined> {
+    const row = await this.#deps.store.rooms.membership(room, userId)
+    if (!row || row.stripped === null || row.forgotten) return undefined
+    return `{"${membership}_state":{"events":${row.stripped}}}`
+  }
+}
+
+function passesRoom(request: SyncRequest, roomId: string): boolean {
+  return request.filter.passesRoom(roomId)
+}
+
+function dataJson(row: AccountDataRow): string {
+  return `{"type":${JSON.stringify(row.type)},"content":${row.content}}`
+}
+
+function emptyRooms(): RoomsAnswer {
+  return { join: new Map(), invite: new Map(), knock: new Map(), leave: new Map() }
+}

@@ -1,0 +1,45 @@
+/** The newest events of one room for a sync answer. */
+import type { EventRow } from '#/ports/store/events.ts'
+import type { RoomEventFilter } from '../filter.ts'
+import { TIMELINE_SCAN_MAX } from '../limits.ts'
+
+export interface Timeline {
+  /** Oldest first. */
+  readonly rows: readonly EventRow[]
+  /** Whether events between `since` and the first row are left out. */
+  readonly limited: boolean
+}
+
+/** Reads events of the room in (after, upto], newest first. */
+export type ReadNewest = (after: number, upto: number, limit: number) => Promise<EventRow[]>
+
+/** The newest events in (since, now] that pass the filter, at most its limit. */
+export async function readTimeline(
+  newest: ReadNewest,
+  since: number,
+  now: number,
+  filter: RoomEventFilter,
+): Promise<Timeline> {
+  if (filter.passesNone) return { rows: [], limited: false }
+  if (filter.passesAll) {
+    const rows = await newest(since, now, filter.limit + 1)
+    const limited = rows.length > filter.limit
+    return { rows: rows.slice(0, filter.limit).reverse(), limited }
+  }
+  const passed: EventRow[] = []
+  let upto = now
+  let scanned = 0
+  for (;;) {
+    const page = await newest(since, upto, filter.limit + 1)
+    for (const row of page) {
+      if (!filter.passes(row)) continue
+      if (passed.length === filter.limit) return { rows: passed.reverse(), limited: true }
+      passed.push(row)
+    }
+    scanned += page.length
+    const last = page.at(-1)
+    if (!last || page.length <= filter.limit) return { rows: passed.reverse(), limited: false }
+    if (scanned >= TIMELINE_SCAN_MAX) return { rows: passed.reverse(), limited: true }
+    upto = last.nid - 1
+  }
+}
