@@ -42,7 +42,8 @@ export function checkTogether(
       if (bad) report.notice('ignored', placeAt(root, key), text)
     },
   }
-  for (const rule of [names, privacy, presence, openRegistration, sessions, transport, mail]) rule(check)
+  for (const rule of [names, privacy, presence, openRegistration, sessions, transport, mail, companions])
+    rule(check)
 }
 
 function names({ config, tree, require }: Check): void {
@@ -144,4 +145,21 @@ function mail({ config, require }: Check): void {
   require(email.enableTls || !email.forceTls, 'email.force_tls', '`email.enable_tls: true` beside it')
   require(email.enableTls ||
     !email.requireTransportSecurity, 'email.require_transport_security', '`email.enable_tls: true` beside it')
+}
+
+/** Options that are nothing without another one. */
+function companions({ config, require }: Check): void {
+  const { media, sso, workers, metrics } = config
+  const proxy = config.server.httpProxy !== null || config.server.httpsProxy !== null
+  require(!media.urlPreviewEnabled ||
+    media.urlPreviewIpRangeBlacklist !== null ||
+    proxy, 'url_preview_enabled', '`url_preview_ip_range_blacklist` beside it: addresses previews are never made of')
+  require(workers.redis.username === null ||
+    workers.redis.password !== null, 'redis.username', '`redis.password` beside it')
+  const jwt = sso.jwtConfig?.enabled ? sso.jwtConfig : null
+  require(jwt === null ||
+    jwt.algorithm !== null, 'jwt_config.algorithm', 'an algorithm, because `enabled` is true')
+  require(jwt === null ||
+    jwt.secret !== null, 'jwt_config.secret', 'a secret or key, because `enabled` is true')
+  require(metrics.sentry === null || metrics.sentry.dsn !== null, 'sentry.dsn', 'an address')
 }

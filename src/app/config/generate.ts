@@ -1,11 +1,11 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import type { Rng } from '#/base/world.ts'
 
 /** What a new server's configuration depends on. */
 export interface NewServer {
   readonly serverName: string
-  /** Absolute folder of the configuration, the signing key and the database. */
+  /** Folder of the configuration, the signing key and the database. */
   readonly dataDir: string
   readonly rng: Rng
 }
@@ -25,14 +25,16 @@ export function randomSecret(rng: Rng): string {
   return Array.from({ length: SECRET_CHARS }, () => ALPHABET[rng.below(ALPHABET.length)]).join('')
 }
 
+/** Absolute paths of the files of a new server. */
 export function newServerPaths({
   serverName,
   dataDir,
 }: Pick<NewServer, 'serverName' | 'dataDir'>): NewServerPaths {
+  const folder = resolve(dataDir)
   return {
-    config: join(dataDir, 'homeserver.yaml'),
-    signingKey: join(dataDir, `${serverName}.signing.key`),
-    database: join(dataDir, 'homeserver.db'),
+    config: join(folder, 'homeserver.yaml'),
+    signingKey: join(folder, `${serverName}.signing.key`),
+    database: join(folder, 'homeserver.db'),
   }
 }
 

@@ -32,16 +32,18 @@ export interface Type<T> {
 
 /**
  * supported: does what Synapse does. accepted: read and checked, changes nothing here, and why. later: not yet;
- * `weakens` when leaving it out makes the server more open than the file says.
+ * `weakens` when leaving it out makes the server more open than the file says, `quiet` when setting it alone would
+ * change nothing in Synapse either, so that it is not worth a word at start.
  */
 export type Status =
   | { readonly state: 'supported' }
   | { readonly state: 'accepted'; readonly why: string }
-  | { readonly state: 'later'; readonly weakens: boolean }
+  | { readonly state: 'later'; readonly weakens: boolean; readonly quiet?: boolean }
 
 export const supported: Status = { state: 'supported' }
 export const later: Status = { state: 'later', weakens: false }
 export const laterGuard: Status = { state: 'later', weakens: true }
+export const laterQuiet: Status = { state: 'later', weakens: false, quiet: true }
 export function accepted(why: string): Status {
   return { state: 'accepted', why }
 }
@@ -94,16 +96,15 @@ export function camel(key: string): string {
 const DEFAULT_PLACE: Place = { file: '(default)', line: 0, key: '' }
 
 /** The value of an option that is not given. */
-export function defaultOf<T>(row: Option<T>): T {
+function defaultOf<T>(row: Option<T>, files: FileReader): T {
   if (row.fallback === undefined) throw new Error('a required option has no default')
-  const value = row.type.read(nodeOf(row.fallback, DEFAULT_PLACE), DEFAULT_READING)
+  const value = row.type.read(nodeOf(row.fallback, DEFAULT_PLACE), { ...DEFAULT_READING, files })
   if (value === undefined)
     throw new Error(`the default ${JSON.stringify(row.fallback)} does not fit its type`)
   return value
 }
 
-const DEFAULT_READING: Reading = {
-  files: { cwd: '/', readText: () => '', exists: () => false, list: () => undefined },
+const DEFAULT_READING: Omit<Reading, 'files'> = {
   problem(_at, text) {
     throw new Error(`a default does not fit its type: ${text}`)
   },
@@ -151,13 +152,13 @@ function readOption(key: string, row: Option<unknown>, map: MapNode, reading: Re
     return missing(key, row, map, reading)
   }
   const value = row.type.read(node, quietInside(row, reading))
-  if (value === undefined) return row.fallback === undefined ? undefined : defaultOf(row)
+  if (value === undefined) return row.fallback === undefined ? undefined : defaultOf(row, reading.files)
   report(row, node, value, reading)
   return value
 }
 
 function missing(key: string, row: Option<unknown>, map: MapNode, reading: Reading): unknown {
-  if (row.fallback !== undefined) return defaultOf(row)
+  if (row.fallback !== undefined) return defaultOf(row, reading.files)
   reading.problem({ ...map.at, key: childKey(map.at.key, key) }, `missing; expected ${row.type.expected}`)
   return undefined
 }
@@ -184,9 +185,9 @@ function bound(reading: Reading): Reading {
 function report(row: Option<unknown>, node: Node, value: unknown, reading: Reading): void {
   const { status } = row
   if (status.state === 'supported') return
-  if (row.fallback !== undefined && isDeepStrictEqual(value, defaultOf(row))) return
+  if (row.fallback !== undefined && isDeepStrictEqual(value, defaultOf(row, reading.files))) return
   if (status.state === 'accepted') reading.notice('no-effect', node.at, `has no effect: ${status.why}`)
-  else reading.notYet(node.at, status.weakens)
+  else if (!status.quiet) reading.notYet(node.at, status.weakens)
 }
 
 /** The node of an option or of the file that `<key>_path` names. Both at once is a problem, as in Synapse. */

@@ -38,7 +38,7 @@ export function parseDuration(value: unknown): number | undefined {
  * @returns bytes, or undefined when the value is no size.
  */
 export function parseSize(value: unknown): number | undefined {
-  const text = typeof value === 'string' && value.endsWith('iB') ? value.slice(0, -2) : value
+  const text = typeof value === 'string' && /[KMGT]iB$/.test(value) ? value.slice(0, -2) : value
   return withUnit(text, SIZE_UNITS, 1)
 }
 

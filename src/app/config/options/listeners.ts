@@ -1,6 +1,6 @@
 import { anyMap, list, map, object, oneOf, orNull } from '../compound-types.ts'
 import { accepted, later, option, required, supported, type Values } from '../option.ts'
-import { bool, int, path, port, string } from '../types.ts'
+import { bool, path, port, scalar, string } from '../types.ts'
 
 /** What an HTTP listener can serve. */
 export const RESOURCE_NAMES = [
@@ -10,6 +10,12 @@ export const RESOURCE_NAMES = [
 
 export type ResourceName = (typeof RESOURCE_NAMES)[number]
 
+/** Permission bits. YAML reads `0660` as octal; in quotes or with `0o` it means the same here. */
+const fileMode = scalar('permissions', 'permissions in octal with a leading 0, such as 0660', (v) => {
+  const mode = typeof v === 'string' && /^0?o?[0-7]{3}$/.test(v) ? Number.parseInt(v.slice(-3), 8) : v
+  return typeof mode === 'number' && Number.isInteger(mode) && mode >= 0 && mode <= 0o777 ? mode : undefined
+})
+
 const listenerFields = {
   port: option(orNull(port), supported, null, 'TCP port. Either this or `path`.'),
   path: option(
@@ -18,13 +24,7 @@ const listenerFields = {
     null,
     'Unix socket. Its folder must exist. It has no TLS and no `metrics` type.',
   ),
-  mode: option(
-    orNull(int(0, 0o777)),
-    supported,
-    0o666,
-    'Permissions of the Unix socket, such as `0o666` or `0666`.',
-    '0666',
-  ),
+  mode: option(orNull(fileMode), supported, '0666', 'Permissions of the Unix socket, such as `0660`.'),
   type: required(
     oneOf('http', 'metrics', 'manhole'),
     supported,

@@ -95,7 +95,7 @@ export const rooms = {
     later,
     null,
     'Who may put which room into the directory; the first rule that fits counts, without one it is denied.',
-    'nobody but administrators may',
+    'nobody may',
   ),
   default_power_level_content_override: option(
     map(orNull(anyMap)),

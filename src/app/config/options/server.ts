@@ -56,7 +56,7 @@ export const server = {
     supported,
     null,
     'The URL under which clients reach this server. Given explicitly, it is also announced in the client well-known.',
-    'https://<server_name>/',
+    '`https://<server_name>/`',
   ),
   serve_server_wellknown: option(
     bool,
@@ -200,7 +200,7 @@ export const server = {
     'Login and accounts by a Matrix Authentication Service.',
     {
       enabled: option(bool, laterGuard, false, 'Whether that service is in charge of login.'),
-      endpoint: option(url, later, 'http://localhost:8080/', 'Where this server reaches it.'),
+      endpoint: option(url, later, 'http://localhost:8080', 'Where this server reaches it.'),
       force_http2: option(bool, later, false, 'Whether to speak HTTP/2 without TLS to it.'),
       secret: secret(later, 'The secret both sides share.'),
     },

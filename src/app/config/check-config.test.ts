@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { checkConfig } from './check-config.ts'
+import { memoryFiles } from './memory-files.ts'
+
+const GOOD = `server_name: example.org
+listeners:
+  - {port: 8448, type: http, tls: true, bind_addresses: ["::"], resources: [{names: [client]}]}
+  - {path: /run/m.sock, type: http, resources: [{names: [federation]}]}
+database: {name: psycopg2, args: {host: db, user: u, password: hunter2, dbname: m}}
+tls_certificate_path: /c
+tls_private_key_path: /k
+registration_shared_secret: hunter2
+turn_uris: ["turn:x"]
+rc_mesage: {}
+`
+
+test('a good configuration: warnings, what is not yet supported, what is in effect, and no secret', () => {
+  const { ok, text } = checkConfig(['h.yaml'], memoryFiles({ '/work/h.yaml': GOOD, '/c': '', '/k': '' }))
+  assert.equal(ok, true)
+  assert.doesNotMatch(text, /hunter2/)
+  for (const part of [
+    /^The configuration can be used\.$/m,
+    /^ {2}\/work\/h\.yaml:10: rc_mesage: unknown, not read; did you mean `rc_message`\?$/m,
+    /^Set, but not supported yet:\n {2}turn_uris$/m,
+    /^ {2}\/work\/example\.org\.signing\.key \(signing key\)$/m,
+    /^ {2}database: postgres u@db\/m$/m,
+    /^ {2}listener: https \[::\]:8448 \(client\)$/m,
+    /^ {2}listener: http \/run\/m\.sock \(federation\), behind a proxy$/m,
+    /^ {2}registration: closed$/m,
+  ]) {
+    assert.match(text, part)
+  }
+})
+
+test('a bad one: every problem with file and line', () => {
+  const { ok, text } = checkConfig(
+    ['h.yaml'],
+    memoryFiles({ '/work/h.yaml': `${GOOD}enable_search: 1\nenable_metrics: 2\n` }),
+  )
+  assert.equal(ok, false)
+  assert.match(
+    text,
+    /^Problems \(2\):\n {2}\/work\/h\.yaml:11: enable_search: .*\n {2}\/work\/h\.yaml:12: enable_metrics: /,
+  )
+})
