@@ -1,0 +1,110 @@
+/** Runs every check and test of the project. Started by bin/test, from the root of the checkout. */
+import { execFile } from 'node:child_process'
+import { globSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { parseArgs, promisify } from 'node:util'
+import { runFiles } from './pool.ts'
+import { Report } from './report.ts'
+import { prepare } from './requirements.ts'
+import { startServices } from './services.ts'
+
+const HELP = `bin/test [--full] [file or folder ...]
+  Without files: format and lint (biome), types (tsc), then every test of src and tests.
+  With files or folders: those tests alone.
+  --full   larger budgets (MYELIN_TEST_FULL=1), for as long as it takes
+Environment: MATRIX_SPEC_DIR, CI, MYELIN_TEST_JOBS (test files at a time); CONTRIBUTING.md tells more.
+`
+const FILE_MINUTES_MAX = { ordinary: 4, full: 120 }
+/** An ordinary run that takes longer is told so: it must stay a thing one does before every commit. */
+const TOTAL_MINUTES_MAX = 7
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { full: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+})
+if (flags.help) {
+  process.stdout.write(HELP)
+  process.exit(0)
+}
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const started = performance.now()
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      // Asked twice: leave at once, the keeper of the services cleans up by itself.
+      if (interrupted.signal.aborted) process.exit(130)
+      interrupted.abort(signal)
+    })
+
+  const files = testFiles(positionals)
+  const { programs, specDir, missing } = await prepare(say)
+  if (missing.length > 0) {
+    say(`cannot run, missing:\n${missing.map((line) => `  - ${line}`).join('\n')}`)
+    return 1
+  }
+  await using services = await startServices(programs)
+  Object.assign(process.env, {
+    MYELIN_TEST_POSTGRES: services.postgres,
+    MYELIN_TEST_REDIS: services.redis,
+    MYELIN_TEST_PYTHON: programs.python,
+    ...(specDir && { MATRIX_SPEC_DIR: specDir }),
+    ...(flags.full && { MYELIN_TEST_FULL: '1' }),
+  })
+
+  const report = new Report(say)
+  if (!specDir)
+    report.notice('the specification is absent: set MATRIX_SPEC_DIR to check responses against it')
+  if (positionals.length === 0 && !interrupted.signal.aborted)
+    await Promise.all([
+      check(report, 'biome', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']),
+      check(report, 'tsc', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']),
+    ])
+
+  const fileMsMax = (flags.full ? FILE_MINUTES_MAX.full : FILE_MINUTES_MAX.ordinary) * 60_000
+  const done = report.file.bind(report)
+  const run = (some: string[], jobs: number) =>
+    runFiles(report.longestFirst(some), { jobs, fileMsMax, signal: interrupted.signal, done })
+  // What measures time or memory has the machine for itself.
+  const alone = files.filter((file) => file.endsWith('.solo.test.ts'))
+  await run(
+    files.filter((file) => !alone.includes(file)),
+    Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8),
+  )
+  await run(alone, 1)
+  if (interrupted.signal.aborted) report.fault(`interrupted by ${interrupted.signal.reason}`)
+  report.end(
+    performance.now() - started,
+    flags.full || positionals.length > 0 ? undefined : TOTAL_MINUTES_MAX,
+  )
+  return report.failed ? 1 : 0
+}
+
+/** Runs one of the static checks; its output is shown when it fails. */
+async function check(report: Report, name: string, args: string[]): Promise<void> {
+  const started = performance.now()
+  try {
+    await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 26 })
+    say(`${name}: no findings (${((performance.now() - started) / 1000).toFixed(1)} s)`)
+  } catch (error) {
+    const { stdout, stderr, message } = error as Error & { stdout?: string; stderr?: string }
+    report.fault(name, `${stdout}${stderr}` || message)
+  }
+}
+
+/** All test files, or those under the named files and folders. A name without any test is an error. */
+function testFiles(named: string[]): string[] {
+  const under = (folder: string) =>
+    globSync(`${folder.replace(/\/+$/, '')}/**/*.test.ts`, { exclude: ['**/node_modules/**'] })
+  if (named.length === 0) return [...under('src'), ...under('tests')].sort()
+  return named.flatMap((path) => {
+    const files = statSync(path).isDirectory() ? under(path).sort() : [path]
+    if (files.length === 0) throw new Error(`no *.test.ts under ${path}`)
+    return files
+  })
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
