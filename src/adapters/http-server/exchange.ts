@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '#/base/log.ts'
 import type { Dispatch } from '#/http/dispatch.ts'
-import type { Reply } from '#/http/reply.ts'
+import type { Reply, ReplyBody } from '#/http/reply.ts'
 import type { DispatchRequest, RequestHeaders } from '#/http/request.ts'
 import { NodeBody } from './body-source.ts'
 import { LINGER_BYTES_MAX, LINGER_MS_MAX, SMALL_REST_BYTES } from './limits.ts'
@@ -70,18 +70,20 @@ export class Exchange implements DispatchRequest {
   abort(): void {
     this.#gone = true
     this.#abort?.abort()
+    if (this.body?.reading === true) this.message.destroy()
   }
 
   /** Runs the request. Never rejects. */
   async run(context: ExchangeContext): Promise<void> {
     try {
       let reply = await context.dispatch(this)
-      if (this.response.destroyed) return
       if (context.encode !== undefined) reply = await context.encode(reply, this.message)
+      if (this.response.destroyed) return await discard(reply.body)
       const rest = this.#unread()
       const close = rest !== 'none' && rest !== 'small'
       writeHead(this.response, reply.status, reply.headers, reply.body, close || context.draining())
       const body = this.method === 'HEAD' ? undefined : reply.body
+      if (body !== reply.body) await discard(reply.body)
       const streaming = writeBody(this.response, body, rest !== 'large')
       if (streaming !== undefined) await streaming
       if (rest === 'large') await this.#linger()
@@ -141,4 +143,10 @@ export class Exchange implements DispatchRequest {
       message.resume()
     })
   }
+}
+
+/** Releases what stands behind a body that will not be sent, such as an open file. */
+async function discard(body: ReplyBody): Promise<void> {
+  if (typeof body !== 'object' || !(Symbol.asyncIterator in body)) return
+  await body[Symbol.asyncIterator]().return?.()
 }

@@ -105,6 +105,7 @@ export class Front {
       this.#active.delete(exchange)
       if (!response.writableFinished) exchange.abort()
     })
+    response.on('error', (error) => this.#context.log.debug('an answer could not be written', { error }))
     void exchange.run(this.#context)
   }
 
