@@ -226,10 +226,10 @@ test('an unknown key warns with the nearest name, or with where it belongs', () 
   const loaded = load('rc_mesage: {}\nidle_timeout: 5m\nwholly_made_up: 1\npassword_config:\n  peper: x\n')
   const unknown = warningsOf(loaded).filter((w) => w.startsWith('unknown'))
   assert.deepEqual(unknown, [
-    'unknown 9: password_config.peper: unknown, not read; did you mean `pepper`?',
     'unknown 5: rc_mesage: unknown, not read; did you mean `rc_message`?',
     'unknown 6: idle_timeout: unknown; it belongs under `presence`',
     'unknown 7: wholly_made_up: unknown, not read',
+    'unknown 9: password_config.peper: unknown, not read; did you mean `pepper`?',
   ])
 })
 

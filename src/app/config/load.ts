@@ -7,7 +7,7 @@ import { type Listener, listenersOf } from './listeners.ts'
 import { type LogLevels, readLogConfig } from './log-config.ts'
 import type { MapNode, Node } from './node.ts'
 import { type Fields, keysOf, readFields } from './option.ts'
-import { ConfigError, type Notice } from './problems.ts'
+import { byPlace, ConfigError, type Notice } from './problems.ts'
 import { LoadReport } from './report.ts'
 import { TABLE, type Tree } from './table.ts'
 import { nodeAt, placeAt } from './tree-edit.ts'
@@ -51,7 +51,13 @@ export function loadConfig(paths: readonly string[], files: FileReader = diskRea
   checkTogether(config, tree, root, files, report)
   if (report.problems.length > 0) throw new ConfigError(report.problems)
   const unmade = [...missing.files, ...missingKey(config, files)]
-  return { config, warnings: report.notices, notYet: report.notYet, missing: unmade, files: found.files }
+  return {
+    config,
+    warnings: report.notices.toSorted(byPlace),
+    notYet: report.notYet,
+    missing: unmade,
+    files: found.files,
+  }
 }
 
 function mergeFiles(paths: readonly string[], files: FileReader, report: LoadReport): MapNode {

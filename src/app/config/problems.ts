@@ -26,7 +26,7 @@ export class ConfigError extends Error {
   readonly problems: readonly Problem[]
 
   constructor(problems: readonly Problem[]) {
-    const sorted = problems.toSorted((a, b) => compare(a.file, b.file) || a.line - b.line)
+    const sorted = problems.toSorted(byPlace)
     super(['The configuration cannot be used:', ...sorted.map((p) => `  ${describe(p)}`)].join('\n'))
     this.name = 'ConfigError'
     this.problems = sorted
@@ -39,6 +39,7 @@ export function describe(entry: Problem | Notice): string {
   return [where, entry.key, entry.text].filter((part) => part !== '').join(': ')
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+/** Orders entries by file and line. */
+export function byPlace(a: Place, b: Place): number {
+  return a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1
 }
