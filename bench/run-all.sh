@@ -14,7 +14,8 @@ servers=hollow,synapse,myelin
 synapse_engine=--postgres
 myelin_engine=--sqlite
 scenarios=one,many-10,single-10,many-200,single-200,delivery-1,delivery-20,disk
-options=(--room-members 10)
+# One room version for all, since the defaults differ.
+options=(--room-members 10 --room-version 12)
 name=$(hostname | tr -c 'A-Za-z0-9\n' '-')
 while [ $# -gt 0 ]; do
   case $1 in
@@ -49,7 +50,6 @@ load() {
   local status=0
   "$node" "$here/load.ts" --json "$BENCH_DIR/run/$1.json" "${options[@]}" "${@:2}" >"$BENCH_DIR/run/$1.md" || status=$?
   [ $status = 0 ] || [ $status = 2 ] || exit $status
-  reports+=("$BENCH_DIR/run/$1.json")
 }
 
 # Starts the peer $1 with the engine $2, loads it and stops it.
@@ -62,6 +62,7 @@ peer() {
     --note "$NOTE" --note 'rate limits off, log level WARNING' --fsync-dir "$FSYNC_DIR" --scenarios "$scenarios" \
     ${DB_PID:+--db-pid "$DB_PID"} ${DATA_DIR:+--data-dir "$DATA_DIR"} ${SIZE_COMMAND:+--size-command "$SIZE_COMMAND"}
   "$here/peers/$1.sh" --stop
+  reports+=("$BENCH_DIR/run/$1.json")
 }
 
 hollow() {
@@ -74,6 +75,7 @@ hollow() {
     --note "no homeserver: shows what the generator itself can do" --scenarios "${scenarios%,disk}" --fsync-dir "$BENCH_DIR"
   kill "$hollow_pid"
   hollow_pid=
+  reports+=(--apart "$BENCH_DIR/run/hollow.json")
 }
 
 case ,$servers, in *,hollow,*) hollow ;; esac

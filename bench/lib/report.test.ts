@@ -49,6 +49,22 @@ test('a comparison gives ratios to the last server, and none where a figure is m
   assert.match(text, /server CPU per send, ms +\| +25 \| +0\.250 \| +100x/)
   assert.match(text, /failed requests +\| +0 \| +0 \| +- \|/)
   assert.match(text, /shared pages once, MiB +\| +- \| +- \| +- \|/)
+  assert.match(text, /generator CPU per send, ms +\| +0.050 \| +0.050 \| +- \|/)
+})
+
+test('a report apart has its figures in the first column and no ratio', () => {
+  const text = renderComparison([reportOf('theirs', 25), reportOf('ours', 0.25)], [reportOf('hollow', 0.01)])
+  assert.match(text, /server CPU per send, ms +\| +0\.010 \| +25 \| +0\.250 \| +100x \|/)
+})
+
+test('a report tells when other work disturbed it', () => {
+  const report = reportOf('ours', 0.25)
+  assert.doesNotMatch(render(report), /disturbed/)
+  const [outcome] = report.outcomes
+  assert.ok(outcome?.kind === 'send')
+  const cpu = { ...outcome.figures.cpu, otherMs: 3_000 }
+  const disturbed = { ...report, outcomes: [{ ...outcome, figures: { ...outcome.figures, cpu } }] }
+  assert.match(render(disturbed), /disturbed.*30 % of a core/)
 })
 
 test('numbers keep three digits', () => {

@@ -87,7 +87,7 @@ export function rows(report: Report): Row[] {
     if (outcome.kind === 'send') {
       const { cpuPerOperation, ratePerSecond, latencyMs, failures, cpu: spent } = outcome.figures
       put(cpu, 'server CPU per send, ms', cpuPerOperation.allMs)
-      if (cpuPerOperation.databaseMs > 0) put(cpu, 'of it database, ms', cpuPerOperation.databaseMs)
+      put(cpu, 'of it database, ms', cpuPerOperation.databaseMs)
       put(rate, 'sends per second', ratePerSecond)
       for (const p of ['p50', 'p95', 'p99'] as const) put(time, `send ${p}, ms`, latencyMs[p])
       put(rest, 'generator CPU per send, ms', cpuPerOperation.generatorMs)
@@ -97,8 +97,7 @@ export function rows(report: Report): Row[] {
     } else if (outcome.kind === 'delivery') {
       const { figures } = outcome
       put(cpu, 'server CPU per delivery, ms', figures.cpuPerDelivery.allMs)
-      if (figures.cpuPerDelivery.databaseMs > 0)
-        put(cpu, 'of it database, ms', figures.cpuPerDelivery.databaseMs)
+      put(cpu, 'of it database, ms', figures.cpuPerDelivery.databaseMs)
       put(rate, 'sends per second', figures.sentPerSecond)
       for (const p of ['p50', 'p95', 'p99'] as const) put(time, `delivery ${p}, ms`, figures.latencyMs[p])
       put(time, 'send p50, ms', figures.sendLatencyMs.p50)
@@ -170,7 +169,24 @@ export function describe(report: Report): string {
       .map(([name, value]) => `${name} ${value}`)
       .join(', ')}`,
   ]
+  const noise = noisiest(report)
+  if (noise > NOISE_PERCENT_MAX) {
+    lines.push(
+      `**disturbed**: other work took up to ${Math.round(noise)} % of a core meanwhile, so rates and times are worse ` +
+        'than they need be, and CPU per operation is higher where cores share their parts',
+    )
+  }
   return lines.map((line) => `- ${line}`).join('\n')
+}
+
+/** Other work on the machine above this, percent of a core, makes a report say that it was disturbed. */
+const NOISE_PERCENT_MAX = 10
+
+function noisiest(report: Report): number {
+  const shares = report.outcomes.map(({ kind, figures }) =>
+    kind === 'disk' ? 0 : percentOf(figures.cpu.otherMs, figures.cpu.seconds),
+  )
+  return Math.max(0, ...shares)
 }
 
 /** Rows of equal width, as a Markdown table whose source reads well too. */
@@ -190,17 +206,21 @@ export function render(report: Report): string {
   return `${describe(report)}\n\n${table(['scenario', 'figure', report.label], body)}\n`
 }
 
+/** Rows about the generator and the run itself, whose ratio between servers would say nothing. */
+const WITHOUT_RATIO = /^(generator|rest of the machine|failed|missing|doubled)/
+
 /**
- * Several reports side by side, with the ratio of each to the last one: how many times the last server's figure the
- * other's is.
+ * Several reports side by side. Each but the last gets a column of ratios: how many times the last server's figure its
+ * own is. Reports `apart` come first and get none.
  */
-export function renderComparison(reports: readonly Report[]): string {
+export function renderComparison(compared: readonly Report[], apart: readonly Report[] = []): string {
+  const reports = [...apart, ...compared]
   const all = reports.map(
     (report) => new Map(rows(report).map((row) => [`${row.scenario}\n${row.figure}`, row])),
   )
   const keys = [...new Set(all.flatMap((figures) => [...figures.keys()]))]
   const last = reports.at(-1)!
-  const others = reports.slice(0, -1)
+  const others = compared.slice(0, -1)
   const header = [
     'scenario',
     'figure',
@@ -210,8 +230,9 @@ export function renderComparison(reports: readonly Report[]): string {
   const body = keys.map((key) => {
     const values = all.map((figures) => figures.get(key)?.value ?? null)
     const reference = values.at(-1) ?? null
-    const ratios = values.slice(0, -1).map((value) => {
-      if (value === null || reference === null || reference === 0) return '-'
+    const noRatio = WITHOUT_RATIO.test(key.slice(key.indexOf('\n') + 1))
+    const ratios = values.slice(apart.length, -1).map((value) => {
+      if (value === null || reference === null || reference === 0 || noRatio) return '-'
       return `${readable(value / reference)}x`
     })
     return [...key.split('\n'), ...values.map(readable), ...ratios]

@@ -36,7 +36,6 @@ configure() {
     echo "server_name: $server_name"
     echo "signing_key_path: '$dir/signing.key'"
     echo "media_store_path: '$dir/data/media_store'"
-    echo "pid_file: '$dir/homeserver.pid'"
     echo 'report_stats: false'
     echo "macaroon_secret_key: $(head -c 24 /dev/urandom | base64)"
     echo "registration_shared_secret: $shared_secret"
