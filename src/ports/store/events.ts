@@ -82,9 +82,9 @@ export interface TimelinePage {
 
 export interface TopologicalPage {
   readonly room: number
-  /** Exclusive start; absent means the end of the room given by `dir`. */
+  /** The gap just before this place is the start; absent means the end of the room given by `dir`. */
   readonly from?: { readonly depth: number; readonly arrival: number }
-  /** Inclusive stop in the direction of travel. */
+  /** The gap just before this place is the stop. */
   readonly to?: { readonly depth: number; readonly arrival: number }
   readonly dir: 'f' | 'b'
   readonly limit: number

@@ -2,10 +2,6 @@
 
 /** Longest time a sync waits for news, whatever the client asks. */
 export const SYNC_TIMEOUT_MS_MAX = 5 * 60 * 1000
-/** Events of a room's timeline without a filter. */
-export const TIMELINE_LIMIT_DEFAULT = 10
-/** Most events of a room's timeline, whatever the filter asks. */
-export const TIMELINE_LIMIT_MAX = 100
 /** Events looked at to fill a filtered timeline. */
 export const TIMELINE_SCAN_MAX = 1000
 /** Recent events kept ready per room. */
@@ -18,10 +14,6 @@ export const ACTIVE_USERS_MAX = 5000
 export const CHANGES_PER_USER = 500
 /** Rooms of one answer that are prepared side by side. */
 export const ROOMS_AT_ONCE = 4
-/** Bytes of a stored or inline filter. */
-export const FILTER_CHARS_MAX = 32 * 1024
-/** Entries of one list in a filter. */
-export const FILTER_LIST_MAX = 1000
 /** Requests of one user that may wait at once; the oldest is answered empty. */
 export const WAITING_PER_USER_MAX = 50
 /** Members read to find heroes. */

@@ -68,7 +68,7 @@ export const topological = query('events.topological', 'small', function* (page:
     return ` AND (e.depth, e.arrival) ${operator} (?${params.length - 1}, ?${params.length})`
   }
   const forward = page.dir === 'f'
-  const where = bound(page.from, forward ? '>' : '<') + bound(page.to, forward ? '<=' : '>=')
+  const where = bound(page.from, forward ? '>=' : '<') + bound(page.to, forward ? '<' : '>=')
   params.push(page.limit)
   const order = forward ? 'ASC' : 'DESC'
   const rows = yield* run(

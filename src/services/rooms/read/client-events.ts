@@ -20,6 +20,8 @@ export interface ViewOptions {
   readonly rules: RoomVersionRules
   /** `/sync` names the room outside of the event. */
   readonly withoutRoomId: boolean
+  /** The event as servers exchange it, instead of the client format. */
+  readonly federationFormat?: boolean
   /** The reader's membership at an event, where it is known. */
   readonly membershipAt?: (row: EventRow) => string | undefined
 }

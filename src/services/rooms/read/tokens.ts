@@ -9,7 +9,7 @@ export interface StreamToken {
   readonly position: number
 }
 
-/** A place between events of a room: just before (dir b) or after (dir f) the named one. */
+/** A place between events of a room: the gap just before the named one, whichever way the reader goes on. */
 export interface TopologicalToken {
   readonly epoch: number
   readonly depth: number

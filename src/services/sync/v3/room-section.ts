@@ -2,11 +2,13 @@
 import type { EventRow } from '#/ports/store/events.ts'
 import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
+import type { JsonObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
+import type { RoomEventFilter } from '../../rooms/read/event-filter.ts'
 import { formatTopological } from '../../rooms/read/tokens.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
-import type { RoomEventFilter } from '../filter.ts'
+import { pickFields } from '../filter.ts'
 import type { LazyMembers } from '../lazy-members.ts'
 import { eventsJson, type SyncRequest } from './request.ts'
 import { summaryOf } from './summary.ts'
@@ -44,12 +46,16 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   const membersMoved = timeline.rows.some(isMember) || state.some(isMember)
   const nothing = timeline.rows.length === 0 && state.length === 0 && ask.accountData.length === 0
   if (nothing && since !== undefined && !ask.fullState) return undefined
-  const view = { rules: ask.rules, withoutRoomId: true }
+  const view = {
+    rules: ask.rules,
+    withoutRoomId: true,
+    federationFormat: request.filter.eventFormat === 'federation',
+  }
   const viewer = { userId: request.userId, deviceId: request.deviceId }
   const membershipAt = ask.present ? () => 'join' : undefined
   const timelineView = membershipAt ? { ...view, membershipAt } : view
-  const timelineTexts = await deps.clientEvents.view(timeline.rows, viewer, timelineView)
-  const stateTexts = await deps.clientEvents.view(state, viewer, view)
+  const timelineTexts = pick(await deps.clientEvents.view(timeline.rows, viewer, timelineView), request)
+  const stateTexts = pick(await deps.clientEvents.view(state, viewer, view), request)
   const parts = [`"timeline":{"events":[${timelineTexts.join(',')}],"limited":${timeline.limited}`]
   parts[0] += `,"prev_batch":${JSON.stringify(prevBatch(deps.store, timeline.rows, now))}}`
   parts.push(`"${request.useStateAfter ? 'state_after' : 'state'}":${eventsJson(stateTexts)}`)
@@ -58,6 +64,13 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
     parts.push(`"summary":${JSON.stringify(await summaryOf(deps.store, room, request.userId))}`)
   }
   return `{${parts.join(',')}}`
+}
+
+/** The events with only the fields that the filter names. */
+function pick(texts: readonly string[], request: SyncRequest): readonly string[] {
+  const fields = request.filter.eventFields
+  if (fields === undefined) return texts
+  return texts.map((text) => JSON.stringify(pickFields(JSON.parse(text) as JsonObject, fields)))
 }
 
 function isMember(row: EventRow): boolean {

@@ -1,6 +1,6 @@
 /** The newest events of one room for a sync answer. */
 import type { EventRow } from '#/ports/store/events.ts'
-import type { RoomEventFilter } from '../filter.ts'
+import type { RoomEventFilter } from '../../rooms/read/event-filter.ts'
 import { TIMELINE_SCAN_MAX } from '../limits.ts'
 
 export interface Timeline {

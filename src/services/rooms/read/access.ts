@@ -1,0 +1,51 @@
+/** Whether a user may read a room, and as what. One place for all endpoints (adv-54, adv-55). */
+import type { MembershipRow, RoomRow } from '#/ports/store/rooms.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
+import { readHistoryVisibility } from '#/protocol/visibility/history-visibility.ts'
+import { pduOfRow } from '../stored-event.ts'
+
+export interface RoomAccess {
+  readonly room: RoomRow
+  readonly rules: RoomVersionRules
+  /** The reader's membership; undefined for a peek into a world-readable room. */
+  readonly membership: MembershipRow | undefined
+  /**
+   * Position up to which the state of the room may be shown: of a room that was left, the state at leaving;
+   * undefined for the current state.
+   */
+  readonly stateUpto: number | undefined
+}
+
+/**
+ * Access to a room's state and history. Throws M_FORBIDDEN in the same words for a room that is not there and for
+ * one that the user may not see.
+ */
+export async function accessRoom(store: Store, roomId: string, userId: string): Promise<RoomAccess> {
+  const room = await store.rooms.byId(roomId)
+  const rules = room && rulesOf(room.version)
+  if (!room || !rules) throw noAccess()
+  const membership = await store.rooms.membership(room.nid, userId)
+  if (membership?.membership === 'join') return { room, rules, membership, stateUpto: undefined }
+  if (
+    membership &&
+    !membership.forgotten &&
+    (membership.membership === 'leave' || membership.membership === 'ban')
+  ) {
+    const before = { branch: 0, pos: membership.position - 1 }
+    const [event] = await store.state.at(room.nid, before, [['m.room.member', userId]])
+    if (event && pduOfRow(event, rules).content['membership'] === 'join') {
+      return { room, rules, membership, stateUpto: membership.position }
+    }
+  }
+  const [visibility] = await store.state.current(room.nid, [['m.room.history_visibility', '']])
+  if (visibility && readHistoryVisibility(pduOfRow(visibility, rules)) === 'world_readable') {
+    return { room, rules, membership, stateUpto: undefined }
+  }
+  throw noAccess()
+}
+
+function noAccess(): MatrixError {
+  return new MatrixError('M_FORBIDDEN', 'You are not in this room.')
+}

@@ -1,0 +1,138 @@
+/** Filters of events, for `/sync` and `/messages`. https://spec.matrix.org/v1.16/client-server-api/#filtering */
+import { MatrixError } from '#/protocol/errors.ts'
+import { isArray, isObject, type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
+import { FILTER_LIST_MAX, TIMELINE_LIMIT_DEFAULT, TIMELINE_LIMIT_MAX } from './limits.ts'
+
+/** What of an event a filter looks at. */
+export interface Filterable {
+  readonly type: string
+  readonly sender: string
+  /** Federation or client JSON; only asked for `contains_url`. */
+  readonly json: string
+}
+
+export interface EventFilter {
+  readonly limit: number
+  /** Lets every event pass. */
+  readonly passesAll: boolean
+  passes(event: Filterable): boolean
+  passesRoom(roomId: string): boolean
+  /** Nothing can pass, so nothing need be read. */
+  readonly passesNone: boolean
+}
+
+export interface RoomEventFilter extends EventFilter {
+  readonly lazyLoadMembers: boolean
+  readonly includeRedundantMembers: boolean
+}
+
+/** The refusal of a filter, with the place that is wrong. */
+export function bad(what: string): MatrixError {
+  return new MatrixError('M_INVALID_PARAM', `The filter is not valid: ${what}.`)
+}
+
+/** A member that is an object; absent counts as empty. */
+export function objectAt(json: JsonObject, key: string): JsonObject {
+  const value = member(json, key)
+  if (value === undefined || value === null) return {}
+  if (!isObject(value)) throw bad(`${key} is not an object`)
+  return value
+}
+
+/** A member that is a list of strings. */
+export function textsAt(json: JsonObject, key: string): readonly string[] | undefined {
+  const value = member(json, key)
+  if (value === undefined || value === null) return undefined
+  if (!isArray(value) || value.length > FILTER_LIST_MAX || !value.every((item) => typeof item === 'string')) {
+    throw bad(`${key} is not a list of at most ${FILTER_LIST_MAX} strings`)
+  }
+  return value as readonly string[]
+}
+
+/** A member that is true or false; absent is false. */
+export function flagAt(json: JsonObject, key: string): boolean {
+  const value = member(json, key)
+  if (value === undefined || value === null) return false
+  if (typeof value !== 'boolean') throw bad(`${key} is not true or false`)
+  return value
+}
+
+function limitAt(json: JsonObject): number {
+  const value = member(json, 'limit')
+  if (value === undefined || value === null) return TIMELINE_LIMIT_DEFAULT
+  if (typeof value !== 'number' || value < 0) throw bad('limit is not a number')
+  return Math.min(Math.max(value, 1), TIMELINE_LIMIT_MAX)
+}
+
+/** Whether one of `allowed` (absent: anything) and none of `denied` is `text`. */
+export function setTest(
+  allowed: readonly string[] | undefined,
+  denied: readonly string[] | undefined,
+): (text: string) => boolean {
+  const yes = allowed && new Set(allowed)
+  const no = new Set(denied)
+  return (text) => !no.has(text) && (yes === undefined || yes.has(text))
+}
+
+/** The same where `*` stands for any characters. Types are case-sensitive, unlike globs elsewhere. */
+function starTest(
+  allowed: readonly string[] | undefined,
+  denied: readonly string[] | undefined,
+): (text: string) => boolean {
+  const split = (texts: readonly string[]) => texts.map((text) => text.split('*'))
+  const yes = allowed && split(allowed)
+  const no = split(denied ?? [])
+  const among = (patterns: readonly string[][], text: string) =>
+    patterns.some((parts) => starMatches(parts, text))
+  return (text) => !among(no, text) && (yes === undefined || among(yes, text))
+}
+
+/** Whether the texts between the stars follow each other in `text`; linear, since the leftmost place is always right. */
+function starMatches(parts: readonly string[], text: string): boolean {
+  const first = parts[0] ?? ''
+  const last = parts.at(-1) ?? ''
+  if (parts.length === 1) return text === first
+  if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length)
+    return false
+  const end = text.length - last.length
+  let at = first.length
+  for (const part of parts.slice(1, -1)) {
+    const found = text.indexOf(part, at)
+    if (found < 0 || found + part.length > end) return false
+    at = found + part.length
+  }
+  return true
+}
+
+export function parseEventFilter(json: JsonObject): EventFilter {
+  const types = textsAt(json, 'types')
+  const notTypes = textsAt(json, 'not_types')
+  const senders = textsAt(json, 'senders')
+  const notSenders = textsAt(json, 'not_senders')
+  const containsUrl = member(json, 'contains_url')
+  const type = starTest(types, notTypes)
+  const sender = setTest(senders, notSenders)
+  const room = setTest(textsAt(json, 'rooms'), textsAt(json, 'not_rooms'))
+  const wantsUrl = typeof containsUrl === 'boolean' ? containsUrl : undefined
+  const url = (event: Filterable): boolean => wantsUrl === undefined || hasUrl(event.json) === wantsUrl
+  return {
+    limit: limitAt(json),
+    passesAll: [types, notTypes, senders, notSenders, wantsUrl].every((part) => part === undefined),
+    passes: (event) => type(event.type) && sender(event.sender) && url(event),
+    passesRoom: room,
+    passesNone: types?.length === 0 || senders?.length === 0 || notTypes?.includes('*') === true,
+  }
+}
+
+export function parseRoomEventFilter(json: JsonObject): RoomEventFilter {
+  return {
+    ...parseEventFilter(json),
+    lazyLoadMembers: flagAt(json, 'lazy_load_members'),
+    includeRedundantMembers: flagAt(json, 'include_redundant_members'),
+  }
+}
+
+function hasUrl(json: string): boolean {
+  const content = (JSON.parse(json) as { content?: { url?: unknown } }).content
+  return typeof content?.url === 'string'
+}

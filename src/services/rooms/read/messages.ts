@@ -1,0 +1,150 @@
+/** `/messages`: paging through a room's history in topological order. */
+import type { EventRow, TopologicalPage } from '#/ports/store/events.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import { accessRoom, type RoomAccess } from './access.ts'
+import type { ClientEvents, Viewer } from './client-events.ts'
+import type { Filterable } from './event-filter.ts'
+import { MESSAGES_SCAN_MAX } from './limits.ts'
+import { formatTopological, parseStream, parseTopological } from './tokens.ts'
+import { type Seen, visibleTo } from './visibility.ts'
+
+type Place = { readonly depth: number; readonly arrival: number }
+
+export interface MessagesQuery {
+  readonly roomId: string
+  readonly viewer: Viewer
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+  readonly dir: 'f' | 'b'
+  readonly limit: number
+  readonly passes: (event: Filterable) => boolean
+  readonly lazyLoadMembers: boolean
+}
+
+export interface MessagesAnswer {
+  readonly chunk: string[]
+  readonly start: string
+  /** Absent when there is nothing more. */
+  readonly end?: string
+  readonly state: string[]
+}
+
+/** Rows of one read. */
+const PAGE_ROWS_MAX = 100
+
+export class MessagesService {
+  readonly #store: Store
+  readonly #clientEvents: ClientEvents
+
+  constructor(deps: { store: Store; clientEvents: ClientEvents }) {
+    this.#store = deps.store
+    this.#clientEvents = deps.clientEvents
+  }
+
+  async messages(query: MessagesQuery): Promise<MessagesAnswer> {
+    const access = await accessRoom(this.#store, query.roomId, query.viewer.userId)
+    const start = await this.#place(access, query.from)
+    const found = await this.#collect(query, access, start, await this.#place(access, query.to))
+    const { rules } = access
+    const memberships = new Map(found.seen.map((seen) => [seen.row.nid, seen.membership]))
+    const membershipAt = (row: EventRow) => memberships.get(row.nid)
+    const rows = found.seen.map((seen) => seen.row)
+    const view = { rules, withoutRoomId: false }
+    const chunk = await this.#clientEvents.view(rows, query.viewer, { ...view, membershipAt })
+    const members = query.lazyLoadMembers ? await this.#members(access, rows) : []
+    return {
+      chunk,
+      start: query.from ?? this.#token(start ?? (await this.#edge(access, query.dir))),
+      ...(found.end === undefined ? {} : { end: this.#token(found.end) }),
+      state: await this.#clientEvents.view(members, query.viewer, view),
+    }
+  }
+
+  #token(place: Place): string {
+    return formatTopological({ epoch: this.#store.epoch, ...place })
+  }
+
+  /** The gap that a token names; of a stream token the one behind the newest event at its position. */
+  async #place(access: RoomAccess, token: string | undefined): Promise<Place | undefined> {
+    if (token === undefined) return undefined
+    const topological = parseTopological(token)
+    if (topological?.epoch === this.#store.epoch) return topological
+    const stream = parseStream(token)
+    if (stream?.epoch !== this.#store.epoch) {
+      throw new MatrixError('M_INVALID_PARAM', 'This token is not one of this server.')
+    }
+    const { room } = access
+    const page = { room: room.nid, after: 0, upto: stream.position, limit: 1, dir: 'b' } as const
+    const [newest] = await this.#store.events.timeline(page)
+    return newest ? behind(newest) : { depth: 0, arrival: 0 }
+  }
+
+  async #edge(access: RoomAccess, dir: 'f' | 'b'): Promise<Place> {
+    if (dir === 'f') return { depth: 0, arrival: 0 }
+    const [newest] = await this.#store.events.topological({ room: access.room.nid, dir: 'b', limit: 1 })
+    return newest ? behind(newest) : { depth: 0, arrival: 0 }
+  }
+
+  /** Reads until the page is full, the end is reached, or enough was looked at (adv-40). */
+  async #collect(
+    query: MessagesQuery,
+    access: RoomAccess,
+    from: Place | undefined,
+    to: Place | undefined,
+  ): Promise<{ seen: Seen[]; end: Place | undefined }> {
+    const seen: Seen[] = []
+    let at = from
+    let scanned = 0
+    for (;;) {
+      const wanted = Math.min(PAGE_ROWS_MAX, query.limit - seen.length + 1)
+      const page: TopologicalPage = {
+        room: access.room.nid,
+        dir: query.dir,
+        limit: wanted,
+        ...(at ? { from: at } : {}),
+        ...(to ? { to } : {}),
+      }
+      const rows = await this.#store.events.topological(page)
+      const visible = await visibleTo(this.#store, rows, query.viewer.userId, access.rules)
+      for (const entry of visible) {
+        if (!query.passes(entry.row)) continue
+        if (seen.length === query.limit) return { seen, end: onward(seen.at(-1)!.row, query.dir) }
+        seen.push(entry)
+      }
+      const last = rows.at(-1)
+      if (!last || rows.length < wanted) return { seen, end: undefined }
+      at = onward(last, query.dir)
+      scanned += rows.length
+      if (scanned >= MESSAGES_SCAN_MAX) return { seen, end: at }
+    }
+  }
+
+  /** Member events of the senders on the page. */
+  async #members(access: RoomAccess, rows: readonly EventRow[]): Promise<EventRow[]> {
+    const first = rows[0]
+    if (!first) return []
+    const point = (await this.#store.state.pointBefore(first.nid)) ?? { branch: 0, pos: first.nid }
+    const senders = [...new Set(rows.map((row) => row.sender))]
+    return this.#store.state.at(
+      access.room.nid,
+      point,
+      senders.map((user) => ['m.room.member', user] as const),
+    )
+  }
+}
+
+/** The gap just before an event. */
+function before(row: EventRow): Place {
+  return { depth: row.depth, arrival: row.arrival ?? row.nid }
+}
+
+/** The gap just behind an event. */
+function behind(row: EventRow): Place {
+  return { depth: row.depth, arrival: (row.arrival ?? row.nid) + 1 }
+}
+
+/** The gap from which a reader goes on after an event. */
+function onward(row: EventRow, dir: 'f' | 'b'): Place {
+  return dir === 'b' ? before(row) : behind(row)
+}

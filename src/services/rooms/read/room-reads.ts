@@ -1,0 +1,135 @@
+/** Reading one room: state, members, single events. */
+import type { Clock } from '#/base/world.ts'
+import type { EventRow } from '#/ports/store/events.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import type { JsonObject } from '#/protocol/json/value.ts'
+import { pduOfRow } from '../stored-event.ts'
+import { accessRoom, type RoomAccess } from './access.ts'
+import type { ClientEvents, Viewer } from './client-events.ts'
+import { parseStream } from './tokens.ts'
+import { canSee } from './visibility.ts'
+
+export interface MembersQuery {
+  readonly membership?: string | undefined
+  readonly notMembership?: string | undefined
+  /** A token of `/sync`: members as they were then. */
+  readonly at?: string | undefined
+}
+
+export class RoomReads {
+  readonly #store: Store
+  readonly #clientEvents: ClientEvents
+
+  constructor(deps: { store: Store; clientEvents: ClientEvents; clock: Clock }) {
+    this.#store = deps.store
+    this.#clientEvents = deps.clientEvents
+  }
+
+  /** All state events as JSON texts. */
+  async state(roomId: string, viewer: Viewer): Promise<string[]> {
+    const access = await accessRoom(this.#store, roomId, viewer.userId)
+    const rows = await this.#allState(access)
+    return this.#clientEvents.view(rows, viewer, { rules: access.rules, withoutRoomId: false })
+  }
+
+  /** The event that holds a state key; its content alone, or the whole event as JSON text. */
+  async stateEvent(
+    roomId: string,
+    type: string,
+    stateKey: string,
+    viewer: Viewer,
+  ): Promise<{
+    content: JsonObject
+    event: () => Promise<string>
+  }> {
+    const access = await accessRoom(this.#store, roomId, viewer.userId)
+    const { room, rules, stateUpto } = access
+    const keys = [[type, stateKey] as const]
+    const [row] =
+      stateUpto === undefined
+        ? await this.#store.state.current(room.nid, keys)
+        : await this.#store.state.at(room.nid, { branch: 0, pos: stateUpto }, keys)
+    if (!row) throw new MatrixError('M_NOT_FOUND', 'The room has no such state.')
+    return {
+      content: pduOfRow(row, rules).content,
+      event: async () => (await this.#clientEvents.view([row], viewer, { rules, withoutRoomId: false }))[0]!,
+    }
+  }
+
+  /** Member events as JSON texts. */
+  async members(roomId: string, viewer: Viewer, query: MembersQuery): Promise<string[]> {
+    const access = await accessRoom(this.#store, roomId, viewer.userId)
+    const rows = await this.#memberRows(access, query.at)
+    const wanted = rows.filter((row) => {
+      const { membership } = contentOf(row)
+      if (query.membership !== undefined && membership !== query.membership) return false
+      return query.notMembership === undefined || membership !== query.notMembership
+    })
+    return this.#clientEvents.view(wanted, viewer, { rules: access.rules, withoutRoomId: false })
+  }
+
+  /** Profiles of the joined members by user id. Only for members. */
+  async joinedMembers(roomId: string, viewer: Viewer): Promise<Record<string, object>> {
+    const access = await accessRoom(this.#store, roomId, viewer.userId)
+    if (access.membership?.membership !== 'join') {
+      throw new MatrixError('M_FORBIDDEN', 'You are not in this room.')
+    }
+    const joined: [string, object][] = []
+    for (const row of await this.#store.state.currentAll(access.room.nid, 'm.room.member')) {
+      const { membership, displayname, avatar_url } = contentOf(row)
+      if (membership !== 'join' || row.stateKey === null) continue
+      const profile: Record<string, string> = {}
+      if (typeof displayname === 'string') profile['display_name'] = displayname
+      if (typeof avatar_url === 'string') profile['avatar_url'] = avatar_url
+      joined.push([row.stateKey, profile])
+    }
+    return Object.fromEntries(joined)
+  }
+
+  /** One event as JSON text. Throws M_NOT_FOUND also for events that the user may not see. */
+  async event(roomId: string, eventId: string, viewer: Viewer): Promise<string> {
+    const row = await this.#store.events.byId(eventId)
+    const room = await this.#store.rooms.byId(roomId)
+    if (!row || !room || row.room !== room.nid || row.arrival === null) throw notFound()
+    const { rules } = await accessRoom(this.#store, roomId, viewer.userId).catch(() => {
+      throw notFound()
+    })
+    const seen = await canSee(this.#store, row, viewer.userId, rules)
+    if (!seen) throw notFound()
+    const view = { rules, withoutRoomId: false, membershipAt: () => seen.membership }
+    return (await this.#clientEvents.view([row], viewer, view))[0]!
+  }
+
+  #allState(access: RoomAccess): Promise<EventRow[]> {
+    const { room, stateUpto } = access
+    if (stateUpto === undefined) return this.#store.state.currentAll(room.nid)
+    return this.#store.state.eventsAt(room.nid, { branch: 0, pos: stateUpto })
+  }
+
+  async #memberRows(access: RoomAccess, at: string | undefined): Promise<EventRow[]> {
+    const { room, stateUpto } = access
+    const token = at === undefined ? undefined : parseStream(at)
+    if (at !== undefined && token?.epoch !== this.#store.epoch) {
+      throw new MatrixError('M_INVALID_PARAM', 'The token in `at` is not one of this server.')
+    }
+    const upto = Math.min(token?.position ?? Number.POSITIVE_INFINITY, stateUpto ?? Number.POSITIVE_INFINITY)
+    if (upto === Number.POSITIVE_INFINITY) return this.#store.state.currentAll(room.nid, 'm.room.member')
+    const rows = await this.#store.state.eventsAt(room.nid, { branch: 0, pos: upto })
+    return rows.filter((row) => row.type === 'm.room.member')
+  }
+}
+
+interface MemberContent {
+  readonly membership?: unknown
+  readonly displayname?: unknown
+  readonly avatar_url?: unknown
+}
+
+function contentOf(row: EventRow): MemberContent {
+  return (JSON.parse(row.json) as { content: MemberContent }).content
+}
+
+function notFound(): MatrixError {
+  return new MatrixError('M_NOT_FOUND', 'There is no such event in this room, or you may not see it.')
+}
