@@ -6,7 +6,7 @@ import { type Result, refuse } from '../errors.ts'
 import type { EventId } from '../ids/event-id.ts'
 import type { RoomId } from '../ids/room-id.ts'
 import type { UserId } from '../ids/user-id.ts'
-import { isObject, type JsonObject, type JsonValue, member } from '../json/value.ts'
+import { isArray, isObject, type JsonObject, type JsonValue, member } from '../json/value.ts'
 import type { RoomVersionRules } from '../room-version/rules.ts'
 import type { EventFields } from './build.ts'
 import { type Membership, stringOf } from './content.ts'
@@ -81,6 +81,18 @@ export function fieldsFromTemplate(
       authEvents,
       depth: json['depth'] as number,
       eventId: request.eventId,
+      referenceHashOf: hashesOf(json['prev_events'], json['auth_events']),
     },
   }
+}
+
+/** Of references in pairs (v1 and v2), what the peer gave as the hash of each event. */
+function hashesOf(...lists: (JsonValue | undefined)[]): (id: EventId) => string | undefined {
+  const hashes = new Map<JsonValue, string>()
+  for (const pair of lists.flatMap((list) => (isArray(list) ? list : []))) {
+    const of = isArray(pair) ? pair[1] : undefined
+    const sha256 = isObject(of) ? stringOf(of, 'sha256') : undefined
+    if (isArray(pair) && sha256 !== undefined) hashes.set(pair[0]!, sha256)
+  }
+  return (id) => hashes.get(id)
 }

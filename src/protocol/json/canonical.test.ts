@@ -25,7 +25,20 @@ test('5.1.1 examples of the appendices', () => {
 
 test('5.1.1 keys sort by code point, also integer-like ones and those beyond the basic plane', () => {
   const keys = ['\u{10000}', '\uffff', '\ue000', '\ud7ff', 'a', 'Z', '10', '9', '1', '', '__proto__', 'ab']
-  const byCodePoint = ['', '1', '10', '9', 'Z', '__proto__', 'a', 'ab', '\ud7ff', '\ue000', '\uffff', '\u{10000}']
+  const byCodePoint = [
+    '',
+    '1',
+    '10',
+    '9',
+    'Z',
+    '__proto__',
+    'a',
+    'ab',
+    '\ud7ff',
+    '\ue000',
+    '\uffff',
+    '\u{10000}',
+  ]
   const text = `{${keys.map((key) => `${JSON.stringify(key)}:{"b":1,"a":2}`).join(',')}}`
   const expected = `{${byCodePoint.map((key) => `${JSON.stringify(key)}:{"a":2,"b":1}`).join(',')}}`
   assert.equal(canonicalJson(JSON.parse(text)), expected)
@@ -53,7 +66,10 @@ test('what has no canonical form is refused, not changed', () => {
   assert.throws(() => canonicalJson(deep), NotCanonical)
   // An escaped backslash before "ud" is no surrogate.
   assert.equal(canonicalJson('\\ud800'), '"\\\\ud800"')
-  assert.equal(canonicalJson(['\\ud800', { '\\udc00': null }, new NumberToken('-0')]), '["\\\\ud800",{"\\\\udc00":null},0]')
+  assert.equal(
+    canonicalJson(['\\ud800', { '\\udc00': null }, new NumberToken('-0')]),
+    '["\\\\ud800",{"\\\\udc00":null},0]',
+  )
 })
 
 test('arrays and objects in order are not copied, others are, and values stay as they were', () => {
@@ -62,7 +78,10 @@ test('arrays and objects in order are not copied, others are, and values stay as
   assert.equal(canonicalJson(value), '{"a":[1,{"b":2,"c":1},3],"d":{"x":[{"a":1,"b":1}],"y":1}}')
   assert.equal(JSON.stringify(value), before)
   assert.equal(canonicalJson({ 5: 1, b: { d: 1, c: 2 } }), '{"5":1,"b":{"c":2,"d":1}}')
-  assert.equal(canonicalJson(JSON.parse('{"__proto__":1,"b":{"d":1,"c":2}}')), '{"__proto__":1,"b":{"c":2,"d":1}}')
+  assert.equal(
+    canonicalJson(JSON.parse('{"__proto__":1,"b":{"d":1,"c":2}}')),
+    '{"__proto__":1,"b":{"c":2,"d":1}}',
+  )
   assert.equal(canonicalJson({ b: 1, a: new NumberToken('1.0') }), '{"a":1.0,"b":1}')
 })
 

@@ -143,7 +143,7 @@ function refuseLoneSurrogates(value: JsonValue, depth: number): void {
   }
 }
 
-/** The first number that canonical JSON refuses, as its rule (`json.float`, ...), or undefined. Iterative. */
+/** The rule (`json.float`, ...) that one of the numbers in a value breaks, or undefined. Iterative. */
 export function findLooseNumber(value: JsonValue): string | undefined {
   const stack: JsonValue[] = [value]
   for (;;) {

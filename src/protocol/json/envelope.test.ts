@@ -5,7 +5,8 @@ import { readEnvelope } from './envelope.ts'
 const PDUS: ReadonlySet<string> = new Set(['pdus', 'event'])
 
 test('one bad event stays text and does not spoil the transaction (adv-45, adv-17)', () => {
-  const body = ' {"origin":"a", "pdus" : [ {"a":1,"a":2} , {"x":1.5}, "\\ud800", [1,[2]], 5 ] ,"event":{"b":"]}"}, "n":1.0}'
+  const body =
+    ' {"origin":"a", "pdus" : [ {"a":1,"a":2} , {"x":1.5}, "\\ud800", [1,[2]], 5 ] ,"event":{"b":"]}"}, "n":1.0}'
   const read = readEnvelope(body, PDUS)
   assert.ok(read.ok)
   assert.deepEqual(read.value.raw.get('pdus'), ['{"a":1,"a":2}', '{"x":1.5}', '"\\ud800"', '[1,[2]]', '5'])
@@ -22,10 +23,30 @@ test('empty and odd bodies', () => {
     const read = readEnvelope(text, PDUS)
     return read.ok ? 'ok' : read.rule
   }
-  for (const text of ['', '[]', '5', '{', '{}x', '{"a"}', '{"a":}', '{"a":1,}', '{"a":1', '{a:1}', '{"a":1 "b":2}']) {
+  for (const text of [
+    '',
+    '[]',
+    '5',
+    '{',
+    '{}x',
+    '{"a"}',
+    '{"a":}',
+    '{"a":1,}',
+    '{"a":1',
+    '{a:1}',
+    '{"a":1 "b":2}',
+  ]) {
     assert.equal(rule(text), 'json.syntax', text)
   }
-  for (const text of ['{"pdus":[1,]}', '{"pdus":[,]}', '{"pdus":[1 2]}', '{"pdus":[1', '{"pdus":["', '{"pdus":[{]}', '{"pdus":}']) {
+  for (const text of [
+    '{"pdus":[1,]}',
+    '{"pdus":[,]}',
+    '{"pdus":[1 2]}',
+    '{"pdus":[1',
+    '{"pdus":["',
+    '{"pdus":[{]}',
+    '{"pdus":}',
+  ]) {
     assert.equal(rule(text), 'json.syntax', text)
   }
   assert.equal(rule('{"a":1,"a":2}'), 'json.duplicate_key')
