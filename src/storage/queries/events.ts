@@ -1,7 +1,7 @@
 /** Reading events. */
 import type { EventRow, TimelinePage, TopologicalPage, TxnRow } from '#/ports/store/events.ts'
 import { findTxn, txnHash } from '../ops/events.ts'
-import { first, placeholders, type Row, run, type Sql, type SqlValue } from '../sql/sql.ts'
+import { first, lists, placeholders, type Row, run, type Sql, type SqlValue } from '../sql/sql.ts'
 import { unpackUints } from '../sql/varint.ts'
 import { query } from './query.ts'
 
@@ -32,10 +32,13 @@ export const eventById = query('events.byId', 'small', function* (id: string): S
 })
 
 function* eventsWhere(column: string, values: readonly SqlValue[]): Sql<EventRow[]> {
-  if (values.length === 0) return []
-  const among = placeholders(1, values.length)
-  const rows = yield* run(`SELECT ${EVENT_COLUMNS} FROM events e WHERE e.${column} IN (${among})`, ...values)
-  return rows.map(eventFrom)
+  const events = new Map<number, EventRow>()
+  for (const list of lists(values)) {
+    const among = placeholders(1, list.length)
+    const rows = yield* run(`SELECT ${EVENT_COLUMNS} FROM events e WHERE e.${column} IN (${among})`, ...list)
+    for (const row of rows) events.set(row.nid as number, eventFrom(row))
+  }
+  return [...events.values()]
 }
 
 export const eventsByIds = query('events.byIds', 'small', (ids: readonly string[]) =>

@@ -1,31 +1,51 @@
 /** Finding who holds a key, over the packed history and the chain of branches. */
 import type { StatePoint } from '#/ports/store/state.ts'
-import { first, run, type Sql } from '../sql/sql.ts'
+import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { type Delta, olderAt, unpackDeltas } from '../sql/state-codec.ts'
 
-/** Row id of the event that holds a key at a point, 0 when nobody does. Cost: one row per branch, not per change. */
-export function* heldAt(room: number, point: StatePoint, key: number): Sql<number> {
+/**
+ * Row ids of the events that hold the given keys at a point; 0 for a key that was taken away, no entry for one that
+ * was never set. Cost: one row per key and branch, not per change.
+ */
+export function* heldMany(
+  room: number,
+  point: StatePoint,
+  keys: readonly number[],
+): Sql<Map<number, number>> {
+  const held = new Map<number, number>()
+  let missing = keys
   for (const { branch, pos } of yield* lineage(point)) {
-    const row = yield* first(
-      'SELECT event, pos, older, spilled FROM room_state WHERE room = ?1 AND branch = ?2 AND state_key = ?3',
-      room,
-      branch,
-      key,
-    )
-    if (!row) continue
-    if ((row.pos as number) <= pos) return row.event as number
-    const inline = olderAt(row.older as Uint8Array | null, pos)
-    if (inline) return inline.event
-    if ((row.spilled as number) > 0) {
-      const held = yield* spilledAt(room, branch, key, pos)
-      if (held !== undefined) return held
+    for (const list of lists(missing)) {
+      const rows = yield* run(
+        `SELECT state_key, event, pos, CASE WHEN pos > ?3 THEN older END AS older, spilled FROM room_state
+         WHERE room = ?1 AND branch = ?2 AND state_key IN (${placeholders(4, list.length)})`,
+        room,
+        branch,
+        pos,
+        ...list,
+      )
+      for (const row of rows) {
+        const event = yield* rowAt(room, branch, row, pos)
+        if (event !== undefined) held.set(row.state_key as number, event)
+      }
     }
+    missing = missing.filter((key) => !held.has(key))
+    if (missing.length === 0) break
   }
-  return 0
+  return held
+}
+
+/** What a row of room_state says of a position: the event, 0 for taken away, undefined for not yet set on this branch. */
+export function* rowAt(room: number, branch: number, row: Row, pos: number): Sql<number | undefined> {
+  if ((row.pos as number) <= pos) return row.event as number
+  const inline = olderAt(row.older as Uint8Array | null, pos)
+  if (inline) return inline.event
+  if (row.spilled === 0) return undefined
+  return yield* spilledAt(room, branch, row.state_key as number, pos)
 }
 
 /** The same in the history that spilled into rows of its own. */
-export function* spilledAt(room: number, branch: number, key: number, pos: number): Sql<number | undefined> {
+function* spilledAt(room: number, branch: number, key: number, pos: number): Sql<number | undefined> {
   const around = yield* first(
     `SELECT data FROM room_state_older WHERE room = ?1 AND branch = ?2 AND state_key = ?3 AND upto >= ?4
      ORDER BY upto LIMIT 1`,
@@ -83,13 +103,15 @@ export function* deltasBetween(room: number, branch: number, from: number, to: n
     from,
     to,
   )
-  for (const row of rows) {
-    deltas.push({
-      pos: row.pos as number,
-      key: row.state_key as number,
-      event: row.event as number,
-      prev: row.prev as number,
-    })
-  }
+  for (const row of rows) deltas.push(deltaFrom(row))
   return deltas
+}
+
+export function deltaFrom(row: Row): Delta {
+  return {
+    pos: row.pos as number,
+    key: row.state_key as number,
+    event: row.event as number,
+    prev: row.prev as number,
+  }
 }

@@ -1,30 +1,35 @@
 /** Reading room state: a few keys, all of it, at a point, and the difference of two points. */
 import type { EventRow } from '#/ports/store/events.ts'
 import type { StateDifference, StateEntry, StatePoint } from '#/ports/store/state.ts'
-import { first, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
-import { olderAt } from '../sql/state-codec.ts'
+import { first, lists, pairs, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
+import type { Delta } from '../sql/state-codec.ts'
 import { EVENT_COLUMNS, eventFrom } from './events.ts'
 import { query } from './query.ts'
-import { deltasBetween, heldAt, lineage, spilledAt } from './state-walk.ts'
+import { deltasBetween, heldMany, lineage, rowAt } from './state-walk.ts'
 
 type Keys = readonly (readonly [string, string])[]
+
+/** One row per event, whatever a filled-up list asked for twice. */
+function distinctEvents(rows: readonly Row[], into: Map<number, EventRow>): void {
+  for (const row of rows) into.set(row.nid as number, eventFrom(row))
+}
 
 export const currentState = query('state.current', 'small', function* (room: number, keys: Keys): Sql<
   EventRow[]
 > {
-  const events: EventRow[] = []
-  for (const [type, stateKey] of keys) {
-    const row = yield* first(
-      `SELECT ${EVENT_COLUMNS} FROM state_keys k
+  const events = new Map<number, EventRow>()
+  for (const list of lists(keys)) {
+    const rows = yield* run(
+      `SELECT ${EVENT_COLUMNS} FROM (VALUES ${pairs(2, list.length)}) AS v
+       JOIN state_keys k ON k.type = v.column1 AND k.state_key = v.column2
        JOIN room_state s ON s.room = ?1 AND s.branch = 0 AND s.state_key = k.nid
-       JOIN events e ON e.nid = s.event WHERE k.type = ?2 AND k.state_key = ?3`,
+       JOIN events e ON e.nid = s.event`,
       room,
-      type,
-      stateKey,
+      ...list.flat(),
     )
-    if (row) events.push(eventFrom(row))
+    distinctEvents(rows, events)
   }
-  return events
+  return [...events.values()]
 })
 
 export const currentStateAll = query(
@@ -54,138 +59,77 @@ export const stateAt = query(
   'state.at',
   'small',
   function* (room: number, point: StatePoint, keys: Keys): Sql<EventRow[]> {
-    const events: EventRow[] = []
-    for (const [type, stateKey] of keys) {
-      const key = yield* first(
-        'SELECT nid FROM state_keys WHERE type = ?1 AND state_key = ?2',
-        type,
-        stateKey,
+    const nids = new Set<number>()
+    for (const list of lists(keys)) {
+      const rows = yield* run(
+        `SELECT k.nid FROM (VALUES ${pairs(1, list.length)}) AS v
+         JOIN state_keys k ON k.type = v.column1 AND k.state_key = v.column2`,
+        ...list.flat(),
       )
-      if (!key) continue
-      const held = yield* heldAt(room, point, key.nid as number)
-      if (held === 0) continue
-      const row = yield* first(`SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid = ?1`, held)
-      if (row) events.push(eventFrom(row))
+      for (const row of rows) nids.add(row.nid as number)
     }
-    return events
+    const held = [...(yield* heldMany(room, point, [...nids])).values()].filter((event) => event !== 0)
+    const events = new Map<number, EventRow>()
+    for (const list of lists(held)) {
+      const rows = yield* run(
+        `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(1, list.length)})`,
+        ...list,
+      )
+      distinctEvents(rows, events)
+    }
+    return [...events.values()]
   },
   { snapshot: true },
 )
-
-/** Event by key id on one branch alone, for all keys that the branch had touched by `pos`. */
-function* branchAt(room: number, branch: number, pos: number, into: Map<number, number>): Sql<void> {
-  const rows = yield* run(
-    'SELECT state_key, event, pos, older, spilled FROM room_state WHERE room = ?1 AND branch = ?2',
-    room,
-    branch,
-  )
-  for (const row of rows) {
-    const key = row.state_key as number
-    if ((row.pos as number) <= pos) {
-      into.set(key, row.event as number)
-      continue
-    }
-    const held = olderAt(row.older as Uint8Array | null, pos)
-    if (held) into.set(key, held.event)
-    else if ((row.spilled as number) > 0) {
-      const spilled = yield* spilledAt(room, branch, key, pos)
-      if (spilled !== undefined) into.set(key, spilled)
-    }
-  }
-}
 
 export const fullStateAt = query(
   'state.fullAt',
   'large',
   function* (room: number, point: StatePoint): Sql<StateEntry[]> {
-    const held = new Map<number, number>()
-    for (const at of (yield* lineage(point)).reverse()) yield* branchAt(room, at.branch, at.pos, held)
-    const names = yield* keyNames(room)
-    const entries: StateEntry[] = []
-    for (const [key, event] of held) {
-      if (event === 0) continue
-      const name = names.get(key)
-      if (!name) throw new Error(`state key ${key} has no name`)
-      entries.push({ type: name.type as string, stateKey: name.state_key as string, event })
-    }
-    return entries
-  },
-  { snapshot: true },
-)
-
-/** Names of all keys that a room ever had. */
-function* keyNames(room: number): Sql<Map<number, Row>> {
-  const rows = yield* run(
-    `SELECT k.nid, k.type, k.state_key FROM state_keys k
-     WHERE k.nid IN (SELECT state_key FROM room_state WHERE room = ?1)`,
-    room,
-  )
-  return new Map(rows.map((row) => [row.nid as number, row]))
-}
-
-/** Events asked for in one statement. */
-const EVENTS_PER_STATEMENT = 200
-
-export const stateEventsAt = query(
-  'state.eventsAt',
-  'large',
-  function* (room: number, point: StatePoint, exceptType: string | undefined): Sql<EventRow[]> {
-    const held = new Map<number, number>()
-    for (const at of (yield* lineage(point)).reverse()) yield* branchAt(room, at.branch, at.pos, held)
-    const nids = [...held.values()].filter((nid) => nid !== 0)
-    const events: EventRow[] = []
-    for (let i = 0; i < nids.length; i += EVENTS_PER_STATEMENT) {
-      const some = nids.slice(i, i + EVENTS_PER_STATEMENT)
+    const entries = new Map<number, StateEntry>()
+    for (const { branch, pos } of (yield* lineage(point)).reverse()) {
       const rows = yield* run(
-        `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(1, some.length)})
-         AND e.type <> ?${some.length + 1} ORDER BY e.nid`,
-        ...some,
-        exceptType ?? '',
+        `SELECT s.state_key, s.event, s.pos, CASE WHEN s.pos > ?3 THEN s.older END AS older, s.spilled,
+           k.type, k.state_key AS name
+         FROM room_state s JOIN state_keys k ON k.nid = s.state_key WHERE s.room = ?1 AND s.branch = ?2`,
+        room,
+        branch,
+        pos,
       )
-      for (const row of rows) events.push(eventFrom(row))
+      for (const row of rows) {
+        const event = yield* rowAt(room, branch, row, pos)
+        if (event === undefined) continue
+        const key = row.state_key as number
+        if (event === 0) entries.delete(key)
+        else entries.set(key, { type: row.type as string, stateKey: row.name as string, event })
+      }
     }
-    return events
+    return [...entries.values()]
   },
   { snapshot: true },
 )
 
-export const someMembers = query('state.someMembers', 'small', function* (room: number, limit: number): Sql<
-  EventRow[]
-> {
-  const rows = yield* run(
-    `SELECT ${EVENT_COLUMNS} FROM room_state s JOIN state_keys k ON k.nid = s.state_key
-       JOIN events e ON e.nid = s.event
-       WHERE s.room = ?1 AND s.branch = 0 AND k.type = 'm.room.member' ORDER BY s.state_key LIMIT ?2`,
-    room,
-    limit,
-  )
-  return rows.map(eventFrom)
-})
-
-/** Names asked for in one statement. */
-const NAMES_PER_STATEMENT = 200
+/** Who holds a key at two points; where one of them has not changed it, what both had where their ways part. */
+interface Moved {
+  from: number
+  to: number
+}
 
 export const stateDifference = query(
   'state.difference',
   'large',
   function* (room: number, from: StatePoint, to: StatePoint): Sql<StateDifference[]> {
-    const changed = new Map<number, { from: number; to: number }>()
-    for (const key of yield* touchedKeys(room, from, to)) {
-      const before = yield* heldAt(room, from, key)
-      const after = yield* heldAt(room, to, key)
-      if (before !== after) changed.set(key, { from: before, to: after })
-    }
-    const keys = [...changed.keys()]
+    const moved = yield* movedKeys(room, from, to)
+    for (const [key, { from, to }] of moved) if (from === to) moved.delete(key)
     const differences: StateDifference[] = []
-    for (let i = 0; i < keys.length; i += NAMES_PER_STATEMENT) {
-      const some = keys.slice(i, i + NAMES_PER_STATEMENT)
+    for (const list of lists([...moved.keys()])) {
       const rows = yield* run(
-        `SELECT nid, type, state_key FROM state_keys WHERE nid IN (${placeholders(1, some.length)})`,
-        ...some,
+        `SELECT nid, type, state_key FROM state_keys WHERE nid IN (${placeholders(1, list.length)})`,
+        ...list,
       )
       for (const row of rows) {
-        const pair = changed.get(row.nid as number)
-        if (pair) differences.push({ type: row.type as string, stateKey: row.state_key as string, ...pair })
+        const { from, to } = moved.get(row.nid as number)!
+        differences.push({ type: row.type as string, stateKey: row.state_key as string, from, to })
       }
     }
     return differences
@@ -193,23 +137,35 @@ export const stateDifference = query(
   { snapshot: true },
 )
 
-/** Keys that may differ: all that changed on the way from one point to the other. */
-function* touchedKeys(room: number, from: StatePoint, to: StatePoint): Sql<Set<number>> {
+/** Keys that changed on the way from one point to the other. Cost: the changes on the way, not the size of the state. */
+function* movedKeys(room: number, from: StatePoint, to: StatePoint): Sql<Map<number, Moved>> {
   const down = yield* lineage(from)
   const up = yield* lineage(to)
-  const keys = new Set<number>()
   /* Leave out the branches that both share; on the last shared one only the stretch between counts. */
   while (down.length > 1 && up.length > 1 && down.at(-2)?.branch === up.at(-2)?.branch) {
     down.pop()
     up.pop()
   }
-  const a = down.pop()
-  const b = up.pop()
-  if (!a || !b) return keys
-  const low = Math.min(a.pos, b.pos)
-  for (const delta of yield* deltasBetween(room, a.branch, low, Math.max(a.pos, b.pos))) keys.add(delta.key)
-  for (const at of [...down, ...up]) {
-    for (const delta of yield* deltasBetween(room, at.branch, 0, at.pos)) keys.add(delta.key)
+  const low = Math.min(down.at(-1)!.pos, up.at(-1)!.pos)
+  const moved = new Map<number, Moved>()
+  for (const { key, event, prev } of yield* wayTo(room, down, low)) {
+    const known = moved.get(key)
+    if (known) known.from = event
+    else moved.set(key, { from: event, to: prev })
   }
-  return keys
+  for (const { key, event, prev } of yield* wayTo(room, up, low)) {
+    const known = moved.get(key)
+    if (known) known.to = event
+    else moved.set(key, { from: prev, to: event })
+  }
+  return moved
+}
+
+/** Changes from position `low` of the last point's branch up to the first point, oldest first. */
+function* wayTo(room: number, points: readonly StatePoint[], low: number): Sql<Delta[]> {
+  const deltas: Delta[] = []
+  for (const [index, { branch, pos }] of [...points].reverse().entries()) {
+    for (const delta of yield* deltasBetween(room, branch, index === 0 ? low : 0, pos)) deltas.push(delta)
+  }
+  return deltas
 }

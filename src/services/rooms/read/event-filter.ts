@@ -1,6 +1,6 @@
 /** Filters of events, for `/sync` and `/messages`. https://spec.matrix.org/v1.16/client-server-api/#filtering */
 import { MatrixError } from '#/protocol/errors.ts'
-import { isArray, isObject, type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
+import { isArray, isObject, type JsonObject, member } from '#/protocol/json/value.ts'
 import { FILTER_LIST_MAX, TIMELINE_LIMIT_DEFAULT, TIMELINE_LIMIT_MAX } from './limits.ts'
 
 /** What of an event a filter looks at. */
