@@ -77,9 +77,11 @@ async function fillRoom(store: Store, room: RoomScript, users: Filled['users']):
   await commitAll(store, room.redaction(target).plan)
   /* Enough changes to pack the log of changes, and in the first room also to spill the history of a key. */
   const changes = room.rules.version === '11' ? STATE_OLDER_INLINE_BYTES / 2 + 50 : STATE_TAIL_ROWS + 10
-  for (let i = 0; i < changes; i++) {
-    await commitAll(store, room.state('m.room.topic', '', { topic: `topic ${i}` }).plan)
-  }
+  const plans = Array.from({ length: changes }, (_, i) =>
+    room.state('m.room.topic', '', { topic: `topic ${i}` }),
+  )
+  /* Each builds on the one before; the store applies them in order and together. */
+  await Promise.all(plans.map(({ plan }) => commitAll(store, plan)))
   await judgeOnBranch(store, room)
 }
 

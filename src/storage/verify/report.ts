@@ -51,3 +51,11 @@ export class Findings {
     this.checked[table] = (this.checked[table] ?? 0) + rows
   }
 }
+
+/** The report on a database that cannot even be opened. */
+export function unreadable(listener: FindingListener, error: unknown): VerifyReport {
+  const findings = new Findings(listener)
+  findings.add('database.unreadable', 'database', error instanceof Error ? error.message : String(error))
+  const { list, counts, checked } = findings
+  return { ok: false, findings: list, counts, checked, serverName: '', schema: 0, epoch: 0, position: 0 }
+}

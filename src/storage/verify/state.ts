@@ -1,7 +1,7 @@
 /** Room state: the log of changes against the history in each key's row, and both against the events. */
 import { crc32 } from 'node:zlib'
 import { EVENT_FLAGS } from '#/protocol/event/flags.ts'
-import { heldAt } from '../queries/state-walk.ts'
+import { heldMany } from '../queries/state-walk.ts'
 import { placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { type Delta, type Held, unpackDeltas, unpackHeld } from '../sql/state-codec.ts'
 import { walk } from './pages.ts'
@@ -120,9 +120,11 @@ function* replay(
   deltas: readonly Delta[],
 ): Sql<void> {
   yield* checkEvents(findings, line, deltas)
+  const fresh = line.parent ? deltas.map((delta) => delta.key).filter((key) => !log.has(key)) : []
+  const inherited = line.parent ? yield* heldMany(line.room, line.parent, [...new Set(fresh)]) : undefined
   for (const { pos, key, event, prev } of deltas) {
     const before = log.get(key)
-    const held = before ? before.held.event : line.parent ? yield* heldAt(line.room, line.parent, key) : 0
+    const held = before ? before.held.event : (inherited?.get(key) ?? 0)
     if (prev !== held) {
       const what = `at ${pos} it says that event ${prev} held the key, but event ${held} did`
       findings.add('state.delta', nameOf(line, key), what)

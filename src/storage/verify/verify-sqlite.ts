@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { StoreError } from '#/base/store-error.ts'
 import { Connection } from '../sqlite/connection.ts'
 import { recognise } from './recognise.ts'
-import { type FindingListener, Findings, type VerifyReport } from './report.ts'
+import { type FindingListener, unreadable, type VerifyReport } from './report.ts'
 import { verifyStore } from './verify-store.ts'
 
 /** Verifies a database file on the calling thread. Throws a StoreError `refused` when it is not ours. */
@@ -19,22 +19,5 @@ export function verifySqlite(path: string, listener: FindingListener): VerifyRep
     return unreadable(listener, error)
   } finally {
     connection?.close()
-  }
-}
-
-/** The report on a database that cannot even be opened. */
-function unreadable(listener: FindingListener, error: unknown): VerifyReport {
-  const findings = new Findings(listener)
-  findings.add('database.unreadable', 'database', error instanceof Error ? error.message : String(error))
-  const { list, counts, checked } = findings
-  return {
-    ok: false,
-    findings: list,
-    counts,
-    checked,
-    serverName: '',
-    schema: 0,
-    epoch: 0,
-    position: 0,
   }
 }

@@ -46,10 +46,12 @@ function* section(findings: Findings, name: string, part: () => Sql<void>): Sql<
   }
 }
 
+const SEQUENCE = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM myelin_positions`
+
 function* positionOf(engine: EngineName): Sql<number> {
   if (engine === 'sqlite') return Number((yield* metaText('position')) ?? Number.NaN)
-  const row = yield* first('SELECT last_value FROM myelin_positions')
-  return Number(row?.last_value)
+  const row = yield* first(SEQUENCE)
+  return Number(row?.last)
 }
 
 function checkMeta(findings: Findings, meta: { schema: number; epoch: number; position: number }): void {

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { StoreError } from '#/base/store-error.ts'
 import type { DatabaseLocation } from './location.ts'
 import type { FromVerifier } from './run-verify.ts'
+import { verifyPostgres } from './verify-postgres.ts'
 import { verifySqlite } from './verify-sqlite.ts'
 
 const port = parentPort
@@ -12,8 +13,11 @@ const location = workerData as DatabaseLocation
 const send = (message: FromVerifier): void => port.postMessage(message)
 
 try {
-  if (location.engine !== 'sqlite') throw new StoreError('refused', 'PostgreSQL is not there yet')
-  send({ report: verifySqlite(location.path, (finding) => send({ finding })) })
+  const report =
+    location.engine === 'sqlite'
+      ? verifySqlite(location.path, (finding) => send({ finding }))
+      : await verifyPostgres(location.target, (finding) => send({ finding }))
+  send({ report })
 } catch (error) {
   if (!(error instanceof StoreError)) throw error
   send({ refused: { kind: error.kind, message: error.message } })

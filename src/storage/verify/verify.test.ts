@@ -229,6 +229,7 @@ describe('verify finds a broken', () => {
     ['event.flags', `UPDATE events SET rejected_rule = 'x' WHERE nid = ${first}`],
     ['event.json', `UPDATE events SET json = substr(json, 2) WHERE nid = ${first}`],
     ['event.id', `UPDATE events SET event_id = '$x' || substr(event_id, 3) WHERE nid = ${first}`],
+    ['event.content_hash', `UPDATE events SET json = replace(json, 'message 3', 'message 4')`],
     ['event.columns', `UPDATE events SET sender = '@x:test.example' WHERE nid = ${first}`],
     ['event.auth', `DELETE FROM events WHERE type = 'm.room.power_levels'`],
     ['event.redacted_by', `DELETE FROM events WHERE type = 'm.room.redaction'`],
