@@ -1,0 +1,157 @@
+/** Room membership. https://spec.matrix.org/v1.16/client-server-api/#room-membership */
+import type { RateLimits } from '#/base/rate-limit.ts'
+import type { LimitName } from '#/http/limit-names.ts'
+import type { Requester } from '#/http/requester.ts'
+import { type Route, route } from '#/http/route.ts'
+import { t } from '#/http/schema.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import { parseRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
+import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
+import { REASON_CHARS_MAX } from '#/services/rooms/limits.ts'
+import type { MembershipChange, MembershipService } from '#/services/rooms/membership.ts'
+import type { RoomList } from '#/services/rooms/room-list.ts'
+import { count } from '../../rate.ts'
+
+export interface MembershipDeps {
+  readonly membership: MembershipService
+  readonly roomList: RoomList
+  readonly limits: RateLimits<LimitName>
+  /** Whether an account of this server exists. */
+  readonly accountExists: (userId: UserId) => Promise<boolean>
+}
+
+const reason = t.opt(t.text(REASON_CHARS_MAX))
+const own = t.object({ reason })
+const other = t.object({ user_id: t.userId, reason })
+
+function targetOf(text: string): UserId {
+  const user = parseUserId(text)
+  if (!user) throw new MatrixError('M_INVALID_PARAM', 'user_id is not a user id.')
+  return user
+}
+
+/** The two paths of one endpoint: by name under the room, current and old. */
+function paths<const Name extends string>(name: Name) {
+  return {
+    path: `/_matrix/client/v3/rooms/:roomId/${name}` as const,
+    also: [`/_matrix/client/r0/rooms/:roomId/${name}`],
+    spec: `client-server-api/#post_matrixclientv3roomsroomid${name}`,
+  }
+}
+
+const facts = { method: 'POST', auth: 'user', emptyBody: true } as const
+
+async function join(
+  d: MembershipDeps,
+  who: Requester,
+  roomId: RoomId,
+  why: string | undefined,
+): Promise<object> {
+  count(d.limits, who, 'rc_joins.local', who.userId)
+  count(d.limits, who, 'rc_joins_per_room', roomId)
+  await d.membership.change({ ...self(who, roomId), membership: 'join', reason: why })
+  return { room_id: roomId }
+}
+
+function self(who: Requester, roomId: RoomId): Pick<MembershipChange, 'roomId' | 'sender' | 'target'> {
+  return { roomId, sender: who.userId, target: who.userId }
+}
+
+export const membershipRoutes = (d: MembershipDeps): Route[] => [
+  route({
+    ...facts,
+    ...paths('join'),
+    operations: ['joinRoomById'],
+    limit: 'service',
+    servlet: 'RoomMembershipRestServlet',
+    params: { roomId: parseRoomId },
+    body: own,
+    handle: ({ who, params, body }) => join(d, who, params.roomId, body.reason),
+  }),
+  route({
+    ...facts,
+    path: '/_matrix/client/v3/join/:roomIdOrAlias',
+    also: ['/_matrix/client/r0/join/:roomIdOrAlias'],
+    spec: 'client-server-api/#post_matrixclientv3joinroomidoralias',
+    operations: ['joinRoom'],
+    limit: 'service',
+    servlet: 'JoinRoomAliasServlet',
+    body: own,
+    handle({ who, params, body }) {
+      const roomId = parseRoomId(params.roomIdOrAlias)
+      if (!roomId) throw new MatrixError('M_NOT_FOUND', 'There is no room with this alias.')
+      return join(d, who, roomId, body.reason)
+    },
+  }),
+  route({
+    ...facts,
+    ...paths('leave'),
+    operations: ['leaveRoom'],
+    limit: 'none',
+    params: { roomId: parseRoomId },
+    body: own,
+    async handle({ who, params, body }) {
+      await d.membership.change({ ...self(who, params.roomId), membership: 'leave', reason: body.reason })
+      return {}
+    },
+  }),
+  route({
+    ...facts,
+    ...paths('forget'),
+    operations: ['forgetRoom'],
+    limit: 'none',
+    params: { roomId: parseRoomId },
+    body: t.object({}),
+    async handle({ who, params }) {
+      await d.roomList.forget(who.userId, params.roomId)
+      return {}
+    },
+  }),
+  route({
+    ...facts,
+    ...paths('invite'),
+    operations: ['inviteUser'],
+    limit: 'service',
+    params: { roomId: parseRoomId },
+    body: other,
+    async handle({ who, params, body }) {
+      const target = targetOf(body.user_id)
+      count(d.limits, who, 'rc_invites.per_issuer', who.userId)
+      count(d.limits, who, 'rc_invites.per_room', params.roomId)
+      count(d.limits, who, 'rc_invites.per_user', target)
+      if (!(await d.accountExists(target))) {
+        throw new MatrixError('M_NOT_FOUND', 'There is no such user on this server.')
+      }
+      const change = { roomId: params.roomId, sender: who.userId, target, reason: body.reason }
+      await d.membership.change({ ...change, membership: 'invite' })
+      return {}
+    },
+  }),
+  ...(['kick', 'ban', 'unban'] as const).map((name) =>
+    route({
+      ...facts,
+      ...paths(name),
+      operations: [name],
+      limit: 'none',
+      params: { roomId: parseRoomId },
+      body: other,
+      async handle({ who, params, body }) {
+        const target = targetOf(body.user_id)
+        const change = { roomId: params.roomId, sender: who.userId, target, reason: body.reason }
+        const membership = name === 'ban' ? 'ban' : 'leave'
+        await d.membership.change({ ...change, membership, kick: name === 'kick', unban: name === 'unban' })
+        return {}
+      },
+    }),
+  ),
+  route({
+    method: 'GET',
+    path: '/_matrix/client/v3/joined_rooms',
+    also: ['/_matrix/client/r0/joined_rooms'],
+    spec: 'client-server-api/#get_matrixclientv3joined_rooms',
+    operations: ['getJoinedRooms'],
+    auth: 'user',
+    limit: 'none',
+    handle: async ({ who }) => ({ joined_rooms: await d.roomList.joined(who.userId) }),
+  }),
+]
