@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import type { Pdu, StateLookup } from '../event/pdu.ts'
 import { type EventFields, makeEvent } from '../state/testing/make-event.ts'
 import {
+  type Around,
   canServerSee,
   canUserSee,
   type HistoryVisibility,
@@ -55,6 +56,22 @@ describe('5.10 history visibility for users', () => {
     assert.equal(see('join', 'ban'), true)
     assert.equal(see('leave', 'ban'), false)
     assert.equal(see('invite', 'leave'), false)
+  })
+
+  it('one combination of visibility and membership that allows is enough', () => {
+    for (const [open, shut] of [
+      ['before', 'after'],
+      ['after', 'before'],
+    ] as const) {
+      const visibility = { [open]: 'invited', [shut]: 'joined' } as unknown as Around<HistoryVisibility>
+      for (const [invited, gone] of [
+        ['before', 'after'],
+        ['after', 'before'],
+      ] as const) {
+        const membership = { [invited]: 'invite', [gone]: 'leave' } as unknown as Around<VisibleMembership>
+        assert.equal(canUserSee({ visibility, membership, joinedLater: false }), true)
+      }
+    }
   })
 
   it('adv-52: nothing after the leave, unless the room is joined again or world-readable', () => {

@@ -5,7 +5,8 @@
  * `reading` decides three points where the text and all deployed servers part: `text` takes it by its letter;
  * `deployed` counts a state's own events into its auth chain, follows auth events only inside the full
  * conflicted set when it enlarges and sorts the power events, and takes only events with an empty state key for
- * power levels and join rules.
+ * power levels and join rules. `synapse` is `deployed` with what Synapse alone does: it counts m.room.create as a
+ * power event, and leaves events it had rejected out of the iterative auth checks.
  */
 
 import { createHash } from 'node:crypto'
@@ -17,7 +18,7 @@ import type { Rejection } from '../facts.ts'
 import type { StateMap, StateMapKey } from '../state-map.ts'
 import { stateMapKey } from '../state-map.ts'
 
-export type Reading = 'text' | 'deployed'
+export type Reading = 'text' | 'deployed' | 'synapse'
 
 export interface ReferenceRoom {
   readonly events: ReadonlyMap<EventId, Pdu>
@@ -108,7 +109,7 @@ class Version2 {
     const chainsOfStates = sets.map((set) => {
       const whole = new Set<EventId>()
       for (const id of set.values()) {
-        if (this.reading === 'deployed') whole.add(id)
+        if (this.reading !== 'text') whole.add(id)
         for (const other of this.chain(id)) whole.add(other)
       }
       return whole
@@ -138,6 +139,7 @@ class Version2 {
     if (e.type === 'm.room.power_levels' || e.type === 'm.room.join_rules') {
       return this.reading === 'text' || e.stateKey === ''
     }
+    if (this.reading === 'synapse' && e.type === 'm.room.create' && e.stateKey === '') return true
     const membership = e.content['membership']
     return (
       e.type === 'm.room.member' &&
@@ -197,14 +199,16 @@ class Version2 {
 
   iterativeAuthChecks(start: StateMap, list: readonly EventId[]): StateMap {
     const state = new Map(start)
+    const leftOut = this.reading === 'synapse'
     for (const id of list) {
       const e = this.event(id)
       const own = this.authState(e, (auth) => !this.room.rejections.has(auth))
       const verdict = checkAuthRules(e, (type, stateKey) => {
         const present = state.get(stateMapKey(type, stateKey))
-        return present === undefined ? own.get(stateMapKey(type, stateKey)) : this.event(present)
+        const passedOver = present === undefined || (leftOut && this.room.rejections.has(present))
+        return passedOver ? own.get(stateMapKey(type, stateKey)) : this.event(present)
       })
-      if (verdict.ok) state.set(keyOf(e), id)
+      if (verdict.ok && !(leftOut && this.room.rejections.has(id))) state.set(keyOf(e), id)
     }
     return state
   }
