@@ -6,7 +6,6 @@ import * as events from './queries/events.ts'
 import type { Query } from './queries/query.ts'
 import * as rooms from './queries/rooms.ts'
 import * as state from './queries/state.ts'
-import * as stateEvents from './queries/state-events.ts'
 
 export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
 
@@ -44,8 +43,8 @@ export function readerOver(read: RunQuery): Reader {
       currentAll: (room, type) => read(state.currentStateAll, [room, type]),
       pointBefore: bind(state.pointBefore),
       at: bind(state.stateAt),
-      eventsAt: (room, point, exceptType) => read(stateEvents.stateEventsAt, [room, point, exceptType]),
-      someMembers: bind(stateEvents.someMembers),
+      eventsAt: (room, point, exceptType) => read(state.stateEventsAt, [room, point, exceptType]),
+      someMembers: bind(state.someMembers),
       fullAt: bind(state.fullStateAt),
       difference: bind(state.stateDifference),
     },

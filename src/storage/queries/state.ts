@@ -82,32 +82,71 @@ export const stateAt = query(
   { snapshot: true },
 )
 
+/** The state at a point by key id, with names. */
+function* entriesAt(room: number, point: StatePoint): Sql<Map<number, StateEntry>> {
+  const entries = new Map<number, StateEntry>()
+  for (const { branch, pos } of (yield* lineage(point)).reverse()) {
+    const rows = yield* run(
+      `SELECT s.state_key, s.event, s.pos, CASE WHEN s.pos > ?3 THEN s.older END AS older, s.spilled,
+         k.type, k.state_key AS name
+       FROM room_state s JOIN state_keys k ON k.nid = s.state_key WHERE s.room = ?1 AND s.branch = ?2`,
+      room,
+      branch,
+      pos,
+    )
+    for (const row of rows) {
+      const event = yield* rowAt(room, branch, row, pos)
+      if (event === undefined) continue
+      const key = row.state_key as number
+      if (event === 0) entries.delete(key)
+      else entries.set(key, { type: row.type as string, stateKey: row.name as string, event })
+    }
+  }
+  return entries
+}
+
 export const fullStateAt = query(
   'state.fullAt',
   'large',
   function* (room: number, point: StatePoint): Sql<StateEntry[]> {
-    const entries = new Map<number, StateEntry>()
-    for (const { branch, pos } of (yield* lineage(point)).reverse()) {
-      const rows = yield* run(
-        `SELECT s.state_key, s.event, s.pos, CASE WHEN s.pos > ?3 THEN s.older END AS older, s.spilled,
-           k.type, k.state_key AS name
-         FROM room_state s JOIN state_keys k ON k.nid = s.state_key WHERE s.room = ?1 AND s.branch = ?2`,
-        room,
-        branch,
-        pos,
-      )
-      for (const row of rows) {
-        const event = yield* rowAt(room, branch, row, pos)
-        if (event === undefined) continue
-        const key = row.state_key as number
-        if (event === 0) entries.delete(key)
-        else entries.set(key, { type: row.type as string, stateKey: row.name as string, event })
-      }
-    }
-    return [...entries.values()]
+    return [...(yield* entriesAt(room, point)).values()]
   },
   { snapshot: true },
 )
+
+export const stateEventsAt = query(
+  'state.eventsAt',
+  'large',
+  function* (room: number, point: StatePoint, exceptType: string | undefined): Sql<EventRow[]> {
+    const nids: number[] = []
+    for (const entry of (yield* entriesAt(room, point)).values()) {
+      if (entry.type !== exceptType) nids.push(entry.event)
+    }
+    const events = new Map<number, EventRow>()
+    for (const list of lists(nids.sort((a, b) => a - b))) {
+      const rows = yield* run(
+        `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(1, list.length)}) ORDER BY e.nid`,
+        ...list,
+      )
+      distinctEvents(rows, events)
+    }
+    return [...events.values()]
+  },
+  { snapshot: true },
+)
+
+export const someMembers = query('state.someMembers', 'small', function* (room: number, limit: number): Sql<
+  EventRow[]
+> {
+  const rows = yield* run(
+    `SELECT ${EVENT_COLUMNS} FROM room_state s JOIN state_keys k ON k.nid = s.state_key
+       JOIN events e ON e.nid = s.event
+       WHERE s.room = ?1 AND s.branch = 0 AND k.type = 'm.room.member' ORDER BY s.state_key LIMIT ?2`,
+    room,
+    limit,
+  )
+  return rows.map(eventFrom)
+})
 
 /** Who holds a key at two points; where one of them has not changed it, what both had where their ways part. */
 interface Moved {
