@@ -92,7 +92,7 @@ export class RouteTree<T> {
 function descend<T>(node: Node<T>, path: string, at: number, texts: string[]): Leaf<T> | undefined {
   const slash = path.indexOf('/', at)
   const segment = slash < 0 ? path.slice(at) : path.slice(at, slash)
-  const literal = node.literals.get(segment.includes('%') ? (decodeComponent(segment) ?? segment) : segment)
+  const literal = node.literals.size === 0 ? undefined : literalOf(node, segment)
   if (literal !== undefined) {
     const leaf = slash < 0 ? literal.leaf : descend(literal, path, slash + 1, texts)
     if (leaf !== undefined) return leaf
@@ -108,4 +108,12 @@ function descend<T>(node: Node<T>, path: string, at: number, texts: string[]): L
     return node.rest
   }
   return undefined
+}
+
+/** The child of a literal segment. A client may escape characters of it that need no escape. */
+function literalOf<T>(node: Node<T>, segment: string): Node<T> | undefined {
+  const plain = node.literals.get(segment)
+  if (plain !== undefined || !segment.includes('%')) return plain
+  const decoded = decodeComponent(segment)
+  return decoded === undefined ? undefined : node.literals.get(decoded)
 }
