@@ -7,7 +7,10 @@ export interface LogPinoOptions {
   readonly level: LogLevel
   /** A file path, or a file descriptor; default standard output. */
   readonly to?: string | number
-  /** Collects this many bytes before it writes, below 16384; 0 writes each line at once. Lines of level error always flush. */
+  /**
+   * Collects this many bytes before it writes, below 16384; 0 writes each line at once. Lines of level error
+   * always flush.
+   */
   readonly bufferBytes?: number
 }
 

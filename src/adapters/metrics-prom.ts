@@ -4,7 +4,10 @@ import type { GaugeCell, Labels, MetricSpec, Metrics } from '#/base/metrics.ts'
 
 const NO_LABELS: Labels = {}
 
-/** Values by label combination. prom-client hashes the labels at each change; these are given to it when it is asked. */
+/**
+ * Values by label combination. prom-client hashes the labels at each change; these are given to it when it is
+ * asked.
+ */
 class Cells {
   readonly #names: readonly string[]
   readonly #byKey = new Map<string, { readonly labels: Labels; readonly cell: NumberCell }>()

@@ -48,7 +48,9 @@ export function isSecretName(name: string): boolean {
 const BEFORE_SECRET =
   /((?:access_token|login_token|loginToken|token|password)=|bearer |syt_|mas_)[^&\s"'<>,;]*/gi
 
-/** Takes tokens out of a text: `access_token=...` in URLs, `Bearer ...` in headers, tokens with a known start. */
+/**
+ * Takes tokens out of a text: `access_token=...` in URLs, `Bearer ...` in headers, tokens with a known start.
+ */
 export function redactText(text: string): string {
   const short = text.length > TEXT_CHARS_MAX ? `${text.slice(0, TEXT_CHARS_MAX)} <cut>` : text
   return short.replace(BEFORE_SECRET, `$1${REDACTED}`)

@@ -1,6 +1,6 @@
 /**
- * What the server says about itself. Code logs a constant sentence plus fields; secrets never go into either (see
- * `log-redact.ts`). The implementation is an adapter.
+ * What the server says about itself. Code logs a constant sentence plus fields; secrets never go into either
+ * (see `log-redact.ts`). The implementation is an adapter.
  */
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const

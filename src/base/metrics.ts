@@ -27,7 +27,10 @@ export interface HistogramCell {
   observe(value: number): void
 }
 
-/** One cell per combination of label values. Keep the cell on hot paths: looking it up costs more than using it. */
+/**
+ * One cell per combination of label values. Keep the cell on hot paths: looking it up costs more than using
+ * it.
+ */
 export interface Counter {
   cell(labels?: Labels): CounterCell
 }

@@ -1,8 +1,8 @@
 /** Client addresses as keys of rate limits. */
 
 /**
- * One key per host or household: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64, because one customer
- * has 2^64 addresses there. Other texts (unix sockets) stay as they are.
+ * One key per host or household: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64, because one
+ * customer has 2^64 addresses there. Other texts (unix sockets) stay as they are.
  */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address

@@ -31,8 +31,8 @@ export function streamBody(body: DispatchRequest['body'], limit: number): AsyncI
 const NUMBER_RULES: ReadonlySet<string> = new Set(['json.float', 'json.negative_zero', 'json.range'])
 
 /**
- * How numbers are read: 'strict' refuses what canonical JSON refuses; 'plain' makes doubles of them, for content
- * that is ours to interpret; 'lenient' keeps their characters, for signatures of servers.
+ * How numbers are read: 'strict' refuses what canonical JSON refuses; 'plain' makes doubles of them, for
+ * content that is ours to interpret; 'lenient' keeps their characters, for signatures of servers.
  */
 export type NumberReading = 'strict' | 'plain' | 'lenient'
 

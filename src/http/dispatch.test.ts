@@ -327,7 +327,7 @@ test('a __proto__ key is an ordinary key', async () => {
   assert.equal(({} as { admin?: boolean }).admin, undefined)
 })
 
-test('rate limits: by user or address, 429 with retry_after_ms and Retry-After, exempt and own rates', async () => {
+test('rate limits: by user or address, 429 with retry_after_ms and Retry-After, own rates', async () => {
   const state = { ms: 0 }
   const clock = { ...realWorld.clock, monotonic: () => state.ms }
   const limiter = new RateLimiter(clock, LIMITS)
@@ -356,7 +356,7 @@ test('rate limits: by user or address, 429 with retry_after_ms and Retry-After, 
   assert.equal((await from('192.0.2.9')).status, 200)
 })
 
-test('errors: refusals with extra fields and own statuses, bugs without detail, explained failures', async () => {
+test('errors: refusals with extra fields and own statuses, bugs without detail', async () => {
   class StoreFull extends Error {}
   const failing = (path: string, error: unknown, more: Partial<Route> = {}) =>
     echo({ path, ...more, handle: () => Promise.reject(error) })

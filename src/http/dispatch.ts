@@ -1,6 +1,6 @@
 /**
- * From a request to its answer, without sockets: adapters, the simulator and most tests call this.
- * The order is routing, authentication, rate limit, path, query, body, handler; a body is read only for a caller who
+ * From a request to its answer, without sockets: adapters, the simulator and most tests call this. The order
+ * is routing, authentication, rate limit, path, query, body, handler; a body is read only for a caller who
  * may send it, except from servers, whose signature covers it.
  */
 import type { Log } from '#/base/log.ts'

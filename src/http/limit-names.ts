@@ -2,7 +2,10 @@
 import type { Rate } from '#/base/rate-limit.ts'
 
 interface LimitFacts extends Rate {
-  /** What dispatch counts when a route names this limit. 'service': only services use it, with keys of their own. */
+  /**
+   * What dispatch counts when a route names this limit. 'service': only services use it, with keys of their
+   * own.
+   */
   readonly by: 'user' | 'address' | 'service'
 }
 

@@ -5,12 +5,16 @@ import { PDU_BYTES_MAX } from '#/protocol/limits.ts'
 export const BODY_BYTES_ANONYMOUS = 64 * 1024
 /** Body of a request with an access token; 200 events, as Synapse allows (its max_request_body_size). */
 export const BODY_BYTES_USER = 200 * PDU_BYTES_MAX
-/** Body of a request signed by a server: a transaction of 50 PDUs and 100 EDUs. The signature covers the body, so
- * it must be read first. */
+/**
+ * Body of a request signed by a server: a transaction of 50 PDUs and 100 EDUs. The signature covers the body,
+ * so it must be read first.
+ */
 export const BODY_BYTES_SERVER = 200 * PDU_BYTES_MAX
 
-/** Characters of one path parameter after decoding, unless its parser is stricter. Ids have at most 255 bytes, but
- * the state key, the type and the transaction id of old events may be longer than their limit says. */
+/**
+ * Characters of one path parameter after decoding, unless its parser is stricter. Ids have at most 255 bytes,
+ * but the state key, the type and the transaction id of old events may be longer than their limit says.
+ */
 export const PATH_PARAM_CHARS_MAX = 1024
 /** Characters of a query string. A filter may be written into it. */
 export const QUERY_CHARS_MAX = 32 * 1024
@@ -24,10 +28,10 @@ export const TOKEN_CHARS_MAX = 2048
 export const TEXT_CHARS_DEFAULT = 1024
 /** Matrix ids. https://spec.matrix.org/v1.16/appendices/#user-identifiers */
 export const ID_CHARS_MAX = 255
-/** Nesting of a request body read with JSON.parse. */
-export const BODY_DEPTH_MAX = 100
 
-/** Buckets that one rate limit remembers. One takes about 150 bytes. The one touched longest ago goes first. */
+/**
+ * Buckets that one rate limit remembers. One takes about 150 bytes. The one touched longest ago goes first.
+ */
 export const RATE_BUCKETS_MAX = 100_000
 /** What a client is told to wait when a limit never leaks (per_second 0). */
 export const RETRY_AFTER_MS_MAX = 3_600_000

@@ -40,7 +40,9 @@ function decodeFormComponent(text: string): string {
   return decoded
 }
 
-/** Splits and decodes what follows the `?`. Throws M_INVALID_PARAM on broken encoding and beyond the limits. */
+/**
+ * Splits and decodes what follows the `?`. Throws M_INVALID_PARAM on broken encoding and beyond the limits.
+ */
 export function parseQuery(text: string): Query {
   if (text === '') return EMPTY
   if (text.length > QUERY_CHARS_MAX) throw new MatrixError('M_INVALID_PARAM', 'The query string is too long.')

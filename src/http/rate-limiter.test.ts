@@ -50,7 +50,7 @@ test('equals the bucket as Synapse computes it (start time and count)', () => {
   }
 })
 
-test('cost counts all or nothing; peek counts nothing; record counts over the limit; a negative cost gives back', () => {
+test('cost counts all or nothing; peek nothing; record goes beyond; a negative cost gives back', () => {
   const { clock } = manualClock()
   const limiter = new RateLimiter(clock, { m: { perSecond: 1, burst: 5 } })
   assert.equal(limiter.take('m', 'k', { cost: 5, peek: true }), 0)

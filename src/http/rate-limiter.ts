@@ -1,6 +1,7 @@
 /**
- * Rate limits in Synapse's sense: per limit and key a bucket that leaks `perSecond` and holds `burst`. An action is
- * allowed when it still fits, and only then counted. Pure but for the clock it is given; memory is bounded.
+ * Rate limits in Synapse's sense: per limit and key a bucket that leaks `perSecond` and holds `burst`. An
+ * action is allowed when it still fits, and only then counted. Pure but for the clock it is given; memory is
+ * bounded.
  */
 import type { Rate, RateLimits, TakeOptions } from '#/base/rate-limit.ts'
 import type { Clock } from '#/base/world.ts'

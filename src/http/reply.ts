@@ -1,4 +1,7 @@
-/** Answers that are more than "200 and this JSON". A handler returns a plain object for that, a `Reply` otherwise. */
+/**
+ * Answers that are more than "200 and this JSON". A handler returns a plain object for that, a `Reply`
+ * otherwise.
+ */
 
 /** Bytes of an answer. The chunks of an array are joined; an iterable is streamed and must end by itself. */
 export type ReplyBody =

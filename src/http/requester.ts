@@ -28,10 +28,12 @@ export interface RequestingServer {
 /** Finds out who calls. Given to the dispatcher; implemented where accounts and keys are known. */
 export interface Authenticator {
   /**
-   * The holder of `token`, with masquerading (`?user_id=` of application services) applied. Answers without a promise
-   * when it knows at once. Throws M_UNKNOWN_TOKEN, M_USER_LOCKED, M_FORBIDDEN.
+   * The holder of `token`, with masquerading (`?user_id=` of application services) applied. Answers without a
+   * promise when it knows at once. Throws M_UNKNOWN_TOKEN, M_USER_LOCKED, M_FORBIDDEN.
    */
   user(token: string, request: RequestInfo): Requester | Promise<Requester>
-  /** The server whose X-Matrix header and signature cover this request and `content`. Throws M_UNAUTHORIZED. */
+  /**
+   * The server whose X-Matrix header and signature cover this request and `content`. Throws M_UNAUTHORIZED.
+   */
   server?(request: RequestInfo, content: JsonValue | undefined): Promise<RequestingServer>
 }

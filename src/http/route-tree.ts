@@ -1,4 +1,6 @@
-/** Finds the route of a path. A tree by segments: a literal segment goes before a parameter, `*` comes last. */
+/**
+ * Finds the route of a path. A tree by segments: a literal segment goes before a parameter, `*` comes last.
+ */
 import { decodeComponent } from './query.ts'
 
 /** What a path leads to: a value per method, and the names of the path's parameters in order. */

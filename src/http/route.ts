@@ -1,4 +1,7 @@
-/** A route is one declaration: path, specification, auth, limit, schemas and handler. Types of the call follow. */
+/**
+ * A route is one declaration: path, specification, auth, limit, schemas and handler. Types of the call
+ * follow.
+ */
 
 import type { Errcode } from '#/protocol/errors.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
@@ -90,14 +93,17 @@ export type Answer = object | Reply
 /** What does not depend on types. */
 interface RouteFacts {
   readonly method: Method
-  /** The specification's section, for example `client-server-api/#post_matrixclientv3createroom`; or an MSC, or 'own'. */
+  /**
+   * The specification's section, for example `client-server-api/#post_matrixclientv3createroom`; or an MSC,
+   * or 'own'.
+   */
   readonly spec: string
   /** Operation ids of the OpenAPI files that this route serves; for the generated list of endpoints. */
   readonly operations?: readonly string[]
   /**
    * The rate limit that dispatch applies after authentication, by its configuration key; its table in
-   * limit-names.ts says whether user or address is counted. 'service': the service counts, because it alone knows
-   * the key or whether the request is a repetition. 'none': not limited.
+   * limit-names.ts says whether user or address is counted. 'service': the service counts, because it alone
+   * knows the key or whether the request is a repetition. 'none': not limited.
    */
   readonly limit: LimitName | 'service' | 'none'
   /** Bytes of the body; default by auth, see limits.ts. */
@@ -108,7 +114,10 @@ interface RouteFacts {
   readonly strictJson?: boolean
   /** Statuses of error codes where the specification wants another one here. */
   readonly statuses?: { readonly [C in Errcode]?: number }
-  /** Value of the metric label `servlet`; Synapse's name where its dashboards show this endpoint. Default: path. */
+  /**
+   * Value of the metric label `servlet`; Synapse's name where its dashboards show this endpoint. Default:
+   * path.
+   */
   readonly servlet?: string
   /** Does not write the request line at level info: for probes that come every second. */
   readonly quiet?: boolean

@@ -1,6 +1,6 @@
 /**
- * Schemas of query strings and request bodies: a short vocabulary over TypeBox, so that every string has a length
- * (adv-34) and every type follows. Import `t` from here, not TypeBox.
+ * Schemas of query strings and request bodies: a short vocabulary over TypeBox, so that every string has a
+ * length (adv-34) and every type follows. Import `t` from here, not TypeBox.
  */
 import { type Static, type TObject, type TProperties, type TSchema, type TUnsafe, Type } from 'typebox'
 import type { EventId } from '#/protocol/ids/event-id.ts'

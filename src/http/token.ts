@@ -4,8 +4,8 @@ import { TOKEN_CHARS_MAX } from './limits.ts'
 import type { RequestInfo } from './request.ts'
 
 /**
- * The token of `Authorization: Bearer`, else of `?access_token=`; undefined when there is none. A header of another
- * kind is refused, as Synapse does.
+ * The token of `Authorization: Bearer`, else of `?access_token=`; undefined when there is none. A header of
+ * another kind is refused, as Synapse does.
  */
 export function accessToken(request: RequestInfo): string | undefined {
   const header = request.header('authorization')

@@ -1,5 +1,6 @@
 /**
- * User-interactive authentication as a reusable flow. The 401 that asks for more stages is an answer, not an error.
+ * User-interactive authentication as a reusable flow. The 401 that asks for more stages is an answer, not an
+ * error.
  * https://spec.matrix.org/v1.16/client-server-api/#user-interactive-authentication-api
  */
 import type { Clock, Rng } from '#/base/world.ts'
@@ -12,8 +13,8 @@ import { json, type Reply } from './reply.ts'
 export type UiaFlow = readonly string[]
 
 /**
- * What is remembered between the requests of one session. There is no room for request bodies in it: they hold
- * passwords (adv-66).
+ * What is remembered between the requests of one session. There is no room for request bodies in it: they
+ * hold passwords (adv-66).
  */
 export interface UiaSession {
   readonly id: string
@@ -45,7 +46,9 @@ export type UiaStageResult =
 export interface UiaStage {
   /** What clients must know beforehand (`params` in the answer), such as the key of a captcha. */
   params?(): JsonObject
-  /** Judges what a client sent. A thrown MatrixError (a rate limit) becomes the answer of the whole request. */
+  /**
+   * Judges what a client sent. A thrown MatrixError (a rate limit) becomes the answer of the whole request.
+   */
   check(auth: JsonObject, request: UiaRequest, session: UiaSession): Promise<UiaStageResult>
 }
 
@@ -72,7 +75,9 @@ export type UiaOutcome =
 
 export interface UiaDeps {
   readonly store: UiaSessionStore
-  /** Every stage this server can check, by type. Which of them count is decided by the flows of each request. */
+  /**
+   * Every stage this server can check, by type. Which of them count is decided by the flows of each request.
+   */
   readonly stages: Readonly<Record<string, UiaStage>>
   readonly clock: Clock
   readonly rng: Rng
@@ -86,9 +91,9 @@ export class Uia {
   }
 
   /**
-   * Takes one request through the flow. `done` when one of its flows is complete; else `reply` is the answer. A
-   * complete session stays good for the same operation until `finish`, because the operation may still fail for
-   * other reasons (a name that is taken) and be tried again.
+   * Takes one request through the flow. `done` when one of its flows is complete; else `reply` is the answer.
+   * A complete session stays good for the same operation until `finish`, because the operation may still fail
+   * for other reasons (a name that is taken) and be tried again.
    */
   async run(request: UiaRequest): Promise<UiaOutcome> {
     for (const stage of request.flows.flat()) {

@@ -31,7 +31,9 @@ function missingOnly(findings: readonly Finding[]): string[] | undefined {
 
 const dotted = (pointer: string): string => pointer.slice(1).replaceAll('/', '.').slice(0, 200)
 
-/** A check of request bodies: M_MISSING_PARAM when members are absent and all else is well, else M_BAD_JSON. */
+/**
+ * A check of request bodies: M_MISSING_PARAM when members are absent and all else is well, else M_BAD_JSON.
+ */
 export function bodyCheck(schema: TSchema): Check {
   const validator = Compile(schema)
   return (value) => {
@@ -113,8 +115,8 @@ export function queryReader(schema: TSchema): (query: Query) => unknown {
 }
 
 /**
- * What is unsafe in a schema of foreign input: strings without a length (adv-34), patterns (a backtracking regular
- * expression). Undefined when there is nothing.
+ * What is unsafe in a schema of foreign input: strings without a length (adv-34), patterns (a backtracking
+ * regular expression). Undefined when there is nothing.
  */
 export function unsafePart(schema: unknown, where = ''): string | undefined {
   if (typeof schema !== 'object' || schema === null) return undefined

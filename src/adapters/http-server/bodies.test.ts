@@ -14,7 +14,7 @@ test('adv-35: an announced body over the limit is refused before it is sent', as
   assert.match(text, /Connection: close/)
 })
 
-test('adv-35: an endless chunked body is cut off soon after the limit, and the answer still arrives', async () => {
+test('adv-35: an endless chunked body is cut off soon after its limit, and answered', async () => {
   await using server = await serve()
   using wire = await Wire.to(server.port)
   wire.send(request('POST', '/echo', undefined, CHUNKED))

@@ -7,7 +7,10 @@ import { COMPRESS_BYTES_MIN } from './limits.ts'
 
 const gzipAsync = promisify(gzip)
 
-/** Text answers in memory from `COMPRESS_BYTES_MIN` on; media is compressed already and streams stay as they are. */
+/**
+ * Text answers in memory from `COMPRESS_BYTES_MIN` on; media is compressed already and streams stay as they
+ * are.
+ */
 export function gzipReply(reply: Reply, message: IncomingMessage): Reply | Promise<Reply> {
   const { body, headers } = reply
   if (body === undefined || !isText(headers['Content-Type']) || 'Content-Encoding' in headers) return reply

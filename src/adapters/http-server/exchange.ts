@@ -31,7 +31,9 @@ export class Exchange implements DispatchRequest {
   readonly remote: string
   readonly id: string | undefined
   readonly body: NodeBody | undefined
-  /** For the sweep: when the request came, and the bytes the socket had written when it was last looked at. */
+  /**
+   * For the sweep: when the request came, and the bytes the socket had written when it was last looked at.
+   */
   readonly startedAt: number
   stalledSince = 0
   bytesWritten = -1
@@ -89,15 +91,16 @@ export class Exchange implements DispatchRequest {
       if (rest === 'large') await this.#linger()
       if (rest === 'small') this.#expectRest()
     } catch (error) {
-      // A source that fails in the middle: only a broken connection tells the client that the answer is not whole.
+      // A source that fails in the middle: only a broken connection tells the client that the answer is not
+      // whole.
       context.log.warn('an answer was broken off', { error, method: this.method })
       this.response.destroy()
     }
   }
 
   /**
-   * What is left of the body: nothing; little, which is thrown away so that the connection can go on; much; or all of
-   * it, held back by a client that waits for `100 Continue`.
+   * What is left of the body: nothing; little, which is thrown away so that the connection can go on; much;
+   * or all of it, held back by a client that waits for `100 Continue`.
    */
   #unread(): 'none' | 'small' | 'large' | 'held' {
     if (this.body === undefined || this.message.complete) return 'none'
@@ -116,8 +119,8 @@ export class Exchange implements DispatchRequest {
   }
 
   /**
-   * Reads on for a moment before it ends the connection: closing it on a sender in full flow would reset it, and the
-   * answer would be lost with it.
+   * Reads on for a moment before it ends the connection: closing it on a sender in full flow would reset it,
+   * and the answer would be lost with it.
    */
   #linger(): Promise<void> {
     const { message, response } = this

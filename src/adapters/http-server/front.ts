@@ -81,7 +81,8 @@ export class Front {
   }
 
   /**
-   * Stops accepting, lets requests finish for `graceMs`, then aborts their signals, then cuts the connections.
+   * Stops accepting, lets requests finish for `graceMs`, then aborts their signals, then cuts the
+   * connections.
    * @returns when no connection is left
    */
   async close(graceMs: number): Promise<void> {
@@ -128,8 +129,8 @@ export class Front {
   }
 
   /**
-   * Answers what the parser refused. Not while another request of the connection waits for its answer: the client
-   * would take this for that one (adv-88).
+   * Answers what the parser refused. Not while another request of the connection waits for its answer: the
+   * client would take this for that one (adv-88).
    */
   #badRequest(error: Error & { code?: string }, socket: Duplex): void {
     const waiting = [...this.#active].some((exchange) => exchange.message.socket === (socket as Socket))

@@ -1,15 +1,23 @@
 /** Limits of connections and messages. Milliseconds and bytes. */
 
-/** Head of a request: request line and headers. A filter in a query string may be long. Node's default is 16 kB. */
+/**
+ * Head of a request: request line and headers. A filter in a query string may be long. Node's default is 16
+ * kB.
+ */
 export const HEAD_BYTES_MAX = 64 * 1024
 export const HEADERS_MAX = 200
 /** Connections of one listening address; more are closed at once. */
 export const CONNECTIONS_MAX = 20_000
 /** From the first byte of a request to the end of its head. */
 export const HEAD_MS_MAX = 20_000
-/** From the first byte of a request to the end of its body; `BODY_BYTES_PER_SECOND_MIN` ends slow ones earlier. */
+/**
+ * From the first byte of a request to the end of its body; `BODY_BYTES_PER_SECOND_MIN` ends slow ones
+ * earlier.
+ */
 export const REQUEST_MS_MAX = 3_600_000
-/** An idle connection. Longer than the 60 s for which nginx and HAProxy keep theirs, so that they close first. */
+/**
+ * An idle connection. Longer than the 60 s for which nginx and HAProxy keep theirs, so that they close first.
+ */
 export const IDLE_MS_MAX = 75_000
 /** How often slow peers are looked for. */
 export const SWEEP_MS = 5_000

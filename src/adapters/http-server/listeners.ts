@@ -154,7 +154,10 @@ function listen(front: Front, where: object): Promise<void> {
   })
 }
 
-/** A socket file that nobody answers on is left over from a crash. Anything else at `path` is not ours to remove. */
+/**
+ * A socket file that nobody answers on is left over from a crash. Anything else at `path` is not ours to
+ * remove.
+ */
 async function removeStaleSocket(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return

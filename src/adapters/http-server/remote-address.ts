@@ -2,7 +2,10 @@
 import { BlockList, isIP } from 'node:net'
 import { FORWARDED_HOPS_MAX } from './limits.ts'
 
-/** Loopback, private and link-local ranges: what `x_forwarded: true` trusts unless `myelin.trusted_proxies` narrows it. */
+/**
+ * Loopback, private and link-local ranges: what `x_forwarded: true` trusts unless `myelin.trusted_proxies`
+ * narrows it.
+ */
 export const DEFAULT_TRUSTED_PROXIES: readonly string[] = [
   '127.0.0.0/8',
   '10.0.0.0/8',
@@ -55,8 +58,8 @@ function hopAddress(text: string): string | undefined {
 }
 
 /**
- * The client's address. From the peer leftwards through X-Forwarded-For as long as the hop before is trusted; what
- * an untrusted client wrote itself stands further left and is never reached.
+ * The client's address. From the peer leftwards through X-Forwarded-For as long as the hop before is trusted;
+ * what an untrusted client wrote itself stands further left and is never reached.
  */
 export function clientAddress(
   peer: string,
