@@ -89,7 +89,7 @@ test('adv-41: duplicate keys, lone surrogates and deep nesting are refused in ev
     read(deep, mode)
     assert.equal(refused(`[${deep}]`, mode), 'json.depth')
     assert.equal(
-      refused('{"a":'.repeat(JSON_DEPTH_MAX + 1) + '0' + '}'.repeat(JSON_DEPTH_MAX + 1), mode),
+      refused(`${'{"a":'.repeat(JSON_DEPTH_MAX + 1)}0${'}'.repeat(JSON_DEPTH_MAX + 1)}`, mode),
       'json.depth',
     )
   }
