@@ -78,6 +78,8 @@ export const first = {
       PRIMARY KEY (room, branch, state_key)
     ) {clustered} {packed}`,
 
+    `CREATE INDEX room_state_by_key ON room_state (state_key)`,
+
     `CREATE TABLE room_state_older (
       room {int8} NOT NULL,
       branch {int8} NOT NULL,

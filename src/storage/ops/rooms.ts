@@ -1,16 +1,20 @@
 /** Writing rooms, their heads and local memberships. */
 import type { RoomOp } from '#/ports/store/rooms.ts'
-import { first, run, type Sql } from '../sql/sql.ts'
+import { run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 
 type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
 
 /** Creates a room with sequence 0; its row id is the result. */
 export function* createRoom(ctx: PlanContext, op: OpOf<'room.create'>): Sql<number> {
-  const known = yield* first('SELECT nid FROM rooms WHERE room_id = ?1', op.roomId)
-  if (known) throw new GuardFailed({ conflict: 'taken', value: op.roomId })
   const nid = ctx.next()
-  yield* run('INSERT INTO rooms (nid, room_id, version) VALUES (?1, ?2, ?3)', nid, op.roomId, op.version)
+  const made = yield* run(
+    'INSERT INTO rooms (nid, room_id, version) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING RETURNING nid',
+    nid,
+    op.roomId,
+    op.version,
+  )
+  if (made.length === 0) throw new GuardFailed({ conflict: 'taken', value: op.roomId })
   yield* run(
     `INSERT INTO room_heads (room, seq, extremities, depth, joined, invited, state_tail)
      VALUES (?1, 0, '[]', 0, 0, 0, 0)`,
@@ -23,7 +27,7 @@ export function* createRoom(ctx: PlanContext, op: OpOf<'room.create'>): Sql<numb
 /** Guard and move of the room's head. */
 export function* moveHead(ctx: PlanContext, op: OpOf<'room.head'>): Sql<void> {
   const moved = yield* run(
-    `UPDATE room_heads SET seq = ?2 + 1, extremities = ?3, depth = ?4, joined = joined + ?5, invited = invited + ?6
+    `UPDATE room_heads SET seq = seq + 1, extremities = ?3, depth = ?4, joined = joined + ?5, invited = invited + ?6
      WHERE room = ?1 AND seq = ?2 RETURNING seq`,
     ctx.room(op.room),
     op.expect,
@@ -66,6 +70,8 @@ export function* forgetRoom(_ctx: PlanContext, op: OpOf<'room.forget'>): Sql<voi
 const ROOM_TABLES = [
   'DELETE FROM event_txns WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
   'DELETE FROM event_originals WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
+  `DELETE FROM state_keys WHERE nid IN (SELECT state_key FROM room_state WHERE room = ?1)
+     AND NOT EXISTS (SELECT 1 FROM room_state s WHERE s.state_key = state_keys.nid AND s.room <> ?1)`,
   'DELETE FROM room_state WHERE room = ?1',
   'DELETE FROM room_state_older WHERE room = ?1',
   'DELETE FROM state_deltas WHERE room = ?1',

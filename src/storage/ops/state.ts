@@ -1,45 +1,90 @@
 /** Changing room state: one row per key with its history packed in it, and a packed log of the changes. */
 import { StoreError } from '#/base/store-error.ts'
-import type { StateChange, StateOp, StatePoint } from '#/ports/store/state.ts'
+import type { StateOp, StatePoint } from '#/ports/store/state.ts'
 import { STATE_BRANCH_DEPTH_MAX, STATE_OLDER_INLINE_BYTES, STATE_TAIL_ROWS } from '../limits.ts'
-import { heldAt } from '../queries/state-walk.ts'
+import { deltaFrom, heldMany } from '../queries/state-walk.ts'
 import { eventChecksum } from '../sql/checksum.ts'
-import { first, run, type Sql } from '../sql/sql.ts'
-import { appendOlder, type Delta, packDeltas } from '../sql/state-codec.ts'
+import { first, lists, pairs, placeholders, run, type Sql } from '../sql/sql.ts'
+import { appendOlder, type Delta, type Held, packDeltas, unpackDeltas } from '../sql/state-codec.ts'
 import type { PlanContext } from './context.ts'
 import { CHECKSUM_COLUMNS, checksummedFrom } from './events.ts'
 
 type OpOf<K extends StateOp['op']> = Extract<StateOp, { op: K }>
 
+/** A row of room_state as it is while a plan changes it. */
+interface KeyRow {
+  event: number
+  pos: number
+  older: Uint8Array | null
+  /** Whether the database has the row yet. */
+  stored: boolean
+}
+
 /** Applies changes to a branch at the position of the plan's newest event. */
 export function* changeState(ctx: PlanContext, op: OpOf<'state.change'>): Sql<void> {
   const room = ctx.room(op.room)
+  const { branch } = op
   const pos = ctx.eventPosition === 0 ? ctx.next() : ctx.eventPosition
-  let changed = 0
-  for (const change of op.changes) {
-    if (yield* changeKey(ctx, room, op.branch, pos, change)) changed++
+  yield* internKeys(ctx, op.changes)
+  const keys = op.changes.map((change) => internedKey(ctx, change))
+  const rows = yield* rowsOf(room, branch, pos, keys)
+  const deltas: Delta[] = []
+  for (const [index, change] of op.changes.entries()) {
+    const key = keys[index]!
+    const event = change.event === null ? 0 : ctx.event(change.event)
+    const row = rows.get(key)
+    const prev = row ? row.event : 0
+    if (prev === event) continue
+    deltas.push({ pos, key, event, prev })
+    rows.set(key, yield* holdKey(room, branch, key, row, { event, pos }))
   }
-  if (changed > 0) yield* growTail(room, op.branch, changed)
+  if (deltas.length > 0) yield* addDeltas(room, branch, deltas)
 }
 
-function* changeKey(
-  ctx: PlanContext,
+/** Who holds the keys now. For a key that a branch has not touched, what it inherits, as a row not stored yet. */
+function* rowsOf(
   room: number,
   branch: number,
   pos: number,
-  change: StateChange,
-): Sql<boolean> {
-  const key = yield* stateKeyNid(ctx, change.type, change.stateKey)
-  const event = change.event === null ? 0 : ctx.event(change.event)
-  const row = yield* first(
-    'SELECT event, pos, older FROM room_state WHERE room = ?1 AND branch = ?2 AND state_key = ?3',
-    room,
-    branch,
-    key,
-  )
-  const prev = row ? (row.event as number) : branch === 0 ? 0 : yield* heldAt(room, { branch, pos }, key)
-  if (prev === event) return false
-  if (!row) {
+  keys: readonly number[],
+): Sql<Map<number, KeyRow>> {
+  const found = new Map<number, KeyRow>()
+  for (const list of lists(keys)) {
+    const rows = yield* run(
+      `SELECT state_key, event, pos, older FROM room_state
+       WHERE room = ?1 AND branch = ?2 AND state_key IN (${placeholders(3, list.length)})`,
+      room,
+      branch,
+      ...list,
+    )
+    for (const row of rows) {
+      const older = row.older as Uint8Array | null
+      found.set(row.state_key as number, {
+        event: row.event as number,
+        pos: row.pos as number,
+        older,
+        stored: true,
+      })
+    }
+  }
+  if (branch === 0) return found
+  const inherited = keys.filter((key) => !found.has(key))
+  if (inherited.length === 0) return found
+  for (const [key, event] of yield* heldMany(room, { branch, pos }, inherited)) {
+    found.set(key, { event, pos: 0, older: null, stored: false })
+  }
+  return found
+}
+
+function* holdKey(
+  room: number,
+  branch: number,
+  key: number,
+  row: KeyRow | undefined,
+  now: Held,
+): Sql<KeyRow> {
+  const { event, pos } = now
+  if (!row?.stored) {
     yield* run(
       'INSERT INTO room_state (room, branch, state_key, event, pos) VALUES (?1, ?2, ?3, ?4, ?5)',
       room,
@@ -48,7 +93,9 @@ function* changeKey(
       event,
       pos,
     )
-  } else if (row.pos === pos) {
+    return { event, pos, older: null, stored: true }
+  }
+  if (row.pos === pos) {
     /* A second change at one position replaces the first: nobody can name the state between them. */
     yield* run(
       'UPDATE room_state SET event = ?4 WHERE room = ?1 AND branch = ?2 AND state_key = ?3',
@@ -57,31 +104,20 @@ function* changeKey(
       key,
       event,
     )
-  } else {
-    const held = { pos: row.pos as number, event: row.event as number }
-    yield* supersede(room, branch, key, { event, pos }, appendOlder(row.older as Uint8Array | null, held))
+    return { ...row, event }
   }
-  yield* run(
-    `INSERT INTO state_deltas (room, branch, pos, state_key, event, prev) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-     ON CONFLICT (room, branch, pos, state_key) DO UPDATE SET event = excluded.event`,
-    room,
-    branch,
-    pos,
-    key,
-    event,
-    prev,
-  )
-  return true
+  const older = yield* supersede(room, branch, key, now, appendOlder(row.older, row))
+  return { event, pos, older, stored: true }
 }
 
-/** Puts a new holder in the row of a key and its former ones in the packed history, which spills when long. */
+/** Puts a new holder in the row of a key and its former ones in the packed history, which spills when long and is the result. */
 function* supersede(
   room: number,
   branch: number,
   key: number,
-  now: { event: number; pos: number },
+  now: Held,
   older: Uint8Array,
-): Sql<void> {
+): Sql<Uint8Array | null> {
   const spills = older.length > STATE_OLDER_INLINE_BYTES
   if (spills) {
     yield* run(
@@ -104,66 +140,115 @@ function* supersede(
     spills ? null : older,
     spills ? 1 : 0,
   )
+  return spills ? null : older
 }
 
-/** The row id of a (type, state_key) pair, made when it is new. */
-export function* stateKeyNid(ctx: PlanContext, type: string, stateKey: string): Sql<number> {
-  const name = `k${type}\0${stateKey}`
-  const known = ctx.interned.get(name)
-  if (known !== undefined) return known
-  const row = yield* first('SELECT nid FROM state_keys WHERE type = ?1 AND state_key = ?2', type, stateKey)
-  let nid = row?.nid as number | undefined
-  if (nid === undefined) {
-    nid = ctx.next()
-    yield* run('INSERT INTO state_keys (nid, type, state_key) VALUES (?1, ?2, ?3)', nid, type, stateKey)
-  }
-  ctx.interned.set(name, nid)
+interface KeyName {
+  readonly type: string
+  readonly stateKey: string
+}
+
+const internName = (key: KeyName): string => `k${key.type}\0${key.stateKey}`
+
+function internedKey(ctx: PlanContext, key: KeyName): number {
+  const nid = ctx.interned.get(internName(key))
+  if (nid === undefined) throw new StoreError('invalid', 'a state key was not interned')
   return nid
 }
 
-function* growTail(room: number, branch: number, by: number): Sql<void> {
+/** Makes sure that the row ids of (type, state_key) pairs are interned; new ones are made. */
+export function* internKeys(ctx: PlanContext, keys: readonly KeyName[]): Sql<void> {
+  yield* findKeys(ctx, keys)
+  const made = new Map<string, KeyName>()
+  for (const key of keys) if (!ctx.interned.has(internName(key))) made.set(internName(key), key)
+  if (made.size === 0) return
+  /* In one order everywhere, so that two transactions that make the same keys do not wait for each other. */
+  const names = [...made.keys()].sort()
+  for (const name of names) {
+    const { type, stateKey } = made.get(name)!
+    yield* run(
+      'INSERT INTO state_keys (nid, type, state_key) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING',
+      ctx.next(),
+      type,
+      stateKey,
+    )
+  }
+  /* Read back, because another connection may have made a key in the meantime. */
+  yield* findKeys(ctx, [...made.values()])
+}
+
+function* findKeys(ctx: PlanContext, keys: readonly KeyName[]): Sql<void> {
+  const unknown = keys.filter((key) => !ctx.interned.has(internName(key)))
+  for (const list of lists(unknown)) {
+    const rows = yield* run(
+      `SELECT k.nid, k.type, k.state_key FROM (VALUES ${pairs(1, list.length)}) AS v
+       JOIN state_keys k ON k.type = v.column1 AND k.state_key = v.column2`,
+      ...list.flatMap((key) => [key.type, key.stateKey]),
+    )
+    for (const row of rows) {
+      const name = internName({ type: row.type as string, stateKey: row.state_key as string })
+      ctx.interned.set(name, row.nid as number)
+    }
+  }
+}
+
+/** Adds changes to the branch's log: as rows while they are few, then all its rows packed into one chunk. */
+function* addDeltas(room: number, branch: number, deltas: readonly Delta[]): Sql<void> {
   const row =
     branch === 0
       ? yield* first(
           'UPDATE room_heads SET state_tail = state_tail + ?2 WHERE room = ?1 RETURNING state_tail AS tail',
           room,
-          by,
+          deltas.length,
         )
-      : yield* first('UPDATE state_branches SET tail = tail + ?2 WHERE nid = ?1 RETURNING tail', branch, by)
+      : yield* first(
+          'UPDATE state_branches SET tail = tail + ?2 WHERE nid = ?1 RETURNING tail',
+          branch,
+          deltas.length,
+        )
   if (!row) throw new StoreError('invalid', 'state changed on a room or branch that does not exist')
-  if ((row.tail as number) >= STATE_TAIL_ROWS) yield* packTail(room, branch)
+  if ((row.tail as number) >= STATE_TAIL_ROWS) return yield* packTail(room, branch, deltas)
+  for (const { pos, key, event, prev } of deltas) {
+    yield* run(
+      `INSERT INTO state_deltas (room, branch, pos, state_key, event, prev) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+       ON CONFLICT (room, branch, pos, state_key) DO UPDATE SET event = excluded.event`,
+      room,
+      branch,
+      pos,
+      key,
+      event,
+      prev,
+    )
+  }
 }
 
-/** Moves the change rows of a room into one packed chunk. */
-function* packTail(room: number, branch: number): Sql<void> {
+/** Packs the branch's change rows and the newest changes into one chunk. */
+function* packTail(room: number, branch: number, newest: readonly Delta[]): Sql<void> {
+  const upto = newest.at(-1)!.pos
   const rows = yield* run(
     'SELECT pos, state_key, event, prev FROM state_deltas WHERE room = ?1 AND branch = ?2 ORDER BY pos, state_key',
     room,
     branch,
   )
-  const deltas: Delta[] = rows.map((row) => ({
-    pos: row.pos as number,
-    key: row.state_key as number,
-    event: row.event as number,
-    prev: row.prev as number,
-  }))
-  const oldest = deltas[0]
-  const newest = deltas.at(-1)
-  if (!oldest || !newest) return
-  yield* run(
-    'INSERT INTO state_delta_chunks (room, branch, upto, since, data) VALUES (?1, ?2, ?3, ?4, ?5)',
+  /* A plan may change much at one position; what it packed before belongs to the same chunk. */
+  const same = yield* first(
+    'SELECT data FROM state_delta_chunks WHERE room = ?1 AND branch = ?2 AND upto = ?3',
     room,
     branch,
-    newest.pos,
-    oldest.pos,
+    upto,
+  )
+  const packed = same ? unpackDeltas(same.data as Uint8Array) : []
+  const deltas = [...packed, ...rows.map(deltaFrom), ...newest]
+  yield* run(
+    `INSERT INTO state_delta_chunks (room, branch, upto, since, data) VALUES (?1, ?2, ?3, ?4, ?5)
+     ON CONFLICT (room, branch, upto) DO UPDATE SET since = excluded.since, data = excluded.data`,
+    room,
+    branch,
+    upto,
+    deltas[0]!.pos,
     packDeltas(deltas),
   )
-  yield* run(
-    'DELETE FROM state_deltas WHERE room = ?1 AND branch = ?2 AND pos <= ?3',
-    room,
-    branch,
-    newest.pos,
-  )
+  yield* run('DELETE FROM state_deltas WHERE room = ?1 AND branch = ?2', room, branch)
   if (branch === 0) yield* run('UPDATE room_heads SET state_tail = 0 WHERE room = ?1', room)
   else yield* run('UPDATE state_branches SET tail = 0 WHERE nid = ?1', branch)
 }

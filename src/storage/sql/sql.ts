@@ -70,3 +70,27 @@ export function placeholders(from: number, count: number): string {
   for (let i = 1; i < count; i++) text += `, ?${from + i}`
   return text
 }
+
+/** Values of one IN clause or VALUES list; more go into several statements. */
+export const LIST_MAX = 128
+
+/**
+ * Cuts values into lists for `placeholders`. Each is filled up to a power of two by its last value, so that there are
+ * few different texts to prepare; who reads must not mind a value that comes twice.
+ */
+export function* lists<T>(values: readonly T[]): Generator<T[]> {
+  for (let at = 0; at < values.length; at += LIST_MAX) {
+    const list = values.slice(at, at + LIST_MAX)
+    let size = 1
+    while (size < list.length) size *= 2
+    while (list.length < size) list.push(list.at(-1)!)
+    yield list
+  }
+}
+
+/** `(?from, ?from+1), …`: `count` pairs for a VALUES list, whose columns are column1 and column2 in both engines. */
+export function pairs(from: number, count: number): string {
+  let text = `(?${from}, ?${from + 1})`
+  for (let i = 1; i < count; i++) text += `, (?${from + 2 * i}, ?${from + 2 * i + 1})`
+  return text
+}
