@@ -7,7 +7,7 @@ import { QUEUED_READS_MAX } from '../limits.ts'
 import type { GroupOutcome } from '../outcome.ts'
 import type { Query } from '../queries/query.ts'
 import type { Connection } from './connection.ts'
-import type { FromReader, FromWriter, ReaderData, ToReader, ToWriter, WriterData } from './messages.ts'
+import type { FromReader, FromWriter, Group, ReaderData, ToReader, ToWriter, WriterData } from './messages.ts'
 import { readOn } from './read-on.ts'
 import type { WriterCore } from './writer-core.ts'
 
@@ -55,7 +55,7 @@ export function threadWriter(data: WriterData): WriteExecutor {
     const waiter = waiting.get(message.id)
     waiting.delete(message.id)
     if (!waiter) return
-    if ('group' in message) waiter.resolve(message.group)
+    if ('group' in message) waiter.resolve(JSON.parse(message.group) as Group)
     else {
       const { message: text, fatal } = message.error
       waiter.reject(fatal ? new FatalStoreError(text) : new StoreError('unavailable', text))
@@ -71,7 +71,7 @@ export function threadWriter(data: WriterData): WriteExecutor {
         const id = ++lastId
         waiting.set(id, { resolve, reject })
         worker.ref()
-        worker.postMessage({ id, plans } satisfies ToWriter)
+        worker.postMessage({ id, plans: JSON.stringify(plans), count: plans.length } satisfies ToWriter)
       })
     },
     async close() {

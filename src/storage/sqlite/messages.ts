@@ -7,10 +7,20 @@ export interface WriterData {
   readonly position: number
 }
 
-export type ToWriter = { readonly id: number; readonly plans: readonly Plan[] } | 'close'
+/*
+ * Plans and outcomes are JSON values and travel as text: cloning their many small objects costs several times more
+ * than printing and reading them.
+ */
+
+/** What a plan's text holds. */
+export type Plans = readonly Plan[]
+/** What an outcome's text holds. */
+export type Group = GroupOutcome
+
+export type ToWriter = { readonly id: number; readonly plans: string; readonly count: number } | 'close'
 
 export type FromWriter =
-  | { readonly id: number; readonly group: GroupOutcome }
+  | { readonly id: number; readonly group: string }
   | { readonly id: number; readonly error: { readonly message: string; readonly fatal: boolean } }
   | 'closed'
 

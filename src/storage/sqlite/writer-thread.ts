@@ -1,9 +1,8 @@
 /** The thread that writes. It takes all plans that wait, applies them as one group, and answers after the fsync. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import type { Plan } from '#/ports/store/plan.ts'
 import { GROUP_PLANS_MAX } from '../limits.ts'
 import { Connection } from './connection.ts'
-import type { FromWriter, ToWriter, WriterData } from './messages.ts'
+import type { FromWriter, Group, Plans, ToWriter, WriterData } from './messages.ts'
 import { isFsyncFailure, WriterCore } from './writer-core.ts'
 
 const port = parentPort
@@ -17,7 +16,7 @@ const core = new WriterCore(connection, data.position)
 const send = (message: FromWriter): void => port.postMessage(message)
 
 /** Applies the waiting batches as one group; each gets its own part of the outcome. */
-function applyBatches(batches: { id: number; plans: readonly Plan[] }[]): void {
+function applyBatches(batches: { id: number; plans: Plans }[]): void {
   try {
     const group = core.applyGroup(batches.flatMap((batch) => batch.plans))
     let at = 0
@@ -26,7 +25,8 @@ function applyBatches(batches: { id: number; plans: readonly Plan[] }[]): void {
       at += batch.plans.length
       /* Changes and position belong to the group: the last answer carries them, when all have been told. */
       const changes = index === batches.length - 1 ? group.changes : []
-      send({ id: batch.id, group: { outcomes, changes, position: group.position } })
+      const answer: Group = { outcomes, changes, position: group.position }
+      send({ id: batch.id, group: JSON.stringify(answer) })
     }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
@@ -35,12 +35,12 @@ function applyBatches(batches: { id: number; plans: readonly Plan[] }[]): void {
 }
 
 port.on('message', (first: ToWriter) => {
-  const batches: { id: number; plans: readonly Plan[] }[] = []
+  const batches: { id: number; plans: Plans }[] = []
   let plans = 0
   let next: ToWriter | undefined = first
   while (next !== undefined && next !== 'close') {
-    batches.push(next)
-    plans += next.plans.length
+    batches.push({ id: next.id, plans: JSON.parse(next.plans) as Plans })
+    plans += next.count
     if (plans >= GROUP_PLANS_MAX) break
     next = receiveMessageOnPort(port)?.message as ToWriter | undefined
   }
