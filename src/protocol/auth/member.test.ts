@@ -28,7 +28,10 @@ function numbers(rules: RoomVersionRules) {
   }
 }
 
-function each(facts: RoomFacts, visit: (room: Room, at: ReturnType<typeof numbers>, rules: RoomVersionRules) => void): void {
+function each(
+  facts: RoomFacts,
+  visit: (room: Room, at: ReturnType<typeof numbers>, rules: RoomVersionRules) => void,
+): void {
   for (const rules of ALL) visit(new Room(rules, facts), numbers(rules), rules)
 }
 
@@ -39,7 +42,8 @@ test('members: a state key that is a user id, and a membership', () => {
       assert.equal(room.judge(room.event('m.room.member', USER, key, { membership: 'join' })), at.form, key)
     }
     assert.equal(room.judge(room.event('m.room.member', USER, USER, {})), at.form)
-    for (const membership of [5, null, ['join']]) assert.equal(room.judge(room.member(USER, USER, membership)), at.form)
+    for (const membership of [5, null, ['join']])
+      assert.equal(room.judge(room.member(USER, USER, membership)), at.form)
     assert.equal(room.judge(room.member(CREATOR, CREATOR, 'sleep')), at.unknown)
     assert.equal(room.judge(room.member(CREATOR, CREATOR, '')), at.unknown)
   })
@@ -47,7 +51,10 @@ test('members: a state key that is a user id, and a membership', () => {
 
 test('5.2 first join: the only prev event is the create event, and the state key is the creator', () => {
   for (const rules of ALL) {
-    const room = new Room(rules, { members: { [CREATOR]: null }, create: { creator: ADMIN, additional_creators: [MOD] } })
+    const room = new Room(rules, {
+      members: { [CREATOR]: null },
+      create: { creator: ADMIN, additional_creators: [MOD] },
+    })
     const join = (user: string, prev: readonly JsonValue[], sender = user) =>
       room.judge(room.event('m.room.member', sender, user, { membership: 'join' }, { prev_events: prev }))
     const at = numbers(rules)
@@ -66,7 +73,13 @@ test('5.2 first join: the only prev event is the create event, and the state key
   }
   // A creator that is no string is nobody.
   const room = new Room(ROOM_VERSIONS['10'], { create: { creator: 5 }, members: { [CREATOR]: null } })
-  const join = room.event('m.room.member', CREATOR, CREATOR, { membership: 'join' }, { prev_events: [room.ref(room.create)] })
+  const join = room.event(
+    'm.room.member',
+    CREATOR,
+    CREATOR,
+    { membership: 'join' },
+    { prev_events: [room.ref(room.create)] },
+  )
   assert.equal(room.judge(join), '4.3.7')
 })
 
@@ -75,7 +88,10 @@ test('adv-15 nobody joins, knocks or leaves for another', () => {
     assert.equal(room.judge(room.member(ADMIN, USER, 'join')), `${at.join}.2`)
     assert.equal(room.judge(room.member(USER, USER, 'join')), 'allow')
     const knock = new Room(rules, { levels: LEVELS, joinRule: 'knock', members: { [ADMIN]: 'join' } })
-    assert.equal(knock.judge(knock.member(ADMIN, USER, 'knock')), n(rules) >= 7 ? `${at.knock}.2` : at.unknown)
+    assert.equal(
+      knock.judge(knock.member(ADMIN, USER, 'knock')),
+      n(rules) >= 7 ? `${at.knock}.2` : at.unknown,
+    )
   })
 })
 
@@ -97,10 +113,15 @@ test('joins by join rule and membership', () => {
     }
     for (const [rule, version] of since) {
       const known = n(rules) >= version
-      for (const membership of inside) assert.equal(judge(rule, membership), known ? 'allow' : at.joinOtherwise)
+      for (const membership of inside)
+        assert.equal(judge(rule, membership), known ? 'allow' : at.joinOtherwise)
       const needsUser = known && (rule === 'restricted' || rule === 'knock_restricted')
       for (const membership of outside) {
-        assert.equal(judge(rule, membership), needsUser ? `${at.join}.5.2` : at.joinOtherwise, `${rules.version} ${rule}`)
+        assert.equal(
+          judge(rule, membership),
+          needsUser ? `${at.join}.5.2` : at.joinOtherwise,
+          `${rules.version} ${rule}`,
+        )
       }
       assert.equal(judge(rule, 'ban'), `${at.join}.3`)
     }
@@ -119,7 +140,11 @@ test('5.2 restricted join: the named user must be joined and able to invite; con
   for (const rules of versions((one) => one.auth.restricted)) {
     for (const joinRule of rules.auth.knockRestricted ? ['restricted', 'knock_restricted'] : ['restricted']) {
       const at = numbers(rules)
-      const judge = (via: JsonValue | undefined, levels: JsonObject | undefined, membership: JsonValue = 'join') => {
+      const judge = (
+        via: JsonValue | undefined,
+        levels: JsonObject | undefined,
+        membership: JsonValue = 'join',
+      ) => {
         const room = new Room(rules, {
           joinRule,
           ...(levels === undefined ? {} : { levels }),
@@ -135,7 +160,8 @@ test('5.2 restricted join: the named user must be joined and able to invite; con
       for (const membership of [null, 'leave', 'invite', 'ban', 'knock']) {
         assert.equal(judge(MOD, LEVELS, membership), `${at.join}.5.2`)
       }
-      for (const via of [undefined, TARGET, 5, null, 'junk']) assert.equal(judge(via, LEVELS), `${at.join}.5.2`)
+      for (const via of [undefined, TARGET, 5, null, 'junk'])
+        assert.equal(judge(via, LEVELS), `${at.join}.5.2`)
     }
   }
 })
@@ -152,39 +178,44 @@ test('knocks: v7+, by join rule and membership', () => {
       continue
     }
     for (const membership of [null, 'leave', 'knock']) assert.equal(judge('knock', membership), 'allow')
-    for (const membership of ['ban', 'invite', 'join']) assert.equal(judge('knock', membership), `${at.knock}.4`)
+    for (const membership of ['ban', 'invite', 'join'])
+      assert.equal(judge('knock', membership), `${at.knock}.4`)
     assert.equal(judge('knock_restricted', null), n(rules) >= 10 ? 'allow' : `${at.knock}.1`)
-    for (const odd of ['public', 'invite', 'restricted', 'private', 5]) assert.equal(judge(odd, null), `${at.knock}.1`)
+    for (const odd of ['public', 'invite', 'restricted', 'private', 5])
+      assert.equal(judge(odd, null), `${at.knock}.1`)
   }
 })
 
 test('invites: who may, and whom', () => {
-  each({ levels: { ...LEVELS, invite: 50 }, members: { [ADMIN]: 'join', [MOD]: 'join', [USER]: 'join' } }, (room, at, rules) => {
-    assert.equal(room.judge(room.member(ADMIN, TARGET, 'invite')), 'allow')
-    assert.equal(room.judge(room.member(MOD, TARGET, 'invite')), 'allow')
-    assert.equal(room.judge(room.member(USER, TARGET, 'invite')), `${at.invite}.5`)
-    assert.equal(room.judge(room.member('@stranger:x', TARGET, 'invite')), `${at.invite}.2`)
-    assert.equal(room.judge(room.member(ADMIN, MOD, 'invite')), `${at.invite}.3`)
-    for (const [membership, result] of [
-      ['ban', `${at.invite}.3`],
-      ['join', `${at.invite}.3`],
-      ['leave', 'allow'],
-      ['invite', 'allow'],
-      ['knock', 'allow'],
-    ] as const) {
-      const one = new Room(rules, { levels: LEVELS, members: { [ADMIN]: 'join', [TARGET]: membership } })
-      assert.equal(one.judge(one.member(ADMIN, TARGET, 'invite')), result)
-    }
-    for (const membership of ['leave', 'invite', 'ban', 'knock']) {
-      const one = new Room(rules, { levels: LEVELS, members: { [ADMIN]: membership } })
-      assert.equal(one.judge(one.member(ADMIN, TARGET, 'invite')), `${at.invite}.2`)
-    }
-    // The invite level is 0 by default, with and without an event.
-    for (const facts of [{}, { levels: {} }]) {
-      const one = new Room(rules, { ...facts, members: { [USER]: 'join' } })
-      assert.equal(one.judge(one.member(USER, TARGET, 'invite')), 'allow')
-    }
-  })
+  each(
+    { levels: { ...LEVELS, invite: 50 }, members: { [ADMIN]: 'join', [MOD]: 'join', [USER]: 'join' } },
+    (room, at, rules) => {
+      assert.equal(room.judge(room.member(ADMIN, TARGET, 'invite')), 'allow')
+      assert.equal(room.judge(room.member(MOD, TARGET, 'invite')), 'allow')
+      assert.equal(room.judge(room.member(USER, TARGET, 'invite')), `${at.invite}.5`)
+      assert.equal(room.judge(room.member('@stranger:x', TARGET, 'invite')), `${at.invite}.2`)
+      assert.equal(room.judge(room.member(ADMIN, MOD, 'invite')), `${at.invite}.3`)
+      for (const [membership, result] of [
+        ['ban', `${at.invite}.3`],
+        ['join', `${at.invite}.3`],
+        ['leave', 'allow'],
+        ['invite', 'allow'],
+        ['knock', 'allow'],
+      ] as const) {
+        const one = new Room(rules, { levels: LEVELS, members: { [ADMIN]: 'join', [TARGET]: membership } })
+        assert.equal(one.judge(one.member(ADMIN, TARGET, 'invite')), result)
+      }
+      for (const membership of ['leave', 'invite', 'ban', 'knock']) {
+        const one = new Room(rules, { levels: LEVELS, members: { [ADMIN]: membership } })
+        assert.equal(one.judge(one.member(ADMIN, TARGET, 'invite')), `${at.invite}.2`)
+      }
+      // The invite level is 0 by default, with and without an event.
+      for (const facts of [{}, { levels: {} }]) {
+        const one = new Room(rules, { ...facts, members: { [USER]: 'join' } })
+        assert.equal(one.judge(one.member(USER, TARGET, 'invite')), 'allow')
+      }
+    },
+  )
 })
 
 test('5.2 leaves: only from invite or join (v7+ knock); a banned user cannot leave', () => {
@@ -198,14 +229,23 @@ test('5.2 leaves: only from invite or join (v7+ knock); a banned user cannot lea
       [null, 99],
     ] as const) {
       const room = new Room(rules, { levels: { users: { [USER]: 100 } }, members: { [USER]: membership } })
-      assert.equal(room.judge(room.member(USER, USER, 'leave')), n(rules) >= since ? 'allow' : `${at.leave}.1`)
+      assert.equal(
+        room.judge(room.member(USER, USER, 'leave')),
+        n(rules) >= since ? 'allow' : `${at.leave}.1`,
+      )
     }
   })
 })
 
 test('5.2 kicks: the target strictly lower; unbans need the ban and the kick level', () => {
   each({}, (_, at, rules) => {
-    const judge = (mine: number, theirs: number, levels: JsonObject, targetIs: JsonValue = 'join', senderIs = 'join') => {
+    const judge = (
+      mine: number,
+      theirs: number,
+      levels: JsonObject,
+      targetIs: JsonValue = 'join',
+      senderIs = 'join',
+    ) => {
       const room = new Room(rules, {
         levels: { ...levels, users: { [MOD]: mine, [TARGET]: theirs } },
         members: { [MOD]: senderIs, [TARGET]: targetIs },
@@ -230,14 +270,21 @@ test('5.2 kicks: the target strictly lower; unbans need the ban and the kick lev
 
 test('bans: the ban level, and the target strictly lower', () => {
   each({}, (_, at, rules) => {
-    const judge = (mine: number, theirs: number, levels: JsonObject = {}, senderIs = 'join', targetIs: JsonValue = null) => {
+    const judge = (
+      mine: number,
+      theirs: number,
+      levels: JsonObject = {},
+      senderIs = 'join',
+      targetIs: JsonValue = null,
+    ) => {
       const room = new Room(rules, {
         levels: { ...levels, users: { [MOD]: mine, [TARGET]: theirs } },
         members: { [MOD]: senderIs, [TARGET]: targetIs },
       })
       return room.judge(room.member(MOD, TARGET, 'ban'))
     }
-    for (const targetIs of [null, 'join', 'leave', 'invite', 'ban']) assert.equal(judge(50, 49, {}, 'join', targetIs), 'allow')
+    for (const targetIs of [null, 'join', 'leave', 'invite', 'ban'])
+      assert.equal(judge(50, 49, {}, 'join', targetIs), 'allow')
     assert.equal(judge(50, 50), `${at.ban}.3`)
     assert.equal(judge(49, 0), `${at.ban}.3`)
     assert.equal(judge(49, 0, { ban: 49 }), 'allow')
@@ -268,7 +315,13 @@ function signedInvite(over: JsonObject = {}): JsonObject {
   return signJson({ mxid: TARGET, token: 'tok', ...over }, 'id.example', TOKEN_KEY)
 }
 
-function thirdParty(rules: RoomVersionRules, invite: JsonValue, keys: JsonObject, targetIs: JsonValue = null, sender = MOD): string {
+function thirdParty(
+  rules: RoomVersionRules,
+  invite: JsonValue,
+  keys: JsonObject,
+  targetIs: JsonValue = null,
+  sender = MOD,
+): string {
   const room = new Room(rules, { members: { [TARGET]: targetIs } })
   room.set('m.room.third_party_invite', 'tok', keys, MOD)
   const event = room.member(sender, TARGET, 'invite', { third_party_invite: invite })
@@ -283,7 +336,8 @@ test('5.2 third-party invites are judged before "sender must be joined", by any 
     assert.equal(thirdParty(rules, { signed }, good), 'allow')
     assert.equal(thirdParty(rules, { signed }, good, 'join'), 'allow')
     assert.equal(thirdParty(rules, { signed }, good, 'ban'), `${at}.1`)
-    for (const odd of [5, null, {}, { signed: 5 }, { signed: null }]) assert.equal(thirdParty(rules, odd, good), `${at}.2`)
+    for (const odd of [5, null, {}, { signed: 5 }, { signed: null }])
+      assert.equal(thirdParty(rules, odd, good), `${at}.2`)
     for (const key of ['mxid', 'token']) {
       const { [key]: _, ...rest } = signed
       assert.equal(thirdParty(rules, { signed: rest }, good), `${at}.3`)
@@ -301,7 +355,10 @@ test('5.2 third-party invites are judged before "sender must be joined", by any 
     const listed = [5, {}, { public_key: 5 }, { public_key: 'AAAA' }, { public_key: urlSafe }]
     assert.equal(thirdParty(rules, { signed }, { public_key: 'junk', public_keys: listed }), 'allow')
     assert.equal(thirdParty(rules, { signed }, { public_keys: 'junk', ...good }), 'allow')
-    const withJunk = { ...signed, signatures: { x: 5, 'y.example': { 'ed25519:0': 'AAAA' }, ...(signed['signatures'] as JsonObject) } }
+    const withJunk = {
+      ...signed,
+      signatures: { x: 5, 'y.example': { 'ed25519:0': 'AAAA' }, ...(signed['signatures'] as JsonObject) },
+    }
     assert.equal(thirdParty(rules, { signed: withJunk }, good), 'allow')
   }
 })
@@ -311,11 +368,22 @@ test('the work of a third-party invite is bounded: keys and signatures beyond th
   const at = `${numbers(rules).invite}.1`
   const signed = signedInvite()
   const key = { public_key: TOKEN_KEY.verifyKey.base64 }
-  const others = (count: number) => Array.from({ length: count }, () => ({ public_key: SPEC_KEY.verifyKey.base64 }))
-  assert.equal(thirdParty(rules, { signed }, { public_keys: [...others(THIRD_PARTY_KEYS_MAX - 1), key] }), 'allow')
-  assert.equal(thirdParty(rules, { signed }, { public_keys: [...others(THIRD_PARTY_KEYS_MAX), key] }), `${at}.8`)
-  const junk = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`s${i}`, { 'ed25519:0': 'AA' }]))
-  const crowd = (count: number) => ({ ...signed, signatures: { ...junk(count), ...(signed['signatures'] as JsonObject) } })
+  const others = (count: number) =>
+    Array.from({ length: count }, () => ({ public_key: SPEC_KEY.verifyKey.base64 }))
+  assert.equal(
+    thirdParty(rules, { signed }, { public_keys: [...others(THIRD_PARTY_KEYS_MAX - 1), key] }),
+    'allow',
+  )
+  assert.equal(
+    thirdParty(rules, { signed }, { public_keys: [...others(THIRD_PARTY_KEYS_MAX), key] }),
+    `${at}.8`,
+  )
+  const junk = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`s${i}`, { 'ed25519:0': 'AA' }]))
+  const crowd = (count: number) => ({
+    ...signed,
+    signatures: { ...junk(count), ...(signed['signatures'] as JsonObject) },
+  })
   assert.equal(thirdParty(rules, { signed: crowd(THIRD_PARTY_SIGNATURES_MAX - 1) }, key), 'allow')
   assert.equal(thirdParty(rules, { signed: crowd(THIRD_PARTY_SIGNATURES_MAX) }, key), `${at}.8`)
 })

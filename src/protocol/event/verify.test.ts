@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SigningKey } from '../crypto/ed25519.ts'
-import { addSignature } from '../crypto/sign-json.ts'
-import type { ServerKey } from '../crypto/server-keys.ts'
 import { signText } from '../crypto/ed25519.ts'
+import type { ServerKey } from '../crypto/server-keys.ts'
+import { addSignature } from '../crypto/sign-json.ts'
 import type { JsonValue } from '../json/value.ts'
 import { ROOM_VERSIONS, type RoomVersionRules } from '../room-version/rules.ts'
 import { eventSignedText } from './hash.ts'
@@ -78,7 +78,10 @@ test('5.7 signatures by unknown or expired keys are skipped, all others must ver
   ])
   assert.equal(ruleOf(two, { [name]: known(SPEC_KEY) }), 'ok')
   const wrong = { ...known(SPEC_KEY), keyId: OTHER_KEY.keyId }
-  assert.equal(ruleOf(two, { [name]: known(SPEC_KEY), 'a.example ed25519:other': wrong }), 'signature.invalid')
+  assert.equal(
+    ruleOf(two, { [name]: known(SPEC_KEY), 'a.example ed25519:other': wrong }),
+    'signature.invalid',
+  )
   const skipped = { ...wrong, expiredTs: 0 }
   assert.equal(ruleOf(two, { [name]: known(SPEC_KEY), 'a.example ed25519:other': skipped }), 'ok')
   const altered = { ...one, json: { ...one.json, origin_server_ts: 1001 } }
