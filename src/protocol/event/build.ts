@@ -12,7 +12,7 @@ import { type JsonObject, type JsonValue, NumberToken } from '../json/value.ts'
 import type { RoomVersionRules } from '../room-version/rules.ts'
 import { checkReferenceCounts } from './counts.ts'
 import { contentHash, eventSignedText } from './hash.ts'
-import { parsePdu } from './parse.ts'
+import { parsePdu, parseSigned } from './parse.ts'
 import type { Pdu } from './pdu.ts'
 
 /** What the maker of an event decides. */
@@ -51,15 +51,15 @@ export function buildEvent(
   const loose = findLooseNumber(fields.content)
   if (loose !== undefined) return refuse(loose, 'a number that canonical JSON does not have')
   const unhashed = unhashedJson(rules, fields)
-  let signed: JsonObject
+  let parsed: Result<Pdu>
   try {
     const hashed = withHash(unhashed, contentHash(unhashed))
-    signed = addSignature(hashed, server, key.keyId, signText(eventSignedText(rules, hashed), key))
+    const text = eventSignedText(rules, hashed)
+    parsed = parseSigned(rules, addSignature(hashed, server, key.keyId, signText(text, key)), text)
   } catch (error) {
     if (error instanceof NotCanonical) return refuse('format.canonical_json', error.message)
     throw error
   }
-  const parsed = parsePdu(rules, signed)
   if (!parsed.ok) return parsed
   const counts = checkReferenceCounts(parsed.value)
   return counts.ok ? parsed : counts

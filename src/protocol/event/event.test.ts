@@ -12,7 +12,7 @@ import { clientEvent } from './client-format.ts'
 import * as view from './content.ts'
 import { checkReferenceCounts } from './counts.ts'
 import { contentHash, eventIdOf, eventSignedText, hasValidContentHash } from './hash.ts'
-import { checkSize, parsePdu } from './parse.ts'
+import { checkSize, parsePdu, parseStored } from './parse.ts'
 import type { Pdu } from './pdu.ts'
 import { fieldsFromTemplate } from './template.ts'
 import {
@@ -505,4 +505,35 @@ test('D7 contents are read field by field, and junk in one spoils no other', () 
   assert.equal(view.stringOf({}, 'toString'), undefined)
   assert.equal(view.thirdPartySignedOf(of({ third_party_invite: 5 })), undefined)
   assert.deepEqual(view.thirdPartySignedOf(of({ third_party_invite: { signed: {} } })), {})
+})
+
+test('a stored event is read without hashing, and a damaged one throws', () => {
+  for (const rules of Object.values(ROOM_VERSIONS)) {
+    const event = pdu(rules, { state_key: '' })
+    assert.deepEqual(parseStored(rules, event.json, event.eventId), event)
+    assert.throws(() => parseStored(rules, eventJson(rules, { depth: 'x' }), event.eventId), /format\.depth/)
+  }
+})
+
+test('5.1.2, 5.6 the content hash: any base64 of the right bytes, nothing else', () => {
+  const event = eventJson(V11, { content: { body: 'x' } })
+  const sha256 = contentHash(event)
+  const valid = (hashes: JsonValue) => hasValidContentHash({ ...event, hashes })
+  assert.ok(valid({ sha256 }))
+  assert.ok(valid({ sha256: `${sha256}=` }))
+  assert.ok(valid({ sha256: sha256.replaceAll('+', '-').replaceAll('/', '_') }))
+  for (const wrong of [
+    {},
+    5,
+    null,
+    { sha256: 5 },
+    { sha256: '' },
+    { sha256: '*' },
+    { sha256: contentHash({}) },
+  ]) {
+    assert.ok(!valid(wrong), JSON.stringify(wrong))
+  }
+  // What the hash leaves out may change.
+  assert.ok(hasValidContentHash({ ...event, hashes: { sha256 }, signatures: { a: {} }, unsigned: { b: 1 } }))
+  assert.ok(!hasValidContentHash({ ...event, hashes: { sha256 }, depth: 99 }))
 })

@@ -26,16 +26,20 @@ export function parsePdu(rules: RoomVersionRules, received: JsonObject): Result<
   const loose = rules.strictJson ? findLooseNumber(received) : undefined
   if (loose !== undefined) return refuse(loose, 'a number that canonical JSON does not have')
   const json = Object.hasOwn(received, 'unsigned') ? withoutUnsigned(received) : received
-  let text: string
-  let signedText: string
   try {
-    text = canonicalJson(json)
-    signedText = eventSignedText(rules, json)
+    return parseSigned(rules, json, eventSignedText(rules, json))
   } catch (error) {
     if (error instanceof NotCanonical) return refuse('format.canonical_json', error.message)
     throw error
   }
-  const tooLarge = checkSize(text)
+}
+
+/**
+ * The rest of `parsePdu`, for those who have signed the event and so know what was signed.
+ * @throws NotCanonical when the event has no canonical JSON
+ */
+export function parseSigned(rules: RoomVersionRules, json: JsonObject, signedText: string): Result<Pdu> {
+  const tooLarge = checkSize(canonicalJson(json))
   if (tooLarge !== undefined) return tooLarge
   const eventId = eventIdOf(rules, json, signedText)
   if (eventId === undefined) return refuse('format.event_id', 'event_id is not an event id')
@@ -57,7 +61,7 @@ export function parseStored(rules: RoomVersionRules, json: JsonObject, eventId: 
 
 /** The limit on the whole event, or undefined when it holds. */
 export function checkSize(canonicalText: string): Refused | undefined {
-  // A character takes at least one byte, so the length settles most cases without counting.
+  // A UTF-16 unit takes at most three bytes, so the length settles most cases without counting.
   if (canonicalText.length * 3 <= PDU_BYTES_MAX) return undefined
   const bytes = Buffer.byteLength(canonicalText)
   return bytes > PDU_BYTES_MAX
