@@ -1,0 +1,149 @@
+import { SpecDocuments, step } from './documents.ts'
+import { EventChecker } from './events.ts'
+import { type Operation, operations } from './operations.ts'
+import { specDir } from './spec-dir.ts'
+
+/** `events: false` for answers that hold events with content that a test made bad on purpose. */
+export type CheckOptions = { events?: boolean }
+
+/** Paths that the specification speaks of; others are nobody's business here. */
+const SPECIFIED = /^\/(_matrix|\.well-known\/matrix)\//
+
+/** Checks real responses against the specification's OpenAPI data in one folder. */
+export class SpecValidator {
+  readonly #documents: SpecDocuments
+  readonly #events: EventChecker
+  readonly #byLength = new Map<number, { operation: Operation; segments: string[] }[]>()
+
+  constructor(folder: string) {
+    this.#documents = new SpecDocuments(folder)
+    this.#events = new EventChecker(folder, this.#documents)
+    for (const operation of operations()) {
+      const segments = operation.path.split('/')
+      const group = this.#byLength.get(segments.length)
+      if (group) group.push({ operation, segments })
+      else this.#byLength.set(segments.length, [{ operation, segments }])
+    }
+  }
+
+  /**
+   * The operation behind a request's path (query allowed): the one with the most literal segments. r0 means v3;
+   * a missing or extra slash at the end is forgiven. Undefined when there is none for this method.
+   */
+  operation(method: string, path: string): Operation | undefined {
+    const bare = (path.split('?')[0] ?? '').replace(/^\/_matrix\/(client|media)\/r0\//, '/_matrix/$1/v3/')
+    const other = bare.endsWith('/') ? bare.slice(0, -1) : `${bare}/`
+    return this.#match(method, bare) ?? this.#match(method, other)
+  }
+
+  #match(method: string, path: string): Operation | undefined {
+    const segments = path.split('/')
+    let best: { operation: Operation; literal: number } | undefined
+    for (const candidate of this.#byLength.get(segments.length) ?? []) {
+      if (candidate.operation.method !== method.toUpperCase()) continue
+      const literal = literalSegments(candidate.segments, segments)
+      if (literal !== undefined && literal > (best?.literal ?? 0)) best = { ...candidate, literal }
+    }
+    return best?.operation
+  }
+
+  /**
+   * Everything wrong with a response, one line each; empty when it is as specified.
+   * `body` is the parsed JSON, or undefined when the response has no JSON body.
+   */
+  validateResponse(
+    method: string,
+    path: string,
+    status: number,
+    body: unknown,
+    options: CheckOptions = {},
+  ): string[] {
+    if (!SPECIFIED.test(path)) return []
+    const operation = this.operation(method, path)
+    const errors = operation
+      ? this.#againstOperation(operation, status, body)
+      : isUnrecognized(status, body)
+        ? []
+        : [`the specification has no such operation, and the answer is not M_UNRECOGNIZED`]
+    if (options.events !== false && status < 300) errors.push(...this.#events.check(body))
+    return errors.map((error) => `${method} ${path} ${status} ${error}`)
+  }
+
+  #againstOperation(operation: Operation, status: number, body: unknown): string[] {
+    const places = operation.at.flatMap(({ file, key }) => this.#responsePlace(operation, file, key, status))
+    if (places.length === 0) return standardErrors(status, body)
+    // An operation that the data lists twice may answer as either says.
+    const results = places.map((place) => this.#againstResponse(place, status, body))
+    return results.reduce((a, b) => (b.length < a.length ? b : a))
+  }
+
+  /** Where the response of this status is described: none, or one place with references followed. */
+  #responsePlace(operation: Operation, file: string, key: string, status: number): string[] {
+    const base = `${file}#/paths${step(key)}/${operation.method.toLowerCase()}/responses`
+    for (const name of [`${status}`, `${Math.floor(status / 100)}XX`, 'default']) {
+      const found = this.#documents.resolve(base + step(name))
+      if (found) return [found.place]
+    }
+    return []
+  }
+
+  #againstResponse(place: string, status: number, body: unknown): string[] {
+    const json = `${place}/content/application~1json`
+    const schema = `${json}/schema`
+    if (this.#documents.resolve(schema)) {
+      if (body === undefined) return ['has no JSON body']
+      return this.#documents.check(schema, body)
+    }
+    // Errors are described in words only at some places; their shape is the same everywhere.
+    return status >= 400 && !this.#documents.resolve(`${place}/content`) ? errorShape(body) : []
+  }
+}
+
+let shared: SpecValidator | undefined
+
+/**
+ * SpecValidator.validateResponse on the specification of this run. Nothing is ever wrong where the
+ * specification is absent; tests/spec/validate.test.ts shows that as a skip, and CI does not allow it.
+ */
+export function validateResponse(
+  method: string,
+  path: string,
+  status: number,
+  body: unknown,
+  options?: CheckOptions,
+): string[] {
+  const folder = specDir()
+  if (!folder) return []
+  shared ??= new SpecValidator(folder)
+  return shared.validateResponse(method, path, status, body, options)
+}
+
+/** How many segments are literally equal; undefined when the path does not fit. */
+function literalSegments(template: string[], segments: string[]): number | undefined {
+  let literal = 0
+  for (const [i, part] of template.entries())
+    if (part === segments[i]) literal++
+    else if (!part.startsWith('{')) return undefined
+  return literal
+}
+
+/** A status of which the specification says nothing at this operation: any 4xx of the common shape. */
+function standardErrors(status: number, body: unknown): string[] {
+  if (status < 400 || status > 499) return ['the specification does not know this status here']
+  return errorShape(body)
+}
+
+/** https://spec.matrix.org/latest/client-server-api/#standard-error-response */
+function errorShape(body: unknown): string[] {
+  const { errcode, error } = (body ?? {}) as { errcode?: unknown; error?: unknown }
+  const errors: string[] = []
+  if (typeof errcode !== 'string' || !/^[A-Z][A-Z0-9_.]+$/i.test(errcode))
+    errors.push(`/errcode: is no error code: ${JSON.stringify(errcode)}`)
+  if (typeof error !== 'string') errors.push('/error: must be a string')
+  return errors
+}
+
+function isUnrecognized(status: number, body: unknown): boolean {
+  const { errcode } = (body ?? {}) as { errcode?: unknown }
+  return (status === 404 || status === 405) && errcode === 'M_UNRECOGNIZED'
+}
