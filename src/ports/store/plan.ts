@@ -47,7 +47,7 @@ export interface Conflict {
 export type CommitResult =
   | {
       readonly ok: true
-      /** One result per operation, in order; `undefined` where the operation has none. */
+      /** One result per operation, in order; `undefined` or `null` where the operation has none. */
       readonly results: readonly unknown[]
       /** Every stream position of this plan is at or below it. */
       readonly position: number

@@ -9,6 +9,7 @@ import type { Announcer } from '../announcer.ts'
 import { BATCH_PLANS_MAX, BATCH_RETRIES_MAX, INTERNED_MAX, QUEUED_PLANS_MAX } from '../limits.ts'
 import type { GroupOutcome } from '../outcome.ts'
 import { settle, type Waiting } from '../waiting.ts'
+import { withEvents } from '../written-events.ts'
 import { applyBatch } from './batch.ts'
 import { CommitInDoubt, isRetryable, unavailable } from './errors.ts'
 import { type PositionBlock, Positions, positionsOf, type Reserve } from './positions.ts'
@@ -180,7 +181,7 @@ export class WriteLanes {
 
   #tell(group: Waiting[], outcome: GroupOutcome): void {
     for (const [index, waiting] of group.entries()) settle(waiting, outcome.outcomes[index])
-    this.#options.announcer.tell(outcome.changes)
+    this.#options.announcer.tell(withEvents(outcome.changes, group, outcome.outcomes))
   }
 
   #tellSettled(): void {
