@@ -133,6 +133,8 @@ export interface AccountReader {
   device(user: string, device: string): Promise<DeviceRow | undefined>
   token(digest: string): Promise<TokenRow | undefined>
   registrationToken(token: string): Promise<RegistrationTokenRow | undefined>
+  /** A registration token that makes an administrator and was not used yet. */
+  unusedAdminToken(): Promise<string | undefined>
   profile(user: string): Promise<ProfileRow | undefined>
   uia(session: string): Promise<string | undefined>
 }

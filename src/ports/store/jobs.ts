@@ -19,7 +19,13 @@ export type JobOp =
       readonly dueTs: number
       readonly data: string
     }
-  | { readonly op: 'job.done'; readonly kind: string; readonly key: string }
+  | {
+      /** Removes a job, but not one that was moved to another time than `dueTs` while it ran. */
+      readonly op: 'job.done'
+      readonly kind: string
+      readonly key: string
+      readonly dueTs?: number
+    }
   /** Counts a failed attempt and moves the job. */
   | { readonly op: 'job.retry'; readonly kind: string; readonly key: string; readonly dueTs: number }
   /** Deletes rows whose time is over, at most `limit` per table; the result is their number. */

@@ -94,7 +94,7 @@ export class JobScheduler {
       const next = await handler(job)
       const op =
         next === undefined
-          ? ({ op: 'job.done', kind, key } as const)
+          ? ({ op: 'job.done', kind, key, dueTs: job.dueTs } as const)
           : ({ op: 'job.put', kind, key, dueTs: next, data: job.data } as const)
       await this.#store.commit({ lane: 'jobs', ops: [op] })
     } catch (error) {

@@ -17,7 +17,8 @@ export function* putJob(_ctx: PlanContext, op: OpOf<'job.put'>): Sql<void> {
 }
 
 export function* finishJob(_ctx: PlanContext, op: OpOf<'job.done'>): Sql<void> {
-  yield* run('DELETE FROM jobs WHERE kind = ?1 AND key = ?2', op.kind, op.key)
+  if (op.dueTs === undefined) yield* run('DELETE FROM jobs WHERE kind = ?1 AND key = ?2', op.kind, op.key)
+  else yield* run('DELETE FROM jobs WHERE kind = ?1 AND key = ?2 AND due_ts = ?3', op.kind, op.key, op.dueTs)
 }
 
 export function* retryJob(_ctx: PlanContext, op: OpOf<'job.retry'>): Sql<void> {

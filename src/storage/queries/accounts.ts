@@ -115,3 +115,10 @@ export const uiaSession = query('accounts.uia', 'small', function* (session: str
   const row = yield* first('SELECT data FROM uia_sessions WHERE session = ?1', session)
   return row?.data as string | undefined
 })
+
+export const unusedAdminToken = query('accounts.unusedAdminToken', 'large', function* (): Sql<string | undefined> {
+  const row = yield* first(
+    'SELECT token FROM registration_tokens WHERE admin = 1 AND completed = 0 AND expires_ts IS NULL LIMIT 1',
+  )
+  return row?.token as string | undefined
+})

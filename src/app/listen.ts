@@ -1,0 +1,53 @@
+/** From the configuration's listeners to those of the HTTP adapter. */
+import { readFileSync } from 'node:fs'
+import type { ListenerOptions } from '#/adapters/http-server/listeners.ts'
+import type { TlsMaterial } from '#/adapters/http-server/tls.ts'
+import type { Dispatch } from '#/http/dispatch.ts'
+import type { Config } from './config/config.ts'
+import type { Listener } from './config/listeners.ts'
+
+/** What each kind of listener serves. */
+export interface Dispatches {
+  readonly client: Dispatch
+  readonly metrics: Dispatch
+}
+
+export function listenerOptions(config: Config, dispatches: Dispatches): ListenerOptions[] {
+  return config.listeners
+    .filter((listener) => listener.type === 'metrics' || listener.resources.length > 0)
+    .map((listener) => optionsOf(config, listener, dispatches))
+}
+
+function optionsOf(config: Config, listener: Listener, dispatches: Dispatches): ListenerOptions {
+  const { trustedProxies } = config.myelin
+  return {
+    at:
+      listener.kind === 'tcp'
+        ? { port: listener.port, addresses: listener.bindAddresses }
+        : { path: listener.path, mode: listener.mode },
+    dispatch: servesClient(listener) ? dispatches.client : dispatches.metrics,
+    xForwarded: listener.xForwarded,
+    compress: listener.compressed.length > 0,
+    ...(listener.kind === 'tcp' && listener.tls ? { tls: () => certificates(config) } : {}),
+    ...(trustedProxies === null ? {} : { trustedProxies: trustedProxies.map(String) }),
+    ...(listener.requestIdHeader === null ? {} : { requestIdHeader: listener.requestIdHeader }),
+  }
+}
+
+function servesClient(listener: Listener): boolean {
+  return (
+    listener.type === 'http' && listener.resources.some((name) => name === 'client' || name === 'federation')
+  )
+}
+
+function certificates(config: Config): TlsMaterial {
+  const { tlsCertificatePath, tlsPrivateKeyPath } = config.tls
+  if (tlsCertificatePath === null || tlsPrivateKeyPath === null) {
+    throw new Error('a listener with `tls` needs tls_certificate_path and tls_private_key_path')
+  }
+  return {
+    cert: readFileSync(tlsCertificatePath),
+    key: readFileSync(tlsPrivateKeyPath),
+    minVersion: 'TLSv1.2',
+  }
+}

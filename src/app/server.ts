@@ -1,0 +1,77 @@
+/** The all-in-one process: store, services, routes and listeners. */
+import { readFileSync } from 'node:fs'
+import { type BoundAddress, openListeners } from '#/adapters/http-server/listeners.ts'
+import { metricsProm } from '#/adapters/metrics-prom.ts'
+import type { Log } from '#/base/log.ts'
+import { StoreError } from '#/base/store-error.ts'
+import type { World } from '#/base/world.ts'
+import { RateLimiter } from '#/http/rate-limiter.ts'
+import type { SigningKey } from '#/protocol/crypto/ed25519.ts'
+import { parseSigningKeys } from '#/protocol/crypto/signing-key-file.ts'
+import { assemble } from './assemble.ts'
+import type { Config } from './config/config.ts'
+import { openStore } from './database.ts'
+import { firstToken } from './first-token.ts'
+import { listenerOptions } from './listen.ts'
+import { passwordsFor } from './passwords.ts'
+import { configuredRates } from './rate-limits.ts'
+import { checkedServerName } from './server-name.ts'
+import { serverOptions } from './server-options.ts'
+
+export interface RunningServer {
+  readonly bound: readonly BoundAddress[]
+  /** A single-use token for the first account, while there is none. */
+  readonly firstToken: string | undefined
+  reloadTls(): void
+  /** Answers waiting syncs, finishes requests under way within `graceMs`, then closes the store. */
+  stop(graceMs: number): Promise<void>
+}
+
+export interface StartDeps {
+  readonly world: World
+  readonly log: Log
+  /** Called when the server can no longer say what is on disk. */
+  readonly onFatal: (error: Error) => void
+}
+
+/** Starts everything that a configuration asks for. When a later part fails, what was opened is closed again. */
+export async function startServer(config: Config, { world, log, onFatal }: StartDeps): Promise<RunningServer> {
+  const serverName = checkedServerName(config.server.serverName)
+  const signingKey = readSigningKey(config.keys.signingKeyPath)
+  await using owned = new AsyncDisposableStack()
+  const store = owned.use(await openStore(config, world, onFatal))
+  const metrics = metricsProm()
+  const limits = new RateLimiter(world.clock, configuredRates(config.rateLimits))
+  const server = await assemble({
+    store,
+    world,
+    log,
+    metrics,
+    limits,
+    serverName,
+    signingKey,
+    passwords: passwordsFor(config.passwords.pepper),
+    options: serverOptions(config),
+  })
+  owned.defer(() => server.close())
+  const token = await firstToken(store, world)
+  const listeners = await openListeners(listenerOptions(config, server.dispatches), log)
+  server.start()
+  const rest = owned.move()
+  return {
+    bound: listeners.bound,
+    firstToken: token,
+    reloadTls: () => listeners.reloadTls(),
+    async stop(graceMs) {
+      server.wakeWaiting()
+      await listeners.close(graceMs)
+      await rest.disposeAsync()
+    },
+  }
+}
+
+function readSigningKey(path: string): SigningKey {
+  const keys = parseSigningKeys(readFileSync(path, 'utf8'))
+  if (!keys.ok) throw new StoreError('refused', `the signing key file ${path} cannot be used: ${keys.why}`)
+  return keys.value[0]
+}
