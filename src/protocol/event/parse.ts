@@ -39,14 +39,17 @@ export function parsePdu(rules: RoomVersionRules, received: JsonObject): Result<
  * @throws NotCanonical when the event has no canonical JSON
  */
 export function parseSigned(rules: RoomVersionRules, json: JsonObject, signedText: string): Result<Pdu> {
-  const tooLarge = checkSize(canonicalJson(json))
+  const text = canonicalJson(json)
+  const tooLarge = checkSize(text)
   if (tooLarge !== undefined) return tooLarge
   const eventId = eventIdOf(rules, json, signedText)
   if (eventId === undefined) return refuse('format.event_id', 'event_id is not an event id')
   if (rules.eventIds !== 'embedded' && member(json, 'event_id') !== undefined) {
     return refuse('format.event_id', 'events of this version do not carry their id')
   }
-  return fieldsOf(rules, json, eventId)
+  const parsed = fieldsOf(rules, json, eventId)
+  if (parsed.ok) texts.set(parsed.value, text)
+  return parsed
 }
 
 /**
@@ -57,6 +60,14 @@ export function parseStored(rules: RoomVersionRules, json: JsonObject, eventId: 
   const parsed = fieldsOf(rules, json, eventId)
   if (!parsed.ok) throw new TypeError(`stored event ${eventId}: ${parsed.rule}: ${parsed.why}`)
   return parsed.value
+}
+
+/** Texts that were made for the check of the size, so that storing an event does not make them again. */
+const texts = new WeakMap<Pdu, string>()
+
+/** The event's canonical JSON. */
+export function canonicalText(pdu: Pdu): string {
+  return texts.get(pdu) ?? canonicalJson(pdu.json)
 }
 
 /** The limit on the whole event, or undefined when it holds. */
