@@ -1,0 +1,94 @@
+/** What the accounts services are told by the configuration, as plain values. Durations are milliseconds. */
+import type { RateLimits } from '#/base/rate-limit.ts'
+import type { World } from '#/base/world.ts'
+import type { Passwords } from '#/ports/passwords.ts'
+import type { Op } from '#/ports/store/plan.ts'
+import type { Store } from '#/ports/store/store.ts'
+import type { ServerName } from '#/protocol/ids/server-name.ts'
+import type { UserId } from '#/protocol/ids/user-id.ts'
+
+/** Group `registration`. */
+export interface RegistrationOptions {
+  /** `enable_registration`. When false, a registration token of the store still opens the door. */
+  readonly enabled: boolean
+  /** `enable_registration_without_verification`. */
+  readonly withoutVerification: boolean
+  /** `registration_requires_token`. */
+  readonly requiresToken: boolean
+  /** `registration_shared_secret`; undefined turns `/_synapse/admin/v1/register` off. */
+  readonly sharedSecret: string | undefined
+  /** `allow_underscore_prefixed_registration`. */
+  readonly underscorePrefix: boolean
+}
+
+/** `password_config.policy`; undefined where it is not enabled. */
+export interface PasswordPolicy {
+  readonly minimumLength: number
+  readonly requireDigit: boolean
+  readonly requireSymbol: boolean
+  readonly requireLowercase: boolean
+  readonly requireUppercase: boolean
+}
+
+/** Group `passwords`. The pepper is the adapter's. */
+export interface PasswordOptions {
+  /** Derived from `password_config.enabled` and `localdb_enabled`. */
+  readonly forLogin: boolean
+  readonly forReauth: boolean
+  readonly policy: PasswordPolicy | undefined
+}
+
+/** Group `sessions`; undefined stands for "for ever". */
+export interface SessionOptions {
+  /** `session_lifetime`. */
+  readonly lifetimeMs: number | undefined
+  /** `refreshable_access_token_lifetime`; undefined turns refresh tokens off, as in Synapse. */
+  readonly refreshableAccessTokenMs: number | undefined
+  /** `refresh_token_lifetime`. */
+  readonly refreshTokenMs: number | undefined
+  /** `nonrefreshable_access_token_lifetime`. */
+  readonly nonrefreshableAccessTokenMs: number | undefined
+}
+
+/** `enable_set_displayname`, `enable_set_avatar_url`. */
+export interface ProfileOptions {
+  readonly setDisplayname: boolean
+  readonly setAvatarUrl: boolean
+}
+
+export interface AccountOptions {
+  readonly serverName: ServerName
+  readonly registration: RegistrationOptions
+  readonly passwords: PasswordOptions
+  readonly sessions: SessionOptions
+  readonly profile: ProfileOptions
+}
+
+/** Rate limits that these services count themselves. */
+export type AccountLimit = 'rc_registration' | 'rc_login.account' | 'rc_login.failed_attempts'
+
+/**
+ * What happens elsewhere when an account changes. The operations of the first two go into the plan of the change, so
+ * that nothing is lost in a crash (a durable job); the callbacks run after its commit and must not throw.
+ */
+export interface AccountHooks {
+  /** The displayname or avatar_url of a user changes at `now`. */
+  readonly profileOps?: (userId: UserId, now: number) => readonly Op[]
+  readonly onProfileChanged?: (userId: UserId) => void
+  /** A user is deactivated at `now`: leaves the rooms, and whatever else. */
+  readonly deactivationOps?: (userId: UserId, now: number) => readonly Op[]
+  readonly onDeactivated?: (userId: UserId) => void
+  /** Whether a user id belongs to an application service alone. */
+  readonly exclusive?: (userId: UserId) => boolean
+}
+
+export interface AccountServiceDeps {
+  readonly store: Store
+  readonly world: World
+  readonly passwords: Passwords
+  readonly options: AccountOptions
+  readonly limits: RateLimits<AccountLimit>
+  /** Whether any registration token of the store is valid at `now` (not expired, uses left). */
+  readonly anyRegistrationToken: (now: number) => Promise<boolean>
+  readonly hooks?: AccountHooks
+}
