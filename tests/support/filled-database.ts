@@ -10,8 +10,8 @@ import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { accountPlan, RoomScript, SCRIPT_SERVER, scriptUser } from './room-script.ts'
 
 /** A fresh folder for one test. */
-export function tempFolder(name: string): string {
-  return mkdtempSync(join(tmpdir(), `myelin-${name}-`))
+export function tempFolder(name: string, parent = tmpdir()): string {
+  return mkdtempSync(join(parent, `myelin-${name}-`))
 }
 
 /** Commits a plan that nothing may refuse; gives its results. */

@@ -1,0 +1,142 @@
+/** One plan for every operation there is, over one small database. */
+import { realWorld } from '#/base/world.ts'
+import type { Op, Plan } from '#/ports/store/plan.ts'
+import { openSqliteInline } from '#/storage/sqlite/store.ts'
+import { commitAll } from '../support/filled-database.ts'
+import { accountPlan, RoomScript, SCRIPT_SERVER, scriptUser } from '../support/room-script.ts'
+
+const LATER = 2_000_000_000_000
+const user = scriptUser('creator')
+const other = scriptUser('other')
+
+export interface Base {
+  readonly room: RoomScript
+  /** Row id of a state branch. */
+  readonly branch: number
+  readonly position: number
+}
+
+/** Makes the database on which each plan is tried. */
+export async function makeBase(path: string): Promise<Base> {
+  const room = new RoomScript('base')
+  let branch: number
+  let position: number
+  {
+    await using store = openSqliteInline({
+      path,
+      serverName: SCRIPT_SERVER,
+      world: realWorld,
+      pauseMsMax: 0,
+    })
+    for (const [i, name] of [user, other].entries()) {
+      await commitAll(store, accountPlan(name, 'DEVICE', `${i}`.repeat(64)))
+    }
+    await commitAll(store, tablesPlan())
+    room.created(await commitAll(store, room.create().plan))
+    await commitAll(store, room.member(other, 'join').plan)
+    await commitAll(store, room.member(other, 'leave').plan)
+    /* One short of a full tail, so that the next change packs the log. */
+    const topics = Array.from({ length: 121 }, (_, i) => room.state('m.room.topic', '', { topic: `${i}` }))
+    await Promise.all(topics.map(({ plan }) => commitAll(store, plan)))
+    const parent = { branch: 0, pos: store.position() }
+    const opened = await commitAll(store, { lane: '', ops: [{ op: 'state.branch', room: room.nid, parent }] })
+    branch = opened[0] as number
+    await commitAll(store, room.message('to be redacted').plan)
+    position = store.position()
+  }
+  return { room, branch, position }
+}
+
+function tablesPlan(): Plan {
+  const pair = null
+  const ops: Op[] = [
+    { op: 'token.put', digest: 'r'.repeat(64), user, device: 'DEVICE', kind: 'refresh', expiresTs: 1, pair },
+    { op: 'registration_token.put', token: 'welcome', usesAllowed: 2, expiresTs: null, admin: false },
+    { op: 'uia.put', session: 'session', data: '{}', expiresTs: 1 },
+    { op: 'job.put', kind: 'kind', key: 'key', dueTs: LATER, data: '{}' },
+  ]
+  return { lane: user, ops }
+}
+
+/** A plan that holds the operation; the room's script stays where the base left it. */
+export function planOf(base: Base, name: Op['op']): Plan {
+  const mark = base.room.mark
+  const ops = PLANS[name](base)
+  base.room.rewind(mark)
+  return { lane: '', ops }
+}
+
+const message = ({ room }: Base): readonly Op[] =>
+  room.message('hello', user, { device: 'DEVICE', txnId: 't' }).plan.ops
+
+/** Takes a key away and makes another, on the branch alone. */
+const onBranch = ({ room, branch }: Base): Op => ({
+  op: 'state.change',
+  room: room.nid,
+  branch,
+  changes: [
+    { type: 'm.room.join_rules', stateKey: '', event: null },
+    { type: 'm.room.message', stateKey: '', event: null },
+  ],
+})
+
+/** Adding an operation to the ports makes this fail to compile until it has a plan here. */
+const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
+  'event.insert': message,
+  'event.redact': ({ room }) => room.redaction(room.last).plan.ops,
+  'event.txn': message,
+  'room.create': () => new RoomScript('another').create().plan.ops,
+  'room.head': message,
+  'room.membership': ({ room }) => room.member(scriptUser('third'), 'invite', user).plan.ops,
+  'room.forget': ({ room }) => [{ op: 'room.forget', room: room.nid, user: other }],
+  'room.delete': ({ room }) => [{ op: 'room.delete', room: room.nid }],
+  'state.change': ({ room }) => room.state('m.room.topic', '', { topic: 'packs the log' }).plan.ops,
+  'state.branch': ({ room, position }) => [
+    { op: 'state.branch', room: room.nid, parent: { branch: 0, pos: position } },
+  ],
+  'state.at': (base) => [
+    ...message(base),
+    onBranch(base),
+    { op: 'state.at', event: { slot: 0 }, point: { branch: base.branch, pos: base.position } },
+  ],
+  'account.create': () => accountPlan(scriptUser('new'), 'NEW', 'n'.repeat(64)).ops,
+  'account.password': () => [{ op: 'account.password', user, passwordHash: '$2b$x' }],
+  'account.flags': () => [{ op: 'account.flags', user, locked: true }],
+  'device.put': () => [{ op: 'device.put', user, device: 'SECOND', displayName: null, ts: 1 }],
+  'device.delete': () => [{ op: 'device.delete', user }],
+  'token.put': () => [
+    {
+      op: 'token.put',
+      digest: 'a'.repeat(64),
+      user,
+      device: 'DEVICE',
+      kind: 'access',
+      expiresTs: null,
+      pair: null,
+    },
+  ],
+  'token.delete': () => [{ op: 'token.delete', digest: '0'.repeat(64) }],
+  'token.exchanged': () => [{ op: 'token.exchanged', digest: 'r'.repeat(64) }],
+  'token.clear': () => [{ op: 'token.clear', user }],
+  'registration_token.put': () => [
+    { op: 'registration_token.put', token: 'more', usesAllowed: null, expiresTs: null, admin: true },
+  ],
+  'registration_token.use': () => [
+    { op: 'registration_token.use', token: 'welcome', now: 1 },
+    ...accountPlan(scriptUser('new'), 'NEW', 'n'.repeat(64)).ops,
+  ],
+  'profile.put': () => [{ op: 'profile.put', user, fields: '{"displayname":"C"}' }],
+  'uia.put': () => [{ op: 'uia.put', session: 'next', data: '{}', expiresTs: LATER }],
+  'uia.delete': () => [{ op: 'uia.delete', session: 'session' }],
+  'account_data.put': ({ room }) => [
+    { op: 'account_data.put', user, room: room.nid, type: 'm.tag', content: '{"tags":{}}' },
+    { op: 'account_data.put', user, room: 0, type: 'm.direct', content: '{}' },
+  ],
+  'filter.put': () => [{ op: 'filter.put', user, json: '{}' }],
+  'job.put': () => [{ op: 'job.put', kind: 'kind', key: 'other', dueTs: LATER, data: '{}' }],
+  'job.done': () => [{ op: 'job.done', kind: 'kind', key: 'key' }],
+  'job.retry': () => [{ op: 'job.retry', kind: 'kind', key: 'key', dueTs: LATER + 1 }],
+  'job.sweep': () => [{ op: 'job.sweep', now: LATER, limit: 10 }],
+}
+
+export const OPERATIONS = Object.keys(PLANS) as Op['op'][]
