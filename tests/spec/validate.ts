@@ -1,50 +1,23 @@
 import { SpecDocuments, step } from './documents.ts'
 import { EventChecker } from './events.ts'
-import { type Operation, operations } from './operations.ts'
+import { findOperation } from './match.ts'
+import type { Operation } from './operations.ts'
 import { specDir } from './spec-dir.ts'
 
 /** `events: false` for answers that hold events with content that a test made bad on purpose. */
 export type CheckOptions = { events?: boolean }
 
-/** Paths that the specification speaks of; others are nobody's business here. */
-const SPECIFIED = /^\/(_matrix|\.well-known\/matrix)\//
+/** Paths that the specification speaks of; others, and those of proposals, are not for it to judge. */
+const SPECIFIED = /^\/(_matrix|\.well-known\/matrix)\/(?!.*\/unstable\/)/
 
 /** Checks real responses against the specification's OpenAPI data in one folder. */
 export class SpecValidator {
   readonly #documents: SpecDocuments
   readonly #events: EventChecker
-  readonly #byLength = new Map<number, { operation: Operation; segments: string[] }[]>()
 
   constructor(folder: string) {
     this.#documents = new SpecDocuments(folder)
     this.#events = new EventChecker(folder, this.#documents)
-    for (const operation of operations()) {
-      const segments = operation.path.split('/')
-      const group = this.#byLength.get(segments.length)
-      if (group) group.push({ operation, segments })
-      else this.#byLength.set(segments.length, [{ operation, segments }])
-    }
-  }
-
-  /**
-   * The operation behind a request's path (query allowed): the one with the most literal segments. r0 means v3;
-   * a missing or extra slash at the end is forgiven. Undefined when there is none for this method.
-   */
-  operation(method: string, path: string): Operation | undefined {
-    const bare = (path.split('?')[0] ?? '').replace(/^\/_matrix\/(client|media)\/r0\//, '/_matrix/$1/v3/')
-    const other = bare.endsWith('/') ? bare.slice(0, -1) : `${bare}/`
-    return this.#match(method, bare) ?? this.#match(method, other)
-  }
-
-  #match(method: string, path: string): Operation | undefined {
-    const segments = path.split('/')
-    let best: { operation: Operation; literal: number } | undefined
-    for (const candidate of this.#byLength.get(segments.length) ?? []) {
-      if (candidate.operation.method !== method.toUpperCase()) continue
-      const literal = literalSegments(candidate.segments, segments)
-      if (literal !== undefined && literal > (best?.literal ?? 0)) best = { ...candidate, literal }
-    }
-    return best?.operation
   }
 
   /**
@@ -59,7 +32,7 @@ export class SpecValidator {
     options: CheckOptions = {},
   ): string[] {
     if (!SPECIFIED.test(path)) return []
-    const operation = this.operation(method, path)
+    const operation = findOperation(method, path)
     const errors = operation
       ? this.#againstOperation(operation, status, body)
       : isUnrecognized(status, body)
@@ -116,15 +89,6 @@ export function validateResponse(
   if (!folder) return []
   shared ??= new SpecValidator(folder)
   return shared.validateResponse(method, path, status, body, options)
-}
-
-/** How many segments are literally equal; undefined when the path does not fit. */
-function literalSegments(template: string[], segments: string[]): number | undefined {
-  let literal = 0
-  for (const [i, part] of template.entries())
-    if (part === segments[i]) literal++
-    else if (!part.startsWith('{')) return undefined
-  return literal
 }
 
 /** A status of which the specification says nothing at this operation: any 4xx of the common shape. */
