@@ -294,6 +294,19 @@ describe('events that cannot take part', () => {
       assert.equal(resolve(story, a, b)[TOPIC], undefined)
     })
   }
+  it('in version 1 they leave the other conflicts of their state alone', () => {
+    const story = founded('1')
+    const levels = (ban: number): JsonObject => ({ users: { '@alice:a': 100 }, ban })
+    story
+      .tell({ name: 'x', type: TOPIC, by: '@alice:a', after: BASE })
+      .tell({ name: 'y', type: TOPIC, by: '@alice:a', after: BASE })
+      .tell({ name: 'p', type: LEVELS, by: '@alice:a', content: levels(60), after: BASE })
+      .tell({ name: 'q', type: LEVELS, by: '@alice:a', content: levels(70), after: BASE })
+    replace(story, 'y', { roomId: '!other:a' })
+    const rest = BASE.filter((name) => name !== 'levels')
+    const answer = resolve(story, story.state(...rest, 'x', 'p'), story.state(...rest, 'y', 'q'))
+    assert.deepEqual([answer[TOPIC], answer[LEVELS]], ['x', 'q'])
+  })
   it('unobtainable auth events are passed over', () => {
     const [story, a, b] = twoTopics('11')
     const y = story.events.get(story.id('y')) as Pdu
