@@ -43,7 +43,8 @@ function finished(log: string): string[] {
   const calls: string[] = []
   for (const line of log.split('\n')) {
     const [, thread = '', rest = ''] = /^(\d+) +(.*)$/.exec(line) ?? []
-    if (rest.endsWith('<unfinished ...>')) begun.set(thread, rest.slice(0, -'<unfinished ...>'.length))
+    if (rest.endsWith('<unfinished ...>'))
+      begun.set(thread, rest.slice(0, -'<unfinished ...>'.length).trimEnd())
     else if (rest.startsWith('<...')) calls.push(`${begun.get(thread)}${rest.slice(rest.indexOf('>') + 1)}`)
     else calls.push(rest)
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
@@ -96,6 +96,24 @@ describe('verify', () => {
     }
     assert.deepEqual(readFileSync(other), bytes)
   })
+})
+
+it('the manual explains every kind of finding, and no other', () => {
+  const manual = readFileSync('docs/operating/verify.md', 'utf8')
+  const folder = new URL('.', import.meta.url).pathname
+  const named = new Set<string>()
+  for (const file of readdirSync(folder).filter((name) => !name.includes('.test.'))) {
+    const text = readFileSync(join(folder, file), 'utf8')
+    for (const [, kind = ''] of text.matchAll(/(?:add\(\s*|\? |\[|return \[|: )'([a-z_]{2,}\.[a-z_]+)'/g))
+      named.add(kind)
+    for (const [, table, column] of text.matchAll(/jsonCheck\('(\w+)', \[[^\]]*\], '(\w+)'/g))
+      named.add(`${table}.${column}`)
+  }
+  const explained = new Set<string>()
+  for (const line of manual.split('\n').filter((line) => line.startsWith('| `'))) {
+    for (const [, kind = ''] of (line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)) explained.add(kind)
+  }
+  assert.deepEqual([...explained].sort(), [...named].sort())
 })
 
 describe('verify finds one changed byte in any column of an event row', () => {
