@@ -2,8 +2,8 @@
  * Builds the server from its parts, without sockets, files or threads of its own: the real server, the simulator and
  * the API tests all use this.
  */
-
-import { allRoutes } from '#/api/index.ts'
+import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
+import { roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
 import type { Metrics } from '#/base/metrics.ts'
 import type { RateLimits } from '#/base/rate-limit.ts'
@@ -14,17 +14,26 @@ import type { LimitName } from '#/http/limit-names.ts'
 import { healthRoute, metricsRoute } from '#/http/ops-routes.ts'
 import { json, type Reply } from '#/http/reply.ts'
 import { requestIds } from '#/http/request-ids.ts'
+import type { Route } from '#/http/route.ts'
 import type { Passwords } from '#/ports/passwords.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { SigningKey } from '#/protocol/crypto/ed25519.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
+import type { UserId } from '#/protocol/ids/user-id.ts'
+import type { JsonObject } from '#/protocol/json/value.ts'
+import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
-import { MembershipService } from '#/services/rooms/membership.ts'
-import { PROFILE_SPREAD_KIND, profileSpreadHandler } from '#/services/rooms/profile-spread.ts'
+import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
+import { type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
+import {
+  PROFILE_SPREAD_KIND,
+  profileSpreadHandler,
+  profileSpreadOp,
+} from '#/services/rooms/profile-spread.ts'
 import { ClientEvents } from '#/services/rooms/read/client-events.ts'
 import { MessagesService } from '#/services/rooms/read/messages.ts'
 import { RoomReads } from '#/services/rooms/read/room-reads.ts'
@@ -33,6 +42,7 @@ import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import type { ServerOptions } from './server-options.ts'
 
 export interface AssembleDeps {
   readonly store: Store
@@ -43,6 +53,7 @@ export interface AssembleDeps {
   readonly serverName: ServerName
   readonly signingKey: SigningKey
   readonly passwords: Passwords
+  readonly options: ServerOptions
 }
 
 /** Refuses what an engine cannot do just now with a sentence, instead of calling it a bug. */
@@ -58,4 +69,113 @@ export function explainStoreError(error: unknown): MatrixError | Reply | undefin
     return json(503, { errcode: 'M_UNKNOWN', error: sentence })
   }
   return undefined
+}
+
+export interface AssembledServer {
+  readonly dispatches: { readonly client: Dispatch; readonly metrics: Dispatch }
+  /** Every route that the client listener serves. */
+  readonly routes: readonly Route[]
+  /** Begins timed work. */
+  start(): void
+  /** Answers waiting syncs now, because the server stops. */
+  wakeWaiting(): void
+  /** Ends timed work. The store is its opener's to close. */
+  close(): Promise<void>
+}
+
+export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
+  const { store, world, log, limits, serverName, options } = deps
+  const { clock } = world
+  const jobs = new JobScheduler({ store, world, log })
+  const signer = createSigner(serverName, deps.signingKey)
+  const writer = new RoomWriter({ store, signer, clock })
+  const profile = memberProfile(store)
+  const membership = new MembershipService({ writer, store, serverName, profile })
+  const feed = new Feed(store)
+  const clientEvents = new ClientEvents({ store, clock })
+  const sync = new SyncService({ store, feed, clock, clientEvents, defaultAccountData })
+  const accounts = createAccounts({
+    store,
+    world,
+    passwords: deps.passwords,
+    options: options.accounts,
+    discovery: options.discovery,
+    limits,
+    anyRegistrationToken: (now) => store.accounts.anyRegistrationToken(now),
+    hooks: {
+      profileOps: (userId, now) => [profileSpreadOp(userId, now)],
+      onProfileChanged: () => jobs.poke(),
+      deactivationOps: (userId, now) => [leaveAllOp(userId, now)],
+      onDeactivated: () => jobs.poke(),
+    },
+  })
+  const routes: Route[] = [
+    ...accounts.routes,
+    ...roomRoutes({
+      send: new SendService({ writer, store, clock, redactionRetentionMs: options.redactionRetentionMs }),
+      createRoom: new CreateRoomService({ store, signer, world, profile }),
+      defaultRoomVersion: options.defaultRoomVersion,
+      membership,
+      roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),
+      limits,
+      accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
+      reads: new RoomReads({ store, clientEvents, clock }),
+      messages: new MessagesService({ store, clientEvents }),
+      sync,
+      filterOf: (userId, id) => store.accountData.filter(userId, id),
+      epoch: store.epoch,
+    }),
+    healthRoute(() => healthOf(store)),
+  ]
+  jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
+  jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
+  jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
+  await ensureSweep(store, clock)
+  const common = { authenticate: accounts.authenticator, limiter: limits, log, metrics: deps.metrics, clock }
+  const dispatchOf = (table: Route[], ids: () => string): Dispatch =>
+    createDispatch({ ...common, routes: table, ids, serverName, explain: explainStoreError })
+  return {
+    dispatches: {
+      client: dispatchOf(routes, requestIds(world.rng)),
+      metrics: dispatchOf(
+        [metricsRoute(deps.metrics), healthRoute(() => healthOf(store))],
+        requestIds(world.rng),
+      ),
+    },
+    routes,
+    start: () => jobs.start(),
+    wakeWaiting: () => feed.stopWaiting(),
+    async close() {
+      feed.close()
+      await jobs.close()
+    },
+  }
+}
+
+function healthOf(store: Store): string[] {
+  const health = store.health()
+  return health.writable ? [] : [health.reason ?? 'the database cannot be written']
+}
+
+/** Display name and avatar for member events. */
+function memberProfile(store: Store): MemberProfile {
+  return async (userId: UserId): Promise<JsonObject> => {
+    const row = await store.accounts.profile(userId)
+    if (!row) return {}
+    const fields = JSON.parse(row.fields) as { displayname?: unknown; avatar_url?: unknown }
+    const { displayname, avatar_url } = fields
+    return {
+      ...(typeof displayname === 'string' ? { displayname } : {}),
+      ...(typeof avatar_url === 'string' ? { avatar_url } : {}),
+    }
+  }
+}
+
+/** Push rules are account data that exists before anyone wrote it. */
+function defaultAccountData(
+  userId: string,
+  stored: ReadonlySet<string>,
+): { type: string; content: object }[] {
+  if (stored.has('m.push_rules')) return []
+  return [{ type: 'm.push_rules', content: { global: defaultPushRules(userId as UserId) } }]
 }

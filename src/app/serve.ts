@@ -1,5 +1,5 @@
 /** `serve`: from configuration files to a running server, and its end. */
-import { type OwnedLog, logPino } from '#/adapters/log-pino.ts'
+import { logPino, type OwnedLog } from '#/adapters/log-pino.ts'
 import type { LogLevel } from '#/base/log.ts'
 import { realWorld } from '#/base/world.ts'
 import type { Config } from './config/config.ts'
@@ -24,7 +24,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   const log = logPino({ level: levelOf(loaded.config) })
   sayLoaded(loaded, log)
   createMissingFiles(loaded.missing, realWorld.rng)
-  const server = await startServer(loaded.config, { world: realWorld, log, onFatal: (error) => stopAtOnce(log, error) })
+  const server = await startServer(loaded.config, {
+    world: realWorld,
+    log,
+    onFatal: (error) => stopAtOnce(log, error),
+  })
   sayReady(server, loaded)
   handleSignals(server, paths, log)
 }
@@ -38,8 +42,12 @@ function firstRun(options: ServeOptions): string {
   if (run.made) {
     say(`Made ${run.configPath}, a signing key and secrets for the new server ${run.serverName}.`)
     if (options.serverName === undefined) {
-      say('Its name is localhost, good for trying out only. A server’s name is part of every account and room and')
-      say('can NEVER change: for a real server stop, delete the folder, and start with --server-name example.org')
+      say(
+        'Its name is localhost, good for trying out only. A server’s name is part of every account and room and',
+      )
+      say(
+        'can NEVER change: for a real server stop, delete the folder, and start with --server-name example.org',
+      )
     }
   } else if (options.serverName !== undefined) {
     say(`--server-name is ignored: ${run.configPath} names the server already.`)

@@ -35,7 +35,10 @@ export interface StartDeps {
 }
 
 /** Starts everything that a configuration asks for. When a later part fails, what was opened is closed again. */
-export async function startServer(config: Config, { world, log, onFatal }: StartDeps): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  { world, log, onFatal }: StartDeps,
+): Promise<RunningServer> {
   const serverName = checkedServerName(config.server.serverName)
   const signingKey = readSigningKey(config.keys.signingKeyPath)
   await using owned = new AsyncDisposableStack()

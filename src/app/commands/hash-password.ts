@@ -5,7 +5,7 @@ import { passwordsFor } from '../passwords.ts'
 import { readSecretLine } from './ask.ts'
 
 export async function printPasswordHash(configPaths: readonly string[]): Promise<void> {
-  const pepper = configPaths.length === 0 ? '' : loadConfig(configPaths).config.passwords.pepper
+  const pepper = configPaths.length === 0 ? null : loadConfig(configPaths).config.passwords.pepper
   const password = await readSecretLine('Password: ')
   process.stdout.write(`${await passwordsFor(pepper).hash(password)}\n`)
 }

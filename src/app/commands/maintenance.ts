@@ -26,9 +26,8 @@ function sayReport(report: VerifyReport): void {
   const rows = Object.entries(report.checked).map(([table, count]) => `${table} ${count}`)
   say(`Checked: ${rows.join(', ')}.`)
   for (const finding of report.findings) say(JSON.stringify(finding))
-  if (report.ok) return say('No damage found.')
-  say(`Damage found: ${JSON.stringify(report.counts)}`)
-  process.exitCode = 1
+  say(report.ok ? 'No damage found.' : `Damage found: ${JSON.stringify(report.counts)}`)
+  if (!report.ok) process.exitCode = 1
 }
 
 export async function runBackup(options: { configPath: readonly string[]; out: string }): Promise<void> {

@@ -11,5 +11,7 @@ export const RETRY_MS_FIRST = 5_000
 export const RETRY_MS_MAX = 60 * 60 * 1000
 /** Time between sweeps of rows whose time is over. */
 export const SWEEP_MS = 10 * 60 * 1000
+/** Time from the start to the first sweep. */
+export const SWEEP_FIRST_MS = 60_000
 /** Rows per table that one sweep deletes; when it meets the limit the next sweep follows at once. */
 export const SWEEP_ROWS = 1000

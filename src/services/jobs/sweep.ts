@@ -1,14 +1,14 @@
 /** The repeating job that deletes rows whose time is over: transaction ids, sessions, tokens, redacted originals. */
 import type { Clock } from '#/base/world.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { SWEEP_MS, SWEEP_ROWS } from './limits.ts'
+import { SWEEP_FIRST_MS, SWEEP_MS, SWEEP_ROWS } from './limits.ts'
 import type { JobHandler } from './scheduler.ts'
 
 export const SWEEP_KIND = 'sweep'
 
-/** Makes the job if it does not exist yet. */
+/** Plans the first sweep after a start. */
 export async function ensureSweep(store: Store, clock: Clock): Promise<void> {
-  const dueTs = clock.now() + SWEEP_MS
+  const dueTs = clock.now() + SWEEP_FIRST_MS
   const result = await store.commit({
     lane: 'jobs',
     ops: [{ op: 'job.put', kind: SWEEP_KIND, key: 'all', dueTs, data: '{}' }],

@@ -34,9 +34,18 @@ export class Feed {
     return this.#store.position()
   }
 
+  /** Whether the server stops, so that nobody should wait. */
+  stopping = false
+
+  /** Wakes everybody who waits and lets nobody wait any more. */
+  stopWaiting(): void {
+    this.stopping = true
+    for (const user of this.#users.values()) user.wake()
+  }
+
   close(): void {
     this.#stop()
-    for (const user of this.#users.values()) user.wake()
+    this.stopWaiting()
   }
 
   /** What is kept ready of a user; loaded when new. */

@@ -116,9 +116,24 @@ export const uiaSession = query('accounts.uia', 'small', function* (session: str
   return row?.data as string | undefined
 })
 
-export const unusedAdminToken = query('accounts.unusedAdminToken', 'large', function* (): Sql<string | undefined> {
+export const unusedAdminToken = query('accounts.unusedAdminToken', 'large', function* (): Sql<
+  string | undefined
+> {
   const row = yield* first(
     'SELECT token FROM registration_tokens WHERE admin = 1 AND completed = 0 AND expires_ts IS NULL LIMIT 1',
   )
   return row?.token as string | undefined
 })
+
+export const anyRegistrationToken = query(
+  'accounts.anyRegistrationToken',
+  'small',
+  function* (now: number): Sql<boolean> {
+    const row = yield* first(
+      `SELECT 1 AS found FROM registration_tokens WHERE (expires_ts IS NULL OR expires_ts > ?1)
+     AND (uses_allowed IS NULL OR completed < uses_allowed) LIMIT 1`,
+      now,
+    )
+    return row !== undefined
+  },
+)

@@ -1,5 +1,5 @@
 import { anyMap, list, map, object, optionalSection, orNull, section } from '../compound-types.ts'
-import { accepted, later, laterGuard, option, required } from '../option.ts'
+import { accepted, later, laterGuard, option, required, supported } from '../option.ts'
 import { bool, duration, int, number, path, positiveDuration, size, string } from '../types.ts'
 
 const job = {
@@ -108,7 +108,7 @@ export const blocking = {
   ),
   redaction_retention_period: option(
     orNull(duration),
-    later,
+    supported,
     '7d',
     'How long the original of a redacted event is kept; empty for ever.',
   ),

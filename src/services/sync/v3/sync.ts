@@ -50,7 +50,7 @@ export class SyncService {
         since = Math.max(since, position)
       }
       const left = deadline - clock.monotonic()
-      if (left <= 0 || request.signal.aborted) {
+      if (left <= 0 || request.signal.aborted || feed.stopping) {
         const position = Math.max(since, request.since)
         return answerJson(this.#token(position), [], emptyRooms())
       }

@@ -1,0 +1,57 @@
+/** What the assembled server is told by the configuration, as plain values. */
+import type { DiscoveryOptions } from '#/api/client/accounts/create-accounts.ts'
+import type { JsonObject } from '#/protocol/json/value.ts'
+import type { AccountOptions } from '#/services/accounts/options.ts'
+import type { Config } from './config/config.ts'
+import { checkedServerName } from './server-name.ts'
+
+export interface ServerOptions {
+  readonly accounts: AccountOptions
+  readonly discovery: DiscoveryOptions
+  readonly defaultRoomVersion: string
+  /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
+  readonly redactionRetentionMs: number | undefined
+}
+
+export function serverOptions(config: Config): ServerOptions {
+  const { registration, passwords, sessions, server } = config
+  const { policy } = passwords
+  const { defaultRoomVersion } = server
+  return {
+    accounts: {
+      serverName: checkedServerName(server.serverName),
+      registration: {
+        enabled: registration.enableRegistration,
+        withoutVerification: registration.enableRegistrationWithoutVerification,
+        requiresToken: registration.registrationRequiresToken,
+        sharedSecret: registration.registrationSharedSecret?.reveal(),
+        underscorePrefix: registration.allowUnderscorePrefixedRegistration,
+      },
+      passwords: {
+        forLogin: passwords.enabledForLogin,
+        forReauth: passwords.enabledForReauth,
+        policy: policy.enabled ? policy : undefined,
+      },
+      sessions: {
+        lifetimeMs: sessions.sessionLifetime ?? undefined,
+        refreshableAccessTokenMs: sessions.refreshableAccessTokenLifetime ?? undefined,
+        refreshTokenMs: sessions.refreshTokenLifetime ?? undefined,
+        nonrefreshableAccessTokenMs: sessions.nonrefreshableAccessTokenLifetime ?? undefined,
+      },
+      profile: {
+        setDisplayname: registration.enableSetDisplayname,
+        setAvatarUrl: registration.enableSetAvatarUrl,
+      },
+    },
+    discovery: {
+      defaultRoomVersion,
+      publicBaseurl: server.servesClientWellknown ? server.publicBaseurl : undefined,
+      identityServer: registration.defaultIdentityServer ?? undefined,
+      extraClientWellKnown: server.extraWellKnownClientContent as JsonObject,
+      serverWellKnown: server.serveServerWellknown,
+      support: undefined,
+    },
+    defaultRoomVersion,
+    redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
+  }
+}
