@@ -72,11 +72,10 @@ function matchesAny(patterns: Patterns, text: string, name: Int32Array): boolean
   return patterns.names.has(text) || patterns.globs.some((glob) => globMatches(glob, name))
 }
 
-/** Everything before the port: after `]` for IPv6, else before the last colon followed by digits. */
+/** Everything before the port: a last colon with digits after it, which no IPv6 address in brackets ends with. */
 function hostOf(serverName: string): string {
   const colon = serverName.lastIndexOf(':')
-  if (colon < 0 || colon < serverName.lastIndexOf(']')) return serverName
-  return isDigits(serverName.slice(colon + 1)) ? serverName.slice(0, colon) : serverName
+  return colon > 0 && isDigits(serverName.slice(colon + 1)) ? serverName.slice(0, colon) : serverName
 }
 
 function isDigits(text: string): boolean {
