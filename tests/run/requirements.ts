@@ -79,7 +79,7 @@ async function preparePython(say: (line: string) => void, missing: string[]): Pr
   if (sameText(wanted, stamp)) return PYTHON
   const python = await findPython()
   if (!python) {
-    missing.push('Python 3.9 or newer with venv (Debian: python3 python3-venv)')
+    missing.push('Python 3.11 or newer with venv (Debian: python3 python3-venv)')
     return ''
   }
   say('making a Python environment with matrix-nio')
@@ -96,7 +96,7 @@ async function preparePython(say: (line: string) => void, missing: string[]): Pr
 }
 
 async function findPython(): Promise<string | undefined> {
-  const probe = 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))'
+  const probe = 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
   for (const python of ['python3', '/usr/bin/python3']) {
     const works = await exec(python, ['-c', probe]).then(
       () => true,
