@@ -8,6 +8,8 @@ export type StoreErrorKind =
   | 'closed'
   /** A value that no engine may store, or a broken rule of the schema: our own mistake. */
   | 'invalid'
+  /** The answer would be greater than the caller allows. */
+  | 'limit'
   /** The database belongs to something else, to another server name, or to a newer release. */
   | 'refused'
 

@@ -37,7 +37,7 @@ export class ReadPool {
         /* A connection that broke while it was idle says so only now; a read can be done again. */
         const broken = error instanceof ConnectionLost || isShutdown(error)
         if (broken && !fresh && attempt <= this.#size) continue
-        throw error instanceof RangeError || error instanceof TypeError ? error : unavailable(error)
+        throw unavailable(error)
       } finally {
         this.#release(session)
       }

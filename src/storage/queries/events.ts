@@ -1,4 +1,5 @@
 /** Reading events. */
+import { StoreError } from '#/base/store-error.ts'
 import type { EventRow, TimelinePage, TopologicalPage, TxnRow } from '#/ports/store/events.ts'
 import { findTxn, txnHash } from '../ops/events.ts'
 import { first, lists, placeholders, type Row, run, type Sql, type SqlValue } from '../sql/sql.ts'
@@ -164,7 +165,7 @@ export const authChain = query(
       )
       for (const row of rows) add(row.auth as SqlValue)
     }
-    if (seen.size > limit) throw new RangeError(`auth chain is longer than ${limit} events`)
+    if (seen.size > limit) throw new StoreError('limit', `an auth chain is longer than ${limit} events`)
     return [...seen]
   },
   { snapshot: true },

@@ -143,7 +143,7 @@ export function threadReaders(data: ReaderData, count: number): ReadExecutor {
     }
     waiting.delete(message.id)
     load[index] = (load[index] ?? 1) - 1
-    if ('error' in message) waiter.reject(new StoreError('unavailable', message.error))
+    if ('error' in message) waiter.reject(new StoreError(message.error.kind, message.error.message))
     else waiter.resolve('page' in message ? waiter.pages : message.value)
   }
 

@@ -1,4 +1,5 @@
 /** What passes between the main thread and the writer and reader threads. */
+import type { StoreErrorKind } from '#/base/store-error.ts'
 import type { Plan } from '#/ports/store/plan.ts'
 import type { GroupOutcome } from '../outcome.ts'
 
@@ -38,4 +39,4 @@ export type FromReader =
   /** Lists come in pages; `last` ends the answer. */
   | { readonly id: number; readonly page: readonly unknown[]; readonly last: boolean }
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: string }
+  | { readonly id: number; readonly error: { readonly message: string; readonly kind: StoreErrorKind } }

@@ -1,5 +1,6 @@
 /** A thread for reads of any length. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { StoreError } from '#/base/store-error.ts'
 import { READ_PAGE_ROWS } from '../limits.ts'
 import '../queries/all.ts'
 import { queryNamed } from '../queries/query.ts'
@@ -30,6 +31,7 @@ port.on('message', (message: ToReader | 'close') => {
       send({ id, page, last: at >= value.length })
     } while (at < value.length)
   } catch (error) {
-    send({ id, error: error instanceof Error ? error.message : String(error) })
+    const message = error instanceof Error ? error.message : String(error)
+    send({ id, error: { message, kind: error instanceof StoreError ? error.kind : 'unavailable' } })
   }
 })
