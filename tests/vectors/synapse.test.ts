@@ -102,7 +102,7 @@ function eventDifference(row: EventRow): string | undefined {
   return hasValidContentHash(json) === row.hashOk ? undefined : 'validity of the content hash'
 }
 
-test("authorisation equals Synapse's: own auth events, and a given state", (t) => {
+test("adv-3, adv-5 authorisation equals Synapse's: own auth events, and a given state", (t) => {
   const rows = load<AuthRow>('synapse-auth.json.gz')
   const differences = new Map<string, string[]>()
   const known = new Map<string, number>()
