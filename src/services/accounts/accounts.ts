@@ -1,0 +1,61 @@
+/** Builds the accounts services in order. */
+import { AccountService } from './account.ts'
+import { AccountDataService } from './account-data.ts'
+import { Credentials } from './credentials.ts'
+import { LoginService } from './login.ts'
+import type { AccountServiceDeps } from './options.ts'
+import { ProfileService } from './profile.ts'
+import { RegistrationService } from './registration.ts'
+import { RegistrationTokens } from './registration-tokens.ts'
+import { Sessions } from './sessions.ts'
+import { SharedSecretRegistration } from './shared-secret.ts'
+import { StoredUiaSessions } from './uia-sessions.ts'
+import { Usernames } from './usernames.ts'
+
+export interface AccountServices {
+  readonly sessions: Sessions
+  readonly credentials: Credentials
+  readonly login: LoginService
+  readonly registration: RegistrationService
+  readonly sharedSecret: SharedSecretRegistration
+  readonly account: AccountService
+  readonly profile: ProfileService
+  readonly accountData: AccountDataService
+  readonly uiaSessions: StoredUiaSessions
+}
+
+export function createAccountServices(deps: AccountServiceDeps): AccountServices {
+  const { store, world, passwords, options, limits } = deps
+  const { clock } = world
+  const { serverName } = options
+  const { underscorePrefix, sharedSecret: secret } = options.registration
+  const { policy, forLogin } = options.passwords
+  const hooks = deps.hooks ?? {}
+  const exclusive = hooks.exclusive ?? (() => false)
+  const sessions = new Sessions({ store, world, options: options.sessions })
+  const usernames = new Usernames({ store, serverName, underscorePrefix, exclusive })
+  const tokens = new RegistrationTokens({ store, clock, any: deps.anyRegistrationToken })
+  const credentials = new Credentials({ store, passwords, sessions, usernames, limits })
+  const registration = new RegistrationService({
+    store,
+    world,
+    passwords,
+    policy,
+    options: options.registration,
+    sessions,
+    usernames,
+    limits,
+    tokens,
+  })
+  return {
+    sessions,
+    credentials,
+    registration,
+    login: new LoginService({ credentials, sessions, limits, enabled: forLogin }),
+    sharedSecret: new SharedSecretRegistration({ registration, world, secret }),
+    account: new AccountService({ store, world, passwords, policy, sessions, hooks }),
+    profile: new ProfileService({ store, clock, serverName, options: options.profile, hooks }),
+    accountData: new AccountDataService({ store }),
+    uiaSessions: new StoredUiaSessions(store),
+  }
+}

@@ -1,0 +1,98 @@
+/** Sessions kept ready by the digest of their access token, so that authentication needs no read and no promise. */
+import type { UserId } from '#/protocol/ids/user-id.ts'
+
+/** Who holds an access token. The shape is what the HTTP layer calls a requester. */
+export interface Session {
+  readonly userId: UserId
+  readonly deviceId: string
+  readonly isGuest: boolean
+  readonly isAdmin: boolean
+  readonly appserviceId: undefined
+  /** Digest of the access token. */
+  readonly sessionId: string
+  readonly rateLimit: 'normal'
+}
+
+export interface CachedSession {
+  readonly session: Session
+  readonly expiresTs: number | null
+  readonly locked: boolean
+  /** Milliseconds of the last use; in memory only. */
+  lastSeenTs: number
+}
+
+export class SessionCache {
+  readonly #max: number
+  /** From the session used longest ago to the youngest. */
+  readonly #byDigest = new Map<string, CachedSession>()
+  readonly #byUser = new Map<string, Set<string>>()
+  #generation = 0
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  /** Rises with each invalidation: what was read from the store before it must not be kept. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  get size(): number {
+    return this.#byDigest.size
+  }
+
+  get(digest: string): CachedSession | undefined {
+    const known = this.#byDigest.get(digest)
+    if (known === undefined) return undefined
+    this.#byDigest.delete(digest)
+    this.#byDigest.set(digest, known)
+    return known
+  }
+
+  set(digest: string, cached: CachedSession): void {
+    this.#drop(digest)
+    this.#byDigest.set(digest, cached)
+    const { userId } = cached.session
+    const digests = this.#byUser.get(userId)
+    if (digests) digests.add(digest)
+    else this.#byUser.set(userId, new Set([digest]))
+    if (this.#byDigest.size <= this.#max) return
+    for (const oldest of this.#byDigest.keys()) {
+      this.#drop(oldest)
+      return
+    }
+  }
+
+  /** One token is no longer what it was. */
+  forget(digest: string): void {
+    this.#generation++
+    this.#drop(digest)
+  }
+
+  /** Tokens of a user may no longer be what they were. */
+  forgetUser(userId: string): void {
+    this.#generation++
+    for (const digest of [...(this.#byUser.get(userId) ?? [])]) this.#drop(digest)
+  }
+
+  /** Last use by device, of the sessions that are in memory. */
+  lastSeen(userId: string): ReadonlyMap<string, number> {
+    const seen = new Map<string, number>()
+    for (const digest of this.#byUser.get(userId) ?? []) {
+      const known = this.#byDigest.get(digest)
+      if (!known) continue
+      const { deviceId } = known.session
+      seen.set(deviceId, Math.max(seen.get(deviceId) ?? 0, known.lastSeenTs))
+    }
+    return seen
+  }
+
+  #drop(digest: string): void {
+    const known = this.#byDigest.get(digest)
+    if (!known) return
+    this.#byDigest.delete(digest)
+    const digests = this.#byUser.get(known.session.userId)
+    digests?.delete(digest)
+    if (digests?.size === 0) this.#byUser.delete(known.session.userId)
+  }
+}

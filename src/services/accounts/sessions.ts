@@ -1,0 +1,233 @@
+/**
+ * Sessions: who holds an access token, and how tokens begin, are renewed and end.
+ * https://spec.matrix.org/v1.16/client-server-api/#client-authentication
+ */
+import { KeyedLock } from '#/base/async/keyed-lock.ts'
+import { SingleFlight } from '#/base/async/single-flight.ts'
+import type { World } from '#/base/world.ts'
+import type { AccountOp, AccountRow, TokenRow } from '#/ports/store/accounts.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import type { UserId } from '#/protocol/ids/user-id.ts'
+import { newDeviceId } from './device-id.ts'
+import { Granter, lockedAccount, type Tokens } from './grants.ts'
+import { SESSIONS_CACHED_MAX } from './limits.ts'
+import type { SessionOptions } from './options.ts'
+import { type CachedSession, type Session, SessionCache } from './session-cache.ts'
+import { digestOf, sessionEndOf } from './tokens.ts'
+
+/** What a client says about itself when it logs in. */
+export interface NewSession {
+  /** An own device id; undefined makes one. Earlier tokens of that device end. */
+  readonly deviceId?: string | undefined
+  /** Kept only where the device has no name yet. */
+  readonly displayName?: string | undefined
+  readonly refreshable?: boolean | undefined
+}
+
+export class Sessions {
+  readonly #store: Store
+  readonly #world: World
+  readonly #granter: Granter
+  readonly #cache: SessionCache
+  /** Logins, changes of password and deactivation of one user come one after the other. */
+  readonly #users = new KeyedLock()
+  readonly #loading = new SingleFlight<string, CachedSession>()
+  readonly #refreshing = new SingleFlight<string, Tokens>()
+  readonly #stop: () => void
+
+  constructor(deps: {
+    store: Store
+    world: World
+    options: SessionOptions
+    /** Sessions kept ready. */
+    cachedMax?: number
+  }) {
+    this.#store = deps.store
+    this.#world = deps.world
+    this.#granter = new Granter(deps)
+    this.#cache = new SessionCache(deps.cachedMax ?? SESSIONS_CACHED_MAX)
+    /* Whoever deletes a device ends its tokens, also where nobody thinks of this cache. */
+    this.#stop = deps.store.onChange((changes) => {
+      for (const change of changes) {
+        if (change.stream === 'devices' && change.user !== undefined) this.#cache.forgetUser(change.user)
+      }
+    })
+  }
+
+  /** Stops listening to the store. */
+  close(): void {
+    this.#stop()
+  }
+
+  /**
+   * The holder of an access token; without a promise when it is known. `locked` holders get through only where
+   * `evenLocked` says so (logging out). Throws M_UNKNOWN_TOKEN, M_USER_LOCKED.
+   */
+  find(accessToken: string, evenLocked = false): Session | Promise<Session> {
+    const digest = digestOf(accessToken)
+    const known = this.#cache.get(digest)
+    if (known !== undefined) return this.#admit(known, evenLocked)
+    return this.#loading.run(digest, () => this.#load(digest)).then((found) => this.#admit(found, evenLocked))
+  }
+
+  #admit(found: CachedSession, evenLocked: boolean): Session {
+    const now = this.#world.clock.now()
+    if (found.expiresTs !== null && now >= found.expiresTs) throw expiredToken()
+    if (found.locked && !evenLocked) throw lockedAccount()
+    found.lastSeenTs = now
+    return found.session
+  }
+
+  async #load(digest: string): Promise<CachedSession> {
+    const { generation } = this.#cache
+    const row = await this.#store.accounts.token(digest)
+    if (row?.kind !== 'access' || row.deactivated) throw unknownToken()
+    const found: CachedSession = {
+      session: {
+        userId: row.user as UserId,
+        deviceId: row.device,
+        isGuest: row.guest,
+        isAdmin: row.admin,
+        appserviceId: undefined,
+        sessionId: digest,
+        rateLimit: 'normal',
+      },
+      expiresTs: row.expiresTs,
+      locked: row.locked,
+      lastSeenTs: 0,
+    }
+    if (row.pair !== null) await this.#retire(row.user, row.pair)
+    /* A logout may have come between the read and now. */
+    if (this.#cache.generation === generation) this.#cache.set(digest, found)
+    return found
+  }
+
+  /**
+   * "The old refresh token remains valid until the new access token or refresh token is used": ends it, and the
+   * access token that it came with.
+   */
+  async #retire(user: string, refreshDigest: string): Promise<void> {
+    const old = await this.#store.accounts.token(refreshDigest)
+    if (!old) return
+    const gone = [refreshDigest, ...(old.pair === null ? [] : [old.pair])]
+    for (const digest of gone) {
+      /* A conflict says that it is gone already, which is what is wanted. */
+      await this.#store.commit({ lane: user, ops: [{ op: 'token.delete', digest }] })
+      this.#cache.forget(digest)
+    }
+  }
+
+  /** Runs `task` while no login, change of password or deactivation of the user runs. */
+  exclusively<T>(userId: string, task: () => Promise<T>): Promise<T> {
+    return this.#users.run(userId, task)
+  }
+
+  /**
+   * Opens a session on an account that was just read under `exclusively`. `more` goes into the same plan.
+   * Throws M_USER_DEACTIVATED, M_USER_LOCKED.
+   */
+  async open(account: AccountRow, wanted: NewSession, more: readonly AccountOp[] = []): Promise<Tokens> {
+    const { ops, tokens } = this.plan(account, wanted)
+    const clear: AccountOp = { op: 'token.clear', user: account.user, device: tokens.deviceId }
+    const result = await this.#store.commit({ lane: account.user, ops: [...more, clear, ...ops] })
+    if (!result.ok) throw new Error(`a login met the conflict ${result.conflict}`)
+    this.#cache.forgetUser(account.user)
+    return tokens
+  }
+
+  /** The operations that open a session, for a plan that also makes the account. */
+  plan(
+    owner: { readonly user: string; readonly deactivated: boolean; readonly locked: boolean },
+    wanted: NewSession,
+  ): { readonly tokens: Tokens; readonly ops: readonly AccountOp[] } {
+    const deviceId = wanted.deviceId || newDeviceId(this.#world.rng)
+    const granted = this.#granter.grant(owner, { deviceId, refreshable: wanted.refreshable ?? false })
+    const device: AccountOp = {
+      op: 'device.put',
+      user: owner.user,
+      device: deviceId,
+      displayName: wanted.displayName ?? null,
+      ts: this.#world.clock.now(),
+    }
+    return { tokens: granted.tokens, ops: [device, ...granted.ops] }
+  }
+
+  /**
+   * Exchanges a refresh token. Requests with the same one at the same time get the same answer; a later one, because
+   * the answer was lost, gets new tokens and the lost ones end. Throws M_UNKNOWN_TOKEN, M_USER_LOCKED.
+   */
+  refresh(refreshToken: string): Promise<Tokens> {
+    const digest = digestOf(refreshToken)
+    return this.#refreshing.run(digest, () => this.#refresh(refreshToken, digest))
+  }
+
+  async #refresh(refreshToken: string, digest: string): Promise<Tokens> {
+    const row = await this.#store.accounts.token(digest)
+    if (row?.kind !== 'refresh' || row.deactivated) throw unknownToken()
+    if (row.expiresTs !== null && this.#world.clock.now() >= row.expiresTs) throw expiredToken()
+    const { ops, tokens } = this.#granter.grant(row, {
+      deviceId: row.device,
+      refreshable: true,
+      exchanged: digest,
+      sessionEndsTs: sessionEndOf(refreshToken),
+    })
+    const { user, device } = row
+    const result = await this.#store.commit({
+      lane: user,
+      ops: [
+        { op: 'token.exchanged', digest },
+        { op: 'token.clear', user, device, keep: keptAtRefresh(row, digest) },
+        ...ops,
+      ],
+    })
+    if (!result.ok) throw unknownToken()
+    this.#cache.forgetUser(user)
+    return tokens
+  }
+
+  /** Ends the session of a device: the device goes with it. */
+  async logout(session: { readonly userId: string; readonly deviceId: string }): Promise<void> {
+    await this.end(session.userId, { devices: [session.deviceId] })
+  }
+
+  /** Ends all sessions of a user. */
+  async logoutAll(userId: string): Promise<void> {
+    await this.end(userId, {})
+  }
+
+  /** Deletes devices with their tokens: some, all, or all but `keep`. */
+  async end(
+    userId: string,
+    which: { readonly devices?: readonly string[]; readonly keep?: string },
+  ): Promise<void> {
+    await this.#users.run(userId, async () => {
+      await this.#store.commit({ lane: userId, ops: [{ op: 'device.delete', user: userId, ...which }] })
+      this.#cache.forgetUser(userId)
+    })
+  }
+
+  /** To be called after a commit that changed flags, devices or tokens of a user in another way. */
+  forgetUser(userId: string): void {
+    this.#cache.forgetUser(userId)
+  }
+
+  /** Milliseconds of the last use by device, of sessions used since they were last read from the store. */
+  lastSeen(userId: string): ReadonlyMap<string, number> {
+    return this.#cache.lastSeen(userId)
+  }
+}
+
+/** What stays of a device's tokens: the exchanged refresh token and the access token it came with, until the new
+ * ones are used. Answers of an earlier exchange that was lost go. */
+function keptAtRefresh(row: TokenRow, digest: string): string[] {
+  return row.pair === null ? [digest] : [digest, row.pair]
+}
+
+function unknownToken(): MatrixError<'M_UNKNOWN_TOKEN'> {
+  return new MatrixError('M_UNKNOWN_TOKEN', 'This token is not known. Please log in.', { soft_logout: false })
+}
+
+function expiredToken(): MatrixError<'M_UNKNOWN_TOKEN'> {
+  return new MatrixError('M_UNKNOWN_TOKEN', 'This token has expired.', { soft_logout: true })
+}
