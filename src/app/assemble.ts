@@ -88,10 +88,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
   const signer = createSigner(serverName, deps.signingKey)
-  const writer = new RoomWriter({ store, signer, clock })
+  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
   const profile = memberProfile(store)
   const membership = new MembershipService({ writer, store, serverName, profile })
-  const feed = new Feed(store)
+  const feed = new Feed(store, options.cacheBytes / 2)
   const clientEvents = new ClientEvents({ store, clock })
   const sync = new SyncService({ store, feed, clock, clientEvents, defaultAccountData })
   const accounts = createAccounts({

@@ -11,6 +11,8 @@ export interface ServerOptions {
   readonly defaultRoomVersion: string
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
+  /** Memory of rooms and events kept ready, in bytes. */
+  readonly cacheBytes: number
 }
 
 export function serverOptions(config: Config): ServerOptions {
@@ -52,6 +54,7 @@ export function serverOptions(config: Config): ServerOptions {
       support: undefined,
     },
     defaultRoomVersion,
+    cacheBytes: config.myelin.cacheBytes,
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
   }
 }

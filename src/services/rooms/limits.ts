@@ -2,8 +2,8 @@
 
 /** Times a write is planned again after the room's head moved under it. */
 export const REPLAN_MAX = 5
-/** Rooms whose head and state keys are kept ready. */
-export const LIVE_ROOMS_MAX = 5000
+/** Bytes of rooms whose head and state are kept ready for writing, without a setting. */
+export const LIVE_ROOMS_BYTES_DEFAULT = 32 * 1024 * 1024
 /** State events kept ready per room; beyond it the oldest are read again when needed. */
 export const LIVE_STATE_KEYS_MAX = 2000
 /** Writes that may wait for one room; more are refused. */

@@ -4,6 +4,7 @@
  */
 import type { RoomHead, RoomRow } from '#/ports/store/rooms.ts'
 import type { StateReader } from '#/ports/store/state.ts'
+import { canonicalText } from '#/protocol/event/parse.ts'
 import type { Pdu, StateKeyPair, StateLookup } from '#/protocol/event/pdu.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
 import type { RoomId } from '#/protocol/ids/room-id.ts'
@@ -25,6 +26,8 @@ export class LiveRoom {
   discarded = false
   /** Events by `type NUL state_key`; null for a key that is known to be absent. */
   readonly #state = new Map<string, Pdu | null>()
+  /** What the state events weigh in memory, roughly. */
+  bytes = ROOM_BYTES
 
   constructor(row: RoomRow, rules: RoomVersionRules, head: RoomHead) {
     this.nid = row.nid
@@ -67,6 +70,7 @@ export class LiveRoom {
 
   #put(type: string, stateKey: string, pdu: Pdu | null): void {
     const name = `${type}\0${stateKey}`
+    this.bytes += weightOf(pdu) - weightOf(this.#state.get(name))
     this.#state.delete(name)
     this.#state.set(name, pdu)
   }
@@ -76,9 +80,22 @@ export class LiveRoom {
    * forgotten key is read from the disk again.
    */
   trim(): void {
-    for (const name of this.#state.keys()) {
+    for (const [name, pdu] of this.#state) {
       if (this.#state.size <= LIVE_STATE_KEYS_MAX) return
+      this.bytes -= weightOf(pdu)
       this.#state.delete(name)
     }
   }
+}
+
+/** A room without state. */
+const ROOM_BYTES = 1000
+/** An absent key. */
+const ABSENT_BYTES = 200
+/** Objects around the characters of an event, measured on member events. */
+const EVENT_BYTES = 1500
+
+function weightOf(pdu: Pdu | null | undefined): number {
+  if (pdu === undefined) return 0
+  return pdu === null ? ABSENT_BYTES : EVENT_BYTES + 2 * canonicalText(pdu).length
 }

@@ -3,7 +3,7 @@
  * side by side, so that many senders in one room share an fsync. See docs/decisions/0001-write-path.md.
  */
 import { KeyedLock } from '#/base/async/keyed-lock.ts'
-import { Lru } from '#/base/lru.ts'
+import { WeightedLru } from '#/base/weighted-lru.ts'
 import type { Clock } from '#/base/world.ts'
 import type { CommitResult, Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -19,7 +19,7 @@ import { rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../keys/signer.ts'
 import { passLocal } from './ingest/gate.ts'
 import type { VerifiedPdu } from './ingest/verified.ts'
-import { LIVE_ROOMS_MAX, REPLAN_MAX, ROOM_QUEUE_MAX } from './limits.ts'
+import { LIVE_ROOMS_BYTES_DEFAULT, REPLAN_MAX, ROOM_QUEUE_MAX } from './limits.ts'
 import { LiveRoom } from './live-room.ts'
 import { insertOps, refuseEvent } from './write-ops.ts'
 
@@ -56,9 +56,11 @@ export class RoomWriter {
   readonly #signer: Signer
   readonly #clock: Clock
   readonly #lock = new KeyedLock()
-  readonly #rooms = new Lru<string, LiveRoom>(LIVE_ROOMS_MAX)
+  readonly #rooms: WeightedLru<string, LiveRoom>
 
-  constructor(deps: { store: Store; signer: Signer; clock: Clock }) {
+  constructor(deps: { store: Store; signer: Signer; clock: Clock; cacheBytes?: number }) {
+    const bytes = deps.cacheBytes ?? LIVE_ROOMS_BYTES_DEFAULT
+    this.#rooms = new WeightedLru(bytes, (room) => room.pending === 0)
     this.#store = deps.store
     this.#signer = deps.signer
     this.#clock = deps.clock
@@ -169,7 +171,7 @@ export class RoomWriter {
     const head = row && (await this.#store.rooms.head(row.nid))
     if (!row || !rules || !head) throw new MatrixError('M_NOT_FOUND', 'This room is not known here.')
     const room = new LiveRoom(row, rules, head)
-    this.#rooms.set(roomId, room)
+    this.#rooms.set(roomId, room, room.bytes)
     return room
   }
 
@@ -185,6 +187,7 @@ export class RoomWriter {
     } finally {
       room.pending--
       if (room.pending === 0) room.trim()
+      if (this.#rooms.peek(room.roomId) === room) this.#rooms.weigh(room.roomId, room.bytes)
     }
   }
 

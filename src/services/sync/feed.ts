@@ -4,13 +4,13 @@
  */
 
 import { SingleFlight } from '#/base/async/single-flight.ts'
-import { Lru } from '#/base/lru.ts'
+import { WeightedLru } from '#/base/weighted-lru.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Change } from '#/ports/store/plan.ts'
 import type { Membership } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { ActiveUser, type KnownMembership, NO_ROOM } from './active-user.ts'
-import { ACTIVE_USERS_MAX, RECENT_ROOMS_MAX } from './limits.ts'
+import { ACTIVE_USERS_MAX, RECENT_BYTES_DEFAULT } from './limits.ts'
 import { RecentEvents } from './recent-events.ts'
 
 export class Feed {
@@ -18,13 +18,14 @@ export class Feed {
   readonly #users = new Map<string, ActiveUser>()
   /** Users kept ready, by the room they are joined to. */
   readonly #byRoom = new Map<number, Set<ActiveUser>>()
-  readonly #rooms = new Lru<number, RecentEvents>(RECENT_ROOMS_MAX)
+  readonly #rooms: WeightedLru<number, RecentEvents>
   readonly #loading = new SingleFlight<string, ActiveUser>()
   /** Changes that came while users were loading, by user. */
   readonly #during = new Map<string, Change[]>()
   readonly #stop: () => void
 
-  constructor(store: Store) {
+  constructor(store: Store, cacheBytes: number = RECENT_BYTES_DEFAULT) {
+    this.#rooms = new WeightedLru(cacheBytes)
     this.#store = store
     this.#stop = store.onChange((changes) => this.#take(changes))
   }
@@ -146,11 +147,13 @@ export class Feed {
   #remember(room: number, row: EventRow): void {
     /* A redaction changes an event that may be among those kept, so the room begins anew behind it. */
     const known = row.type === 'm.room.redaction' ? undefined : this.#rooms.get(room)
-    if (known) known.push(row)
-    else {
+    if (known) {
+      known.push(row)
+      this.#rooms.weigh(room, known.bytes)
+    } else {
       const fresh = new RecentEvents(row.nid - 1)
       fresh.push(row)
-      this.#rooms.set(room, fresh)
+      this.#rooms.set(room, fresh, fresh.bytes)
     }
   }
 

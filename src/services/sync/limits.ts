@@ -6,8 +6,8 @@ export const SYNC_TIMEOUT_MS_MAX = 5 * 60 * 1000
 export const TIMELINE_SCAN_MAX = 1000
 /** Recent events kept ready per room. */
 export const RECENT_EVENTS_PER_ROOM = 30
-/** Rooms whose recent events are kept ready. */
-export const RECENT_ROOMS_MAX = 2000
+/** Bytes of recent events kept ready, without a setting. */
+export const RECENT_BYTES_DEFAULT = 32 * 1024 * 1024
 /** Users whose room list is kept ready. */
 export const ACTIVE_USERS_MAX = 5000
 /** Changes remembered per user; an older token is answered from the store. */

@@ -12,9 +12,16 @@ export class RecentEvents {
     this.#floor = floor
   }
 
+  /** What the events weigh in memory, roughly: each as its row and as text for clients. */
+  bytes = 0
+
   push(row: EventRow): void {
     this.#rows.push(row)
-    if (this.#rows.length > RECENT_EVENTS_PER_ROOM) this.#floor = this.#rows.shift()!.nid
+    this.bytes += weightOf(row)
+    if (this.#rows.length <= RECENT_EVENTS_PER_ROOM) return
+    const oldest = this.#rows.shift()!
+    this.bytes -= weightOf(oldest)
+    this.#floor = oldest.nid
   }
 
   /** Events in (after, upto], newest first, at most `limit`; undefined when they are not all here. */
@@ -29,4 +36,11 @@ export class RecentEvents {
     }
     return after >= this.#floor ? found : undefined
   }
+}
+
+/** A row without its texts. */
+const ROW_BYTES = 600
+
+function weightOf(row: EventRow): number {
+  return ROW_BYTES + 3 * row.json.length
 }
