@@ -53,12 +53,14 @@ export function parseSigned(rules: RoomVersionRules, json: JsonObject, signedTex
 }
 
 /**
- * An event that passed `parsePdu` before it was stored: its size and id are not computed again.
+ * An event that passed `parsePdu` before it was stored: its size and id are not computed again. `text` is its canonical
+ * JSON, as it was stored.
  * Throws on a form that `parsePdu` refuses, because then the store is damaged.
  */
-export function parseStored(rules: RoomVersionRules, json: JsonObject, eventId: EventId): Pdu {
+export function parseStored(rules: RoomVersionRules, json: JsonObject, eventId: EventId, text: string): Pdu {
   const parsed = fieldsOf(rules, json, eventId)
   if (!parsed.ok) throw new TypeError(`stored event ${eventId}: ${parsed.rule}: ${parsed.why}`)
+  texts.set(parsed.value, text)
   return parsed.value
 }
 

@@ -12,5 +12,5 @@ export function pduOfRow(row: Pick<EventRow, 'json' | 'eventId'>, rules: RoomVer
   const json = readJson(row.json, 'lenient')
   if (!json.ok || !isObject(json.value))
     throw new TypeError(`stored event ${row.eventId} is not a JSON object`)
-  return parseStored(rules, json.value, row.eventId as EventId)
+  return parseStored(rules, json.value, row.eventId as EventId, row.json)
 }
