@@ -5,14 +5,14 @@ import type { Result } from '../errors.ts'
 import { createEventIdOf } from '../ids/room-id.ts'
 import { readJson } from '../json/reader.ts'
 import { isObject, type JsonValue, NumberToken } from '../json/value.ts'
-import { AUTH_EVENTS_MAX, PDU_BYTES_MAX, PREV_EVENTS_MAX } from '../limits.ts'
+import { AUTH_EVENTS_MAX, JSON_DEPTH_MAX, PDU_BYTES_MAX, PREV_EVENTS_MAX } from '../limits.ts'
 import { ROOM_VERSIONS, rulesOf } from '../room-version/rules.ts'
 import { buildEvent, countersign, type EventFields, nextDepth } from './build.ts'
 import { clientEvent } from './client-format.ts'
 import * as view from './content.ts'
 import { checkReferenceCounts } from './counts.ts'
 import { contentHash, eventIdOf, eventSignedText, hasValidContentHash } from './hash.ts'
-import { checkSize, parsePdu, parseStored } from './parse.ts'
+import { checkSize, canonicalText, parsePdu, parseStored } from './parse.ts'
 import type { Pdu } from './pdu.ts'
 import { fieldsFromTemplate } from './template.ts'
 import {
@@ -371,6 +371,21 @@ test('buildEvent is strict in every version: what we cannot vouch for is not mad
     },
   }
   assert.throws(() => buildEvent(V11, fields({ content: broken }), me, SPEC_KEY), TypeError)
+})
+
+test('we make no event that others would refuse as too deep', () => {
+  const nested = (levels: number): JsonValue => (levels === 0 ? 1 : [nested(levels - 1)])
+  const build = (levels: number) =>
+    ruleOf(buildEvent(V11, fields({ content: { n: nested(levels) } }), server('a.example'), SPEC_KEY))
+  assert.equal(build(JSON_DEPTH_MAX - 2), 'ok')
+  assert.equal(build(JSON_DEPTH_MAX - 1), 'json.depth')
+  const built = buildEvent(
+    V11,
+    fields({ content: { n: nested(JSON_DEPTH_MAX - 2) } }),
+    server('a.example'),
+    SPEC_KEY,
+  )
+  assert.ok(built.ok && readJson(JSON.stringify(built.value.json), 'strict').ok)
 })
 
 test('adv-37 a countersignature that makes an event too large is refused', () => {
