@@ -9,6 +9,7 @@ import type { ServerName } from '../ids/server-name.ts'
 import type { UserId } from '../ids/user-id.ts'
 import { findLooseNumber, NotCanonical } from '../json/canonical.ts'
 import { type JsonObject, type JsonValue, NumberToken } from '../json/value.ts'
+import { JSON_DEPTH_MAX } from '../limits.ts'
 import type { RoomVersionRules } from '../room-version/rules.ts'
 import { checkReferenceCounts } from './counts.ts'
 import { contentHash, eventSignedText } from './hash.ts'
@@ -50,6 +51,8 @@ export function buildEvent(
 ): Result<Pdu> {
   const loose = findLooseNumber(fields.content)
   if (loose !== undefined) return refuse(loose, 'a number that canonical JSON does not have')
+  if (isDeeper(fields.content, JSON_DEPTH_MAX - 1))
+    return refuse('json.depth', 'the content is nested too deeply')
   const unhashed = unhashedJson(rules, fields)
   let parsed: Result<Pdu>
   try {
@@ -72,6 +75,13 @@ export function buildEvent(
 export function countersign(pdu: Pdu, server: ServerName, key: SigningKey): Result<Pdu> {
   const signature = signText(eventSignedText(pdu.rules, pdu.json), key)
   return parsePdu(pdu.rules, addSignature(pdu.json, server, key.keyId, signature))
+}
+
+/** Whether arrays and objects are nested deeper than `max`. Recursion ends at `max`. */
+function isDeeper(value: JsonValue, max: number): boolean {
+  if (typeof value !== 'object' || value === null || value instanceof NumberToken) return false
+  if (max === 0) return true
+  return Object.values(value).some((child: JsonValue) => isDeeper(child, max - 1))
 }
 
 /** Members in canonical order, so that encoding needs no sorting. */

@@ -12,7 +12,7 @@ import { clientEvent } from './client-format.ts'
 import * as view from './content.ts'
 import { checkReferenceCounts } from './counts.ts'
 import { contentHash, eventIdOf, eventSignedText, hasValidContentHash } from './hash.ts'
-import { checkSize, canonicalText, parsePdu, parseStored } from './parse.ts'
+import { canonicalText, checkSize, parsePdu, parseStored } from './parse.ts'
 import type { Pdu } from './pdu.ts'
 import { fieldsFromTemplate } from './template.ts'
 import {
@@ -525,8 +525,11 @@ test('D7 contents are read field by field, and junk in one spoils no other', () 
 test('a stored event is read without hashing, and a damaged one throws', () => {
   for (const rules of Object.values(ROOM_VERSIONS)) {
     const event = pdu(rules, { state_key: '' })
-    assert.deepEqual(parseStored(rules, event.json, event.eventId), event)
-    assert.throws(() => parseStored(rules, eventJson(rules, { depth: 'x' }), event.eventId), /format\.depth/)
+    assert.deepEqual(parseStored(rules, event.json, event.eventId, canonicalText(event)), event)
+    assert.throws(
+      () => parseStored(rules, eventJson(rules, { depth: 'x' }), event.eventId, ''),
+      /format\.depth/,
+    )
   }
 })
 

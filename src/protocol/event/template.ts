@@ -79,7 +79,7 @@ export function fieldsFromTemplate(
       originServerTs: request.originServerTs,
       prevEvents,
       authEvents,
-      depth: json['depth'] as number,
+      depth: json['depth'] as EventFields['depth'],
       eventId: request.eventId,
       referenceHashOf: hashesOf(json['prev_events'], json['auth_events']),
     },
