@@ -16,8 +16,11 @@ export const DEPTH_MAX_INT64 = 2n ** 63n - 1n
 /** Depth from room version 6, and the largest integer of canonical JSON. */
 export const DEPTH_MAX_CANONICAL = 2n ** 53n - 1n
 
-/** Nesting of arrays and objects that the JSON reader accepts. Not in the specification; real events stay below 20. */
-export const JSON_DEPTH_MAX = 100
+/**
+ * Nesting of arrays and objects, the event itself counted. Not in the specification: it is what Synapse's reader
+ * accepts, so that no event is seen by one server and dropped by the other.
+ */
+export const JSON_DEPTH_MAX = 127
 /** Characters of one number token; 2^63 has 19, a double at most 17 significant ones. */
 export const JSON_NUMBER_CHARS_MAX = 400
 /** Characters of one JSON text; work and memory of the reader are linear in them. V8's longest string is 2^29-24. */
