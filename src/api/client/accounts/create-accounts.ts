@@ -1,36 +1,81 @@
 /** Everything about accounts in one piece, for the composition root. */
 import type { Authenticator } from '#/http/requester.ts'
 import type { Route } from '#/http/route.ts'
-import type { Uia } from '#/http/uia.ts'
+import { Uia, type UiaFlow } from '#/http/uia.ts'
+import type { UserId } from '#/protocol/ids/user-id.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
+import { type AccountServices, createAccountServices } from '#/services/accounts/accounts.ts'
 import type { AccountServiceDeps } from '#/services/accounts/options.ts'
+import { accountManagementRoutes } from './account.ts'
+import { accountDataRoutes } from './account-data.ts'
+import { accountAuthenticator } from './authenticator.ts'
+import { clientWellKnown, type DiscoveryOptions, discoveryRoutes } from './discovery.ts'
+import { filterRoutes } from './filters.ts'
+import { profileRoutes } from './profile.ts'
+import { pushRuleRoutes } from './push-rules.ts'
+import { registrationRoutes } from './registration.ts'
+import { sessionRoutes } from './session.ts'
+import { reauthFlows } from './shared.ts'
+import { sharedSecretRoutes } from './shared-secret.ts'
+import { dummyStage, passwordStage, registrationTokenStage } from './uia-stages.ts'
 
-/** What `/versions`, `/capabilities` and the well-known files say. */
-export interface DiscoveryOptions {
-  /** `default_room_version`. */
-  readonly defaultRoomVersion: string
-  /** `public_baseurl`, where it is given explicitly; also goes into answers of a login. */
-  readonly publicBaseurl: string | undefined
-  /** `default_identity_server`. */
-  readonly identityServer: string | undefined
-  /** `extra_well_known_client_content`. */
-  readonly extraClientWellKnown: JsonObject
-  /** `serve_server_wellknown`. */
-  readonly serverWellKnown: boolean
-  /** Content of `/.well-known/matrix/support`; 404 without. */
-  readonly support: JsonObject | undefined
-}
+export type { DiscoveryOptions } from './discovery.ts'
 
 export interface AccountsDeps extends AccountServiceDeps {
   readonly discovery: DiscoveryOptions
 }
 
-/** `user` of an Authenticator; the lead adds `server` for federation. */
 export interface Accounts {
+  /** Its `user`; whoever knows the keys of servers adds `server`. */
   readonly authenticator: Authenticator
   readonly routes: readonly Route[]
-  /** For other endpoints that ask for the password again. */
+  /** For other endpoints that ask for the password again, with `reauthFlows`. */
   readonly uia: Uia
+  /** Flows that confirm a sensitive change. Throws M_FORBIDDEN where there are none. */
+  reauthFlows(): readonly UiaFlow[]
+  /** displayname and avatar_url for member events. */
+  profileMembers(userId: UserId): Promise<JsonObject>
+  readonly services: AccountServices
+  /** Stops listening to the store. */
+  close(): void
 }
 
-export declare function createAccounts(deps: AccountsDeps): Accounts
+export function createAccounts(deps: AccountsDeps): Accounts {
+  const services = createAccountServices(deps)
+  const uia = new Uia({
+    store: services.uiaSessions,
+    stages: {
+      'm.login.dummy': dummyStage,
+      'm.login.password': passwordStage(services.credentials),
+      'm.login.registration_token': registrationTokenStage(services.registration.tokens),
+    },
+    clock: deps.world.clock,
+    rng: deps.world.rng,
+  })
+  return {
+    authenticator: accountAuthenticator(services.sessions),
+    routes: accountRoutes({ ...deps, services, uia }),
+    uia,
+    reauthFlows: () => reauthFlows(deps.options.passwords.forReauth),
+    profileMembers: (userId) => services.profile.members(userId),
+    services,
+    close: () => services.sessions.close(),
+  }
+}
+
+/** The routes of accounts. */
+function accountRoutes(d: AccountsDeps & { services: AccountServices; uia: Uia }): Route[] {
+  const { services, uia, discovery } = d
+  const { serverName, passwords, profile } = d.options
+  return [
+    ...discoveryRoutes({ serverName, discovery, passwords, profile }),
+    ...sessionRoutes({ ...services, clientWellKnown: clientWellKnown(discovery) }),
+    ...registrationRoutes({ ...services, uia }),
+    ...sharedSecretRoutes(services),
+    ...accountManagementRoutes({ ...services, uia, passwordsConfirm: passwords.forReauth }),
+    ...profileRoutes(services),
+    ...accountDataRoutes(services),
+    ...filterRoutes(services),
+    ...pushRuleRoutes(),
+  ]
+}

@@ -1,0 +1,80 @@
+/** Profiles. https://spec.matrix.org/v1.16/client-server-api/#profiles */
+import { type Route, route } from '#/http/route.ts'
+import { t } from '#/http/schema.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import { parseUserId } from '#/protocol/ids/user-id.ts'
+import { member } from '#/protocol/json/value.ts'
+import { PROFILE_BYTES_MAX } from '#/services/accounts/limits.ts'
+import type { ProfileService } from '#/services/accounts/profile.ts'
+import { requireSelf } from './shared.ts'
+
+export interface ProfileDeps {
+  readonly profile: ProfileService
+}
+
+const FIELD = {
+  path: '/_matrix/client/v3/profile/:userId/:keyName',
+  also: ['/_matrix/client/r0/profile/:userId/:keyName'],
+  limit: 'none',
+  servlet: 'ProfileFieldRestServlet',
+  params: { userId: parseUserId },
+} as const
+
+export const profileRoutes = (d: ProfileDeps): Route[] => [
+  route({
+    method: 'GET',
+    path: '/_matrix/client/v3/profile/:userId',
+    also: ['/_matrix/client/r0/profile/:userId'],
+    spec: 'client-server-api/#get_matrixclientv3profileuserid',
+    operations: ['getUserProfile'],
+    auth: 'none',
+    limit: 'none',
+    servlet: 'ProfileRestServlet',
+    params: { userId: parseUserId },
+    handle: ({ params }) => d.profile.all(params.userId),
+  }),
+  route({
+    ...FIELD,
+    method: 'GET',
+    spec: 'client-server-api/#get_matrixclientv3profileuseridkeyname',
+    operations: ['getProfileField'],
+    auth: 'none',
+    handle: ({ params }) => d.profile.one(params.userId, params.keyName),
+  }),
+  route({
+    ...FIELD,
+    method: 'PUT',
+    spec: 'client-server-api/#put_matrixclientv3profileuseridkeyname',
+    operations: ['setProfileField'],
+    auth: 'user',
+    /* Room for escapes; the profile itself is measured as it is stored. */
+    bodyBytesMax: 2 * PROFILE_BYTES_MAX,
+    body: t.json,
+    strictJson: true,
+    async handle({ who, params, body }) {
+      const { userId, keyName } = params
+      if (!who.isAdmin) requireSelf(who, userId)
+      const value = member(body, keyName)
+      if (value === undefined) {
+        throw new MatrixError('M_MISSING_PARAM', `The body lacks ${keyName.slice(0, 255)}.`)
+      }
+      if (who.userId !== userId) await d.profile.all(userId)
+      await d.profile.set(userId, keyName, value, who.isAdmin)
+      return {}
+    },
+  }),
+  route({
+    ...FIELD,
+    method: 'DELETE',
+    spec: 'client-server-api/#delete_matrixclientv3profileuseridkeyname',
+    operations: ['deleteProfileField'],
+    auth: 'user',
+    async handle({ who, params }) {
+      const { userId, keyName } = params
+      if (!who.isAdmin) requireSelf(who, userId)
+      if (who.userId !== userId) await d.profile.all(userId)
+      await d.profile.set(userId, keyName, undefined, who.isAdmin)
+      return {}
+    },
+  }),
+]

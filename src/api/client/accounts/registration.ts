@@ -1,0 +1,103 @@
+/** Registration. https://spec.matrix.org/v1.16/client-server-api/#account-registration-and-management */
+import { addressKey } from '#/http/address.ts'
+import { type Route, route } from '#/http/route.ts'
+import { t } from '#/http/schema.ts'
+import type { Uia } from '#/http/uia.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import { PASSWORD_CHARS_MAX, USERNAME_CHARS_MAX } from '#/services/accounts/limits.ts'
+import type { Registered, RegistrationService } from '#/services/accounts/registration.ts'
+import { SESSION_MEMBERS, sessionOf, tokensAnswer } from './shared.ts'
+
+export interface RegistrationDeps {
+  readonly registration: RegistrationService
+  readonly uia: Uia
+}
+
+const REGISTER_BODY = t.object({
+  auth: t.opt(t.json),
+  username: t.opt(t.nullable(t.text(USERNAME_CHARS_MAX))),
+  password: t.opt(t.text(PASSWORD_CHARS_MAX)),
+  inhibit_login: t.opt(t.bool),
+  ...SESSION_MEMBERS,
+})
+
+const TOKEN_STAGE = 'm.login.registration_token'
+
+/** An account as registration answers it, without tokens when there is no session. */
+export function registeredAnswer(made: Registered): object {
+  return made.tokens === undefined ? { user_id: made.userId } : tokensAnswer(made.tokens)
+}
+
+const registerRoute = (d: RegistrationDeps): Route =>
+  route({
+    method: 'POST',
+    path: '/_matrix/client/v3/register',
+    also: ['/_matrix/client/r0/register'],
+    spec: 'client-server-api/#post_matrixclientv3register',
+    operations: ['register'],
+    auth: 'none',
+    limit: 'service',
+    servlet: 'RegisterRestServlet',
+    query: t.object({ kind: t.opt(t.oneOf('guest', 'user')) }),
+    body: REGISTER_BODY,
+    emptyBody: true,
+    async handle({ query, body, request }) {
+      const address = addressKey(request.remote)
+      d.registration.refuseFlood(address)
+      if (query.kind === 'guest') {
+        throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests cannot register on this server.')
+      }
+      const flows = await d.registration.flows()
+      const username = body.username ?? undefined
+      await d.registration.check(username, body.password)
+      const { auth } = body
+      const proof = await d.uia.run({ flows, auth, operation: 'register', remote: request.remote })
+      if (!proof.done) return proof.reply
+      if (body.password === undefined) throw new MatrixError('M_MISSING_PARAM', 'The body lacks password.')
+      const token = proof.completed[TOKEN_STAGE]
+      const made = await d.registration.register(
+        {
+          username,
+          password: body.password,
+          token: typeof token === 'string' ? token : undefined,
+          session: body.inhibit_login === true ? undefined : sessionOf(body),
+        },
+        address,
+      )
+      await d.uia.finish(proof.session)
+      return registeredAnswer(made)
+    },
+  })
+
+export const registrationRoutes = (d: RegistrationDeps): Route[] => [
+  registerRoute(d),
+  route({
+    method: 'GET',
+    path: '/_matrix/client/v3/register/available',
+    also: ['/_matrix/client/r0/register/available'],
+    spec: 'client-server-api/#get_matrixclientv3registeravailable',
+    operations: ['checkUsernameAvailability'],
+    auth: 'none',
+    limit: 'rc_registration',
+    servlet: 'UsernameAvailabilityRestServlet',
+    query: t.object({ username: t.text(USERNAME_CHARS_MAX) }),
+    async handle({ query }) {
+      await d.registration.available(query.username)
+      return { available: true }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/_matrix/client/v1/register/m.login.registration_token/validity',
+    spec: 'client-server-api/#get_matrixclientv1registermloginregistration_tokenvalidity',
+    operations: ['registrationTokenValidity'],
+    auth: 'none',
+    limit: 'rc_registration_token_validity',
+    servlet: 'RegistrationTokenValidityRestServlet',
+    query: t.object({ token: t.text() }),
+    async handle({ query }) {
+      await d.registration.flows()
+      return { valid: (await d.registration.tokens.valid(query.token)) !== undefined }
+    },
+  }),
+]
