@@ -1,5 +1,5 @@
 /** Writing events, redactions and transaction ids. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { StoreError } from '#/base/store-error.ts'
 import type { EventOp } from '#/ports/store/events.ts'
 import { HIDDEN_FLAGS } from '#/protocol/event/flags.ts'
@@ -122,7 +122,7 @@ export function* redactEvent(ctx: PlanContext, op: Extract<EventOp, { op: 'event
 /** A 48-bit hash of who used the id where, small enough for both engines' integers; equality is checked besides. */
 export function txnHash(user: string, device: string, scope: string, txnId: string): number {
   const input = `${user.length}:${user}${device.length}:${device}${scope.length}:${scope}${txnId}`
-  return createHash('sha256').update(input).digest().readUIntBE(0, 6)
+  return hash('sha256', input, 'buffer').readUIntBE(0, 6)
 }
 
 /** Guard: the transaction id is new; then remembers it with its event. */
