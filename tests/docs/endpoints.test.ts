@@ -2,19 +2,30 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { allRoutes } from '#/api/index.ts'
+import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
+import { roomRoutes } from '#/api/index.ts'
 import { healthRoute, metricsRoute } from '#/http/ops-routes.ts'
 import { operations } from '../spec/operations.ts'
 import { coveredBy } from '../support/covers.ts'
 import { type Coverage, endpointsDoc, type RouteFacts, unknownCoverage, wrongLinks } from './endpoints.ts'
 
-/** Stands for every service: declaring a route calls none of them. */
-const ANYTHING: unknown = new Proxy(() => {}, {
-  get: (_, key) => (key === Symbol.iterator ? [][Symbol.iterator] : ANYTHING),
+/** Stands for every service, option and limit: declaring a route calls none of them. */
+const ANYTHING: unknown = new Proxy(class {}, {
+  get: (_, key) => {
+    if (key === Symbol.iterator) return [][Symbol.iterator]
+    if (key === Symbol.toPrimitive) return () => 1
+    return key === 'then' ? undefined : ANYTHING
+  },
   apply: () => ANYTHING,
+  construct: () => ANYTHING as object,
 })
+// Named, because they are copied from object to object there.
+const ACCOUNTS = Object.fromEntries(
+  'store world passwords options discovery limits hooks'.split(' ').map((name) => [name, ANYTHING]),
+)
 const ROUTES: RouteFacts[] = [
-  ...allRoutes(ANYTHING as never),
+  ...createAccounts(ACCOUNTS as never).routes,
+  ...roomRoutes(ANYTHING as never),
   healthRoute(ANYTHING as never),
   metricsRoute(ANYTHING as never),
 ]
