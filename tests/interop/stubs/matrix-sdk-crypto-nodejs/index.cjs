@@ -3,7 +3,9 @@
 // Loads like the real package and fails at the first use, so that no test can believe it encrypted something.
 class Absent {
   constructor() {
-    throw new Error('matrix-sdk-crypto-nodejs is a stub here: matrix-bot-sdk has no encryption in these tests')
+    throw new Error(
+      'matrix-sdk-crypto-nodejs is a stub here: matrix-bot-sdk has no encryption in these tests',
+    )
   }
   static make() {
     return new Absent()
@@ -14,5 +16,6 @@ class Absent {
   static decrypt = Absent.make
 }
 
-const NAMES = 'Attachment DeviceId DeviceLists EncryptedAttachment EncryptionSettings OlmMachine RoomId UserId'
+const NAMES =
+  'Attachment DeviceId DeviceLists EncryptedAttachment EncryptionSettings OlmMachine RoomId UserId'
 for (const name of NAMES.split(' ')) exports[name] = Absent
