@@ -143,7 +143,8 @@ class Walk {
   }
 
   async branch(): Promise<void> {
-    const parent = this.point()
+    const branch = this.pick(this.model.branches)
+    const parent = this.#below(2) === 0 ? this.point() : { branch, pos: this.#store.position() }
     if (this.model.depth(parent.branch) >= STATE_BRANCH_DEPTH_MAX) return
     const { results } = await accepted(this.#store, this.#lane, {
       op: 'state.branch',
@@ -225,6 +226,43 @@ onEveryEngine('room state', (bench) => {
       )
     })
   }
+
+  it('finds the holder of a key that changed very often, at every position', async () => {
+    const { store } = bench()
+    const { room, lane } = await newRoom(store)
+    const held: { pos: number; event: number }[] = []
+    const before = (await bench().counts())['room_state_older']!
+    for (let round = 0; round < 24; round++) {
+      const ops: Op[] = []
+      for (let slot = 0; slot < 100; slot++) {
+        const event = slot % 9 === 5 ? null : { slot: slot % 4 === 3 ? slot - 1 : slot }
+        const changes = [{ type: 'often', stateKey: '', event }]
+        ops.push(insert({ room, slot }), { op: 'state.change', room, branch: 0, changes })
+      }
+      const { results } = await accepted(store, lane, ...ops)
+      for (let slot = 0; slot < 100; slot++) {
+        const from = slot % 4 === 3 ? slot - 1 : slot
+        held.push({
+          pos: results[2 * slot] as number,
+          event: slot % 9 === 5 ? 0 : (results[2 * from] as number),
+        })
+      }
+    }
+    assert.ok((await bench().counts())['room_state_older']! >= before + 4)
+    for (const { pos, event } of held) {
+      const point = { branch: 0, pos }
+      const rows = await store.state.at(room, point, [['often', '']])
+      assert.deepEqual(
+        rows.map((row) => row.nid),
+        event === 0 ? [] : [event],
+        `at ${pos}`,
+      )
+    }
+    for (const at of [0, 1, 400, 401, 802, 1203, held.length - 1]) {
+      const expected = new Map(held[at]!.event === 0 ? [] : [[keyName('often', ''), held[at]!.event]])
+      assert.deepEqual(stateOf(await store.state.fullAt(room, { branch: 0, pos: held[at]!.pos })), expected)
+    }
+  })
 
   it('takes many changes of one plan at one position, in several operations', async () => {
     const { store } = bench()
