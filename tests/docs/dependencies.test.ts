@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { packageName } from '../tidy/check.ts'
+import { importsOf, packageName } from '../tidy/check.ts'
 import { projectFiles } from '../tidy/tree.ts'
 
 type Manifest = Record<'dependencies' | 'optionalDependencies' | 'devDependencies', Record<string, string>>
@@ -34,8 +34,8 @@ test('the server imports every package that it installs, and no other', () => {
   const imported = new Set<string>()
   for (const { path, text } of projectFiles())
     if (path.startsWith('src/') && path.endsWith('.ts'))
-      for (const [, specifier = ''] of text.matchAll(/\bfrom '([@a-z][^'#:]*)'/g))
-        imported.add(packageName(specifier))
+      for (const specifier of importsOf(text))
+        if (/^[@a-z](?!.*:)/.test(specifier)) imported.add(packageName(specifier))
   assert.deepEqual([...imported].sort(), Object.keys(MANIFEST.dependencies).sort())
 })
 

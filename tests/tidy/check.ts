@@ -46,7 +46,7 @@ function* layers(file: SourceFile): Generator<string> {
     yield `src/${layer} is no layer of tests/tidy/rules.ts`
     return
   }
-  for (const [, specifier = ''] of text.matchAll(IMPORT)) yield* imported(path, layer, specifier)
+  for (const specifier of importsOf(text)) yield* imported(path, layer, specifier)
   if (layer === 'ports' && /^export (const|let|function|class|async)\b/m.test(text))
     yield 'ports holds types alone'
   if (!rules.GLOBALS_ALLOWED.test(path)) {
@@ -87,6 +87,11 @@ function* packageImported(path: string, layer: string, specifier: string): Gener
       yield `${name} may be imported in ${folders.join(', ')} alone`
   } else if (!builtin) yield `${name} is not in the table of packages (tests/tidy/rules.ts)`
   else if (!rules.NODE_LAYERS.includes(layer)) yield `${layer} must not import ${specifier}`
+}
+
+/** What a module imports, statically or not, as written. */
+export function importsOf(text: string): string[] {
+  return [...text.matchAll(IMPORT)].map(([, specifier = '']) => specifier)
 }
 
 /** `@scope/name/part` and `name/part` without the part. */
