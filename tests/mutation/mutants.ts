@@ -75,13 +75,20 @@ function step(source: string, i: number, add: Add): number {
   if (word !== undefined) {
     const flip = WORDS.find(([from]) => from === word)
     // A type, a declaration or a member of a type is not a value.
-    const isType = /[:|]\s*$/.test(source.slice(0, i)) && /^\s*(\||\)|,|=|\{|$)/m.test(source.slice(i + word.length, i + word.length + 3))
-    if (flip !== undefined && !isType && !/function $|import .*$/.test(source.slice(Math.max(0, i - 20), i))) add(i, ...flip)
+    const isType =
+      /[:|]\s*$/.test(source.slice(0, i)) &&
+      /^\s*(\||\)|,|=|\{|$)/m.test(source.slice(i + word.length, i + word.length + 3))
+    if (flip !== undefined && !isType && !/function $|import .*$/.test(source.slice(Math.max(0, i - 20), i)))
+      add(i, ...flip)
     return i + word.length
   }
   const number = /^\d[\d_]*n?/.exec(source.slice(i, i + 20))?.[0]
   if (number === undefined) return i + 1
-  add(i, number, number.endsWith('n') ? `${number.slice(0, -1)}1n` : String(Number(number.replaceAll('_', '')) + 1))
+  add(
+    i,
+    number,
+    number.endsWith('n') ? `${number.slice(0, -1)}1n` : String(Number(number.replaceAll('_', '')) + 1),
+  )
   return i + number.length
 }
 
@@ -89,7 +96,8 @@ function step(source: string, i: number, add: Add): number {
 function string(source: string, i: number, add: Add): number {
   const end = source.indexOf("'", i + 1)
   const text = source.slice(i, end + 1)
-  if (!text.includes(' ') && !text.includes('.ts') && !text.startsWith("'node:")) add(i, text, text === "''" ? "'~'" : `'~${text.slice(1)}`)
+  if (!text.includes(' ') && !text.includes('.ts') && !text.startsWith("'node:"))
+    add(i, text, text === "''" ? "'~'" : `'~${text.slice(1)}`)
   return end + 1
 }
 

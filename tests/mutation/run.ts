@@ -28,7 +28,10 @@ const TARGETS: readonly [file: string, tests: readonly string[]][] = [
   ['auth/select.ts', ['auth/rules.test.ts']],
   ['auth/third-party.ts', ['auth/member.test.ts']],
   ['event/redact.ts', ['event/redact.test.ts']],
-  ['room-version/rules.ts', ['event/redact.test.ts', 'event/event.test.ts', 'event/verify.test.ts', ...AUTH_TESTS]],
+  [
+    'room-version/rules.ts',
+    ['event/redact.test.ts', 'event/event.test.ts', 'event/verify.test.ts', ...AUTH_TESTS],
+  ],
 ]
 const TIMEOUT_MS = 120_000
 
@@ -63,5 +66,7 @@ for (const name of survivors) console.log(`survives: ${name}\n    ${explained.ge
 const unexplained = survivors.filter((name) => !explained.has(name))
 const gone = SURVIVORS.filter(({ mutant }) => mutant.includes(only) && !survivors.includes(mutant))
 for (const { mutant } of gone) console.log(`explained, but killed or gone: ${mutant}`)
-console.log(`${total - survivors.length} of ${total} mutants killed, ${unexplained.length} survivors without a reason`)
+console.log(
+  `${total - survivors.length} of ${total} mutants killed, ${unexplained.length} survivors without a reason`,
+)
 process.exitCode = unexplained.length > 0 || gone.length > 0 ? 1 : 0

@@ -355,6 +355,7 @@ test('5.2 third-party invites are judged before "sender must be joined", by any 
     const listed = [5, {}, { public_key: 5 }, { public_key: 'AAAA' }, { public_key: urlSafe }]
     assert.equal(thirdParty(rules, { signed }, { public_key: 'junk', public_keys: listed }), 'allow')
     assert.equal(thirdParty(rules, { signed }, { public_keys: 'junk', ...good }), 'allow')
+    assert.equal(thirdParty(rules, { signed }, { public_keys: [good] }), 'allow')
     const withJunk = {
       ...signed,
       signatures: { x: 5, 'y.example': { 'ed25519:0': 'AAAA' }, ...(signed['signatures'] as JsonObject) },

@@ -139,6 +139,11 @@ test('5.2 creators: the first one, and in v12 the additional ones', () => {
     assert.equal(isCreator(create, n(rules) >= 11 ? ADMIN : CREATOR), false)
     assert.equal(isCreator(create, MOD), n(rules) === 12)
     assert.equal(isCreator(create, USER), false)
+    const first = n(rules) >= 11 ? CREATOR : ADMIN
+    assert.equal(
+      powerLevelsOf(create, undefined).user(first),
+      n(rules) === 12 ? Number.POSITIVE_INFINITY : 100,
+    )
     const infinite = powerLevelsOf(create, undefined).user(MOD) === Number.POSITIVE_INFINITY
     assert.equal(infinite, n(rules) === 12)
   }
@@ -314,6 +319,21 @@ test('5.2 v12 infinity compares above every integer', () => {
     const room = new Room(rules, { levels: { users: { [USER]: 2 ** 53 - 1 }, ban: 2 ** 53 - 1 } })
     const judge = (content: JsonObject) => room.judge(room.event('m.room.power_levels', CREATOR, '', content))
     assert.equal(judge({ users: { [USER]: 0, [MOD]: 2 ** 53 - 1 }, ban: 1 }), 'allow')
+  }
+})
+
+test('a sender below zero may add and remove what is not above it', () => {
+  for (const rules of ALL) {
+    const base = { users: { [MOD]: -1 }, events: { 'm.room.power_levels': -1 } }
+    const judge = (old: JsonObject, fresh: JsonObject) => {
+      const room = new Room(rules, { levels: { ...base, ...old }, members: { [MOD]: 'join' } })
+      return room.judge(room.event('m.room.power_levels', MOD, '', { ...base, ...fresh }))
+    }
+    assert.equal(judge({}, { ban: -1 }), 'allow')
+    assert.equal(judge({ ban: -1 }, {}), 'allow')
+    assert.equal(judge({}, { users: { [MOD]: -1, [USER]: -1 } }), 'allow')
+    assert.equal(judge({ users: { [MOD]: -1, [USER]: -2 } }, {}), 'allow')
+    assert.notEqual(judge({}, { ban: 0 }), 'allow')
   }
 })
 

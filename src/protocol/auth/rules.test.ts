@@ -195,6 +195,9 @@ test('adv-2 v12 rule 2: the room id names an accepted create event, the only one
     const message = room.event('m.room.create', USER, undefined, {})
     known.set(message.eventId, message)
     assert.equal(judge(`!${message.eventId.slice(1)}`), '2')
+    // Not even one of the same room, if a store could hold that under this id.
+    known.set('$other' as EventId, { ...levels, roomId: '!other' as Pdu['roomId'] })
+    assert.equal(judge('!other'), '2')
     const other = createEvent(rules, { x: 1 })
     known.set(other.eventId, { ...other, roomId: create.roomId })
     assert.equal(judge(other.roomId), '2')

@@ -6,7 +6,7 @@ import { createEventIdOf } from '../ids/room-id.ts'
 import { readJson } from '../json/reader.ts'
 import { isObject, type JsonValue, NumberToken } from '../json/value.ts'
 import { AUTH_EVENTS_MAX, JSON_DEPTH_MAX, PDU_BYTES_MAX, PREV_EVENTS_MAX } from '../limits.ts'
-import { ROOM_VERSIONS, rulesOf } from '../room-version/rules.ts'
+import { ROOM_VERSIONS, type RoomVersionRules, rulesOf } from '../room-version/rules.ts'
 import { buildEvent, countersign, type EventFields, nextDepth } from './build.ts'
 import { clientEvent } from './client-format.ts'
 import * as view from './content.ts'
@@ -85,6 +85,15 @@ test('room versions: the table has the twelve stable ones, and nothing inherited
     ['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12'],
   )
   assert.equal(rulesOf('11'), V11)
+  const column = (of: (rules: RoomVersionRules) => string) => Object.values(ROOM_VERSIONS).map(of).join(' ')
+  assert.equal(
+    column((rules) => rules.stateResolution),
+    `v1${' v2'.repeat(10)} v2.1`,
+  )
+  assert.equal(
+    column((rules) => rules.eventIds),
+    `embedded embedded hash-standard${' hash-urlsafe'.repeat(9)}`,
+  )
   for (const unknown of ['0', '13', '', 'constructor', '__proto__', '01'])
     assert.equal(rulesOf(unknown), undefined)
 })
