@@ -5,7 +5,7 @@
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
 import { roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
-import type { Metrics } from '#/base/metrics.ts'
+import { type Metrics, noMetrics } from '#/base/metrics.ts'
 import type { RateLimits } from '#/base/rate-limit.ts'
 import { StoreError } from '#/base/store-error.ts'
 import type { World } from '#/base/world.ts'
@@ -131,16 +131,21 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
   await ensureSweep(store, clock)
-  const common = { authenticate: accounts.authenticator, limiter: limits, log, metrics: deps.metrics, clock }
-  const dispatchOf = (table: Route[], ids: () => string): Dispatch =>
-    createDispatch({ ...common, routes: table, ids, serverName, explain: explainStoreError })
+  const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
+  const dispatchOf = (table: Route[], metrics: Metrics): Dispatch =>
+    createDispatch({
+      ...common,
+      metrics,
+      routes: table,
+      ids: requestIds(world.rng),
+      serverName,
+      explain: explainStoreError,
+    })
   return {
     dispatches: {
-      client: dispatchOf(routes, requestIds(world.rng)),
-      metrics: dispatchOf(
-        [metricsRoute(deps.metrics), healthRoute(() => healthOf(store))],
-        requestIds(world.rng),
-      ),
+      client: dispatchOf(routes, deps.metrics),
+      /* What reads the figures is not counted in them. */
+      metrics: dispatchOf([metricsRoute(deps.metrics), healthRoute(() => healthOf(store))], noMetrics),
     },
     routes,
     start: () => jobs.start(),

@@ -1,7 +1,4 @@
-/** The entry. What is imported here is loaded before the compile cache is on, so it is kept to this. */
-import { enableCompileCache } from 'node:module'
-import { fileURLToPath } from 'node:url'
+/** The entry. bin/myelin has set NODE_COMPILE_CACHE, which also serves the threads. */
+import { run } from './program.ts'
 
-enableCompileCache(fileURLToPath(new URL('../../.cache/compile', import.meta.url)))
-const { run } = await import('./program.ts')
 await run(process.argv)
