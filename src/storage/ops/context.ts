@@ -16,6 +16,19 @@ export interface PositionSource {
   next(): number
 }
 
+/** What the plans of one transaction need not ask the database again. Forgotten whenever anything is rolled back. */
+export class Known {
+  /** Sequence of a room's head after the moves made in this transaction; the row is locked until its end. */
+  readonly heads = new Map<number, number>()
+  /** Hashes of transaction ids that nobody has used. */
+  readonly newTxns = new Set<number>()
+
+  clear(): void {
+    this.heads.clear()
+    this.newTxns.clear()
+  }
+}
+
 export class PlanContext {
   readonly changes: Change[] = []
   readonly #source: PositionSource
@@ -28,9 +41,12 @@ export class PlanContext {
   /** Position of the plan's newest event, at which its state changes take effect. */
   eventPosition = 0
 
-  constructor(source: PositionSource, interned: Map<string, number>) {
+  readonly known: Known
+
+  constructor(source: PositionSource, interned: Map<string, number>, known = new Known()) {
     this.#source = source
     this.interned = interned
+    this.known = known
   }
 
   next(): number {

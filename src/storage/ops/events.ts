@@ -2,11 +2,12 @@
 import { hash } from 'node:crypto'
 import { StoreError } from '#/base/store-error.ts'
 import type { EventOp } from '#/ports/store/events.ts'
+import type { Plan } from '#/ports/store/plan.ts'
 import { HIDDEN_FLAGS } from '#/protocol/event/flags.ts'
 import { type ChecksummedEvent, eventChecksum } from '../sql/checksum.ts'
-import { first, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
+import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { packUints } from '../sql/varint.ts'
-import { GuardFailed, type PlanContext } from './context.ts'
+import { GuardFailed, type Known, type PlanContext } from './context.ts'
 
 type Insert = Extract<EventOp, { op: 'event.insert' }>
 
@@ -128,8 +129,10 @@ export function txnHash(user: string, device: string, scope: string, txnId: stri
 /** Guard: the transaction id is new; then remembers it with its event. */
 export function* claimTxn(ctx: PlanContext, op: Extract<EventOp, { op: 'event.txn' }>): Sql<void> {
   const hash = txnHash(op.user, op.device, op.scope, op.txnId)
-  const used = yield* findTxn(op.user, op.device, hash, op.txnId)
-  if (used !== undefined) throw new GuardFailed({ conflict: 'txn', value: used })
+  if (!ctx.known.newTxns.delete(hash)) {
+    const used = yield* findTxn(op.user, op.device, hash, op.txnId)
+    if (used !== undefined) throw new GuardFailed({ conflict: 'txn', value: used })
+  }
   yield* run(
     'INSERT INTO event_txns (event, hash, ts, device, txn_id) VALUES (?1, ?2, ?3, ?4, ?5)',
     ctx.event(op.event),
@@ -151,4 +154,22 @@ export function* findTxn(user: string, device: string, hash: number, txnId: stri
     user,
   )
   return row?.event_id as string | undefined
+}
+
+/** Finds out for many plans at once which of their transaction ids are new. */
+export function* foreseeTxns(known: Known, plans: readonly Plan[]): Sql<void> {
+  const hashes: number[] = []
+  for (const { ops } of plans) {
+    for (const op of ops)
+      if (op.op === 'event.txn') hashes.push(txnHash(op.user, op.device, op.scope, op.txnId))
+  }
+  const used = new Set<number>()
+  for (const list of lists(hashes)) {
+    const rows = yield* run(
+      `SELECT hash FROM event_txns WHERE hash IN (${placeholders(1, list.length)})`,
+      ...list,
+    )
+    for (const row of rows) used.add(row.hash as number)
+  }
+  for (const hash of hashes) if (!used.has(hash)) known.newTxns.add(hash)
 }

@@ -24,19 +24,21 @@ export function* createRoom(ctx: PlanContext, op: OpOf<'room.create'>): Sql<numb
   return nid
 }
 
+const MOVE_HEAD = `UPDATE room_heads SET seq = seq + 1, extremities = ?3, depth = ?4, joined = joined + ?5,
+  invited = invited + ?6 WHERE room = ?1 AND seq = ?2`
+
 /** Guard and move of the room's head. */
 export function* moveHead(ctx: PlanContext, op: OpOf<'room.head'>): Sql<void> {
-  const moved = yield* run(
-    `UPDATE room_heads SET seq = seq + 1, extremities = ?3, depth = ?4, joined = joined + ?5, invited = invited + ?6
-     WHERE room = ?1 AND seq = ?2 RETURNING seq`,
-    ctx.room(op.room),
-    op.expect,
-    JSON.stringify(op.extremities),
-    op.depth,
-    op.joinedDelta,
-    op.invitedDelta,
-  )
-  if (moved.length === 0) throw new GuardFailed({ conflict: 'head' })
+  const room = ctx.room(op.room)
+  const known = ctx.known.heads.get(room)
+  if (known !== undefined && known !== op.expect) throw new GuardFailed({ conflict: 'head' })
+  const { expect, depth, joinedDelta, invitedDelta } = op
+  const params = [room, expect, JSON.stringify(op.extremities), depth, joinedDelta, invitedDelta]
+  if (known === undefined) {
+    const moved = yield* run(`${MOVE_HEAD} RETURNING seq`, ...params)
+    if (moved.length === 0) throw new GuardFailed({ conflict: 'head' })
+  } else yield* run(MOVE_HEAD, ...params)
+  ctx.known.heads.set(room, expect + 1)
 }
 
 export function* setMembership(ctx: PlanContext, op: OpOf<'room.membership'>): Sql<void> {

@@ -4,8 +4,10 @@
  * undone and each plan applied alone inside a savepoint.
  */
 import type { Change, Plan } from '#/ports/store/plan.ts'
-import { GuardFailed, PlanContext } from '../ops/context.ts'
+import { GuardFailed, Known, PlanContext } from '../ops/context.ts'
+import { foreseeTxns } from '../ops/events.ts'
 import { applyPlan } from '../ops/interpreter.ts'
+import { internKeys } from '../ops/state.ts'
 import type { GroupOutcome, PlanOutcome } from '../outcome.ts'
 import type { Row, Sql, Statement } from '../sql/sql.ts'
 import { CommitInDoubt, isPlanError, isShutdown, messageOf } from './errors.ts'
@@ -62,6 +64,7 @@ export async function applyBatch(session: Session, input: BatchInput): Promise<G
 class Batch {
   readonly #session: Session
   readonly #input: BatchInput
+  readonly #known = new Known()
   #contexts: PlanContext[] = []
   #xid: Promise<Row[]> | undefined
 
@@ -70,10 +73,15 @@ class Batch {
     this.#input = input
   }
 
+  #context(): PlanContext {
+    return new PlanContext(this.#input.block, this.#input.interned, this.#known)
+  }
+
   #begin(): void {
     this.#session.failure = undefined
+    this.#known.clear()
     this.#input.block.reset()
-    this.#contexts = this.#input.plans.map(() => new PlanContext(this.#input.block, this.#input.interned))
+    this.#contexts = this.#input.plans.map(() => this.#context())
     this.#session.tell(BEGIN)
     this.#xid = this.#session.ask(XID)
     /* Its error is raised where it is awaited; until then it must not count as unhandled. */
@@ -84,6 +92,13 @@ class Batch {
   async together(): Promise<PlanOutcome[]> {
     const { plans } = this.#input
     this.#begin()
+    if (plans.length > 1) {
+      try {
+        await drive(this.#session, this.#foresee(), { wrote: false })
+      } catch (error) {
+        throw this.#undoOr(error)
+      }
+    }
     const lanes = new Map<string, number[]>()
     for (const [index, plan] of plans.entries()) {
       const lane = lanes.get(plan.lane)
@@ -109,6 +124,16 @@ class Batch {
     return outcomes
   }
 
+  /** Asks at once what the plans would ask one after the other. */
+  *#foresee(): Sql<void> {
+    const { plans } = this.#input
+    const changes = plans.flatMap(({ ops }) =>
+      ops.flatMap((op) => (op.op === 'state.change' ? op.changes : [])),
+    )
+    yield* internKeys(this.#context(), changes)
+    yield* foreseeTxns(this.#known, plans)
+  }
+
   async #attempt(index: number): Promise<PlanOutcome> {
     const effect = { wrote: false }
     try {
@@ -118,7 +143,7 @@ class Batch {
       )
     } catch (error) {
       if (error instanceof GuardFailed && !effect.wrote) {
-        this.#contexts[index] = new PlanContext(this.#input.block, this.#input.interned)
+        this.#contexts[index] = this.#context()
         return { ok: false, ...error.conflict }
       }
       throw this.#undoOr(error)
@@ -150,8 +175,9 @@ class Batch {
         const error = this.#session.failure ?? caught
         if (!(error instanceof GuardFailed) && !isPlanError(error)) throw error
         this.#session.failure = undefined
-        this.#contexts[index] = new PlanContext(this.#input.block, this.#input.interned)
+        this.#contexts[index] = this.#context()
         this.#input.interned.clear()
+        this.#known.clear()
         this.#session.tell(UNDO)
         this.#session.tell(RELEASE)
         outcomes.push(outcomeOf(error))
