@@ -41,8 +41,9 @@ interface FirstEvent {
   readonly content: JsonObject
 }
 
-/** Characters of the random part of a room id before version 12. */
-const ROOM_ID_BYTES = 14
+/** The random part of a room id before version 12: its letters, and how many of them. */
+const ROOM_ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+const ROOM_ID_LENGTH = 18
 
 export class CreateRoomService {
   readonly #deps: { store: Store; signer: Signer; world: World; profile: MemberProfile }
@@ -135,7 +136,9 @@ class RoomBuilder {
     this.#world = world
     this.#sender = sender
     if (!rules.roomIdIsCreateHash) {
-      const opaque = world.rng.bytes(ROOM_ID_BYTES).toString('base64url')
+      let opaque = ''
+      while (opaque.length < ROOM_ID_LENGTH)
+        opaque += ROOM_ID_LETTERS[world.rng.below(ROOM_ID_LETTERS.length)]
       this.#roomId = mintRoomId(opaque, signer.serverName)
     }
   }
