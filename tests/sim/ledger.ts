@@ -1,0 +1,69 @@
+/** What clients were told, to be held against the database at the end. */
+
+/** An event whose write was acknowledged. */
+export interface AckedEvent {
+  readonly roomId: string
+  readonly eventId: string
+  readonly sender: string
+  readonly type: string
+  /** Unique text in the content; absent for membership changes. */
+  readonly marker?: string | undefined
+  readonly stateKey?: string | undefined
+  readonly redacts?: string | undefined
+}
+
+/** A membership change that was acknowledged, which names no event. */
+export interface AckedMembership {
+  readonly roomId: string
+  readonly sender: string
+  readonly target: string
+  readonly membership: string
+}
+
+/** A write to something that holds one value. */
+export interface ValueWrite {
+  readonly value: string
+  readonly begun: number
+  /** When it was acknowledged; undefined while nobody knows. */
+  done: number | undefined
+}
+
+/** An event that reached a client. */
+export interface Delivery {
+  readonly user: string
+  readonly roomId: string
+  readonly eventId: string
+  /** The server's position when it answered. */
+  readonly position: number
+  readonly how: string
+}
+
+export class Ledger {
+  readonly events: AckedEvent[] = []
+  readonly memberships: AckedMembership[] = []
+  /** By server and name of the value, for example account data of a user. */
+  readonly values = new Map<string, ValueWrite[]>()
+  readonly deliveries: Delivery[] = []
+  /** Texts that were sent in message events, acknowledged or not, and by whom. */
+  readonly markers = new Map<string, string>()
+  operations = 0
+
+  write(name: string, value: string, begun: number): ValueWrite {
+    const entry: ValueWrite = { value, begun, done: undefined }
+    const writes = this.values.get(name)
+    if (writes) writes.push(entry)
+    else this.values.set(name, [entry])
+    return entry
+  }
+}
+
+/** Whether a value may stand at the end: no write was begun after the one that put it there had been acknowledged. */
+export function mayStand(writes: readonly ValueWrite[], value: string | undefined): boolean {
+  const acked = writes.filter((write) => write.done !== undefined)
+  if (value === undefined) return acked.length === 0
+  return writes.some((write) => {
+    if (write.value !== value) return false
+    const end = write.done ?? Number.POSITIVE_INFINITY
+    return !acked.some((later) => later.begun > end)
+  })
+}

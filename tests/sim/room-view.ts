@@ -1,0 +1,118 @@
+/** What one client knows of one room from its syncs: stretches of the timeline, the state, the counts. */
+import { SimFailure } from './sim-world.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: events are whatever the server said
+export type ClientEvent = any
+
+/** Events that follow each other, oldest first. */
+export interface Stretch {
+  readonly events: string[]
+  /** Token from which what lies before can be read; undefined when nothing is missing there. */
+  gap: string | undefined
+}
+
+export class RoomView {
+  readonly roomId: string
+  readonly who: string
+  membership: 'join' | 'leave' = 'join'
+  readonly stretches: Stretch[] = []
+  readonly #known = new Set<string>()
+  /** Event ids by `type NUL state_key`. */
+  state = new Map<string, string>()
+  /** Senders of events that came in timelines of syncs. */
+  readonly senders = new Set<string>()
+  summary: { joined?: number; invited?: number } = {}
+  readonly accountData = new Map<string, string>()
+  /** Set when history before a gap was refused. */
+  unreadable = false
+
+  constructor(roomId: string, who: string) {
+    this.roomId = roomId
+    this.who = who
+  }
+
+  /** Takes the timeline of a sync. `fresh`: the room was not joined for this client before. */
+  takeTimeline(
+    timeline: { events: ClientEvent[]; limited: boolean; prev_batch: string },
+    fresh: boolean,
+    initial: boolean,
+  ): void {
+    for (const event of timeline.events) this.senders.add(event.sender)
+    let ids = timeline.events.map((event) => event.event_id as string)
+    if (fresh) {
+      const overlap = this.#overlap(ids)
+      if (overlap > 0) {
+        ids = ids.slice(overlap)
+        for (const id of ids) this.#learn(id)
+        this.stretches.at(-1)!.events.push(...ids)
+        return
+      }
+    }
+    for (const id of ids) this.#learn(id)
+    const last = this.stretches.at(-1)
+    if (timeline.limited) this.stretches.push({ events: ids, gap: timeline.prev_batch })
+    else if (last) last.events.push(...ids)
+    else {
+      if (fresh && !initial)
+        throw this.#wrong('a room that is new to the client came without a gap before it')
+      this.stretches.push({ events: ids, gap: undefined })
+    }
+  }
+
+  /**
+   * The newest events of a room that is joined anew may begin with some that were known from before. How many; they
+   * must be the last ones known.
+   */
+  #overlap(ids: readonly string[]): number {
+    const count = ids.findLastIndex((id) => this.#known.has(id)) + 1
+    const tail = count === 0 ? [] : this.flat().slice(-count)
+    if (tail.join() !== ids.slice(0, count).join()) throw this.#wrong('a room joined anew repeats old events')
+    return count
+  }
+
+  takeState(events: readonly ClientEvent[]): void {
+    for (const event of events) {
+      if (event.state_key !== undefined) this.state.set(`${event.type}\0${event.state_key}`, event.event_id)
+    }
+  }
+
+  /** Puts a page of history (newest first) before a stretch. Returns whether the gap is closed. */
+  fill(stretch: Stretch, page: readonly string[], end: string | undefined): boolean {
+    const index = this.stretches.indexOf(stretch)
+    const before = this.stretches
+      .slice(0, index)
+      .findLast((earlier) => earlier.events.length > 0)
+      ?.events.at(-1)
+    for (const id of page) {
+      if (this.#known.has(id)) {
+        if (id !== before) throw this.#wrong(`history before a gap repeats ${id}`)
+        stretch.gap = undefined
+        return true
+      }
+      this.#learn(id)
+      stretch.events.unshift(id)
+    }
+    stretch.gap = end
+    if (end !== undefined) return false
+    if (before !== undefined) throw this.#wrong(`history ended without meeting ${before}`)
+    return true
+  }
+
+  #learn(id: string): void {
+    if (this.#known.has(id)) throw this.#wrong(`${id} came a second time`)
+    this.#known.add(id)
+  }
+
+  /** All events in order; gaps that are still open are simply left out. */
+  flat(): string[] {
+    return this.stretches.flatMap((stretch) => stretch.events)
+  }
+
+  get complete(): boolean {
+    return !this.unreadable && this.stretches.every((stretch) => stretch.gap === undefined)
+  }
+
+  #wrong(what: string): SimFailure {
+    return new SimFailure(`${this.who} in ${this.roomId}: ${what}`)
+  }
+}

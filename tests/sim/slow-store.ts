@@ -1,0 +1,70 @@
+/**
+ * The store as one life of a server sees it: reads may take time, as they do on threads and over a network, and
+ * nothing reaches a server that has crashed.
+ */
+import type { Store } from '#/ports/store/store.ts'
+import type { SeededRng } from './seeded-rng.ts'
+import type { SimWorld } from './sim-world.ts'
+
+export interface SlowReads {
+  /** Share of the reads that take time. */
+  readonly share: number
+  readonly msMax: number
+}
+
+export interface Liveness {
+  readonly alive: boolean
+}
+
+const NEVER = new Promise<never>(() => {})
+
+export function slowStore(
+  store: Store,
+  life: Liveness,
+  world: SimWorld,
+  rng: SeededRng,
+  slow: SlowReads,
+): Store {
+  const pause = async (): Promise<void> => {
+    if (rng.chance(slow.share)) await world.sleep(rng.below(slow.msMax + 1))
+    if (!life.alive) await NEVER
+  }
+  const whileAlive = async <T>(ask: () => Promise<T>): Promise<T> => {
+    if (!life.alive) return NEVER
+    try {
+      const answer = await ask()
+      return life.alive ? answer : await NEVER
+    } catch (error) {
+      if (!life.alive) return NEVER
+      throw error
+    }
+  }
+  const read = async <T>(ask: () => Promise<T>): Promise<T> => {
+    if (slow.share > 0) await pause()
+    const answer = await whileAlive(ask)
+    if (slow.share > 0) await pause()
+    return answer
+  }
+  const reader = <R extends object>(group: R): R => {
+    const out: Record<string, unknown> = {}
+    for (const [name, ask] of Object.entries(group)) {
+      const call = ask as (...args: unknown[]) => Promise<unknown>
+      out[name] = (...args: unknown[]) => read(() => call(...args))
+    }
+    return out as R
+  }
+  return {
+    ...store,
+    events: reader(store.events),
+    rooms: reader(store.rooms),
+    state: reader(store.state),
+    accounts: reader(store.accounts),
+    accountData: reader(store.accountData),
+    jobs: reader(store.jobs),
+    commit: (plan) => whileAlive(() => store.commit(plan)),
+    onChange: (listener) =>
+      store.onChange((changes, position) => {
+        if (life.alive) listener(changes, position)
+      }),
+  }
+}
