@@ -33,18 +33,28 @@ export class WriterCore {
     return this.#position
   }
 
+  /** As `applyBatches`, for one batch. */
+  applyGroup(plans: readonly Plan[]): GroupOutcome {
+    return this.applyBatches([plans])[0]!
+  }
+
   /**
-   * Applies the plans in order and commits once. A guard or an error of one plan undoes that plan alone.
+   * Applies all plans in order and commits once. A guard or an error of one plan undoes that plan alone.
+   * Each batch gets its own outcome: its changes, and the position after its last plan, so that whoever is told of
+   * a batch before the next one does not take the next one's positions for read.
    * Throws a StoreError when the group as a whole could not be committed; then nothing of it was written.
    */
-  applyGroup(plans: readonly Plan[]): GroupOutcome {
+  applyBatches(batches: readonly (readonly Plan[])[]): GroupOutcome[] {
     const db = this.#connection.db
     const before = this.#position
-    const changes: Change[] = []
-    let outcomes: PlanOutcome[]
+    let groups: GroupOutcome[]
     try {
       db.exec('BEGIN IMMEDIATE')
-      outcomes = plans.map((plan) => this.#apply(plan, changes))
+      groups = batches.map((plans) => {
+        const changes: Change[] = []
+        const outcomes = plans.map((plan) => this.#apply(plan, changes))
+        return { outcomes, changes, position: this.#position }
+      })
       if (this.#position !== before) this.#connection.run(putMeta('position', String(this.#position)))
       this.#faults?.('commit')
       db.exec('COMMIT')
@@ -55,7 +65,7 @@ export class WriterCore {
     }
     this.#faults?.('committed')
     if (this.#interned.size > INTERNED_MAX) this.#interned.clear()
-    return { outcomes, changes, position: this.#position }
+    return groups
   }
 
   #apply(plan: Plan, changes: Change[]): PlanOutcome {

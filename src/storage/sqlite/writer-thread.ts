@@ -2,7 +2,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { GROUP_PLANS_MAX } from '../limits.ts'
 import { Connection } from './connection.ts'
-import type { FromWriter, Group, Plans, ToWriter, WriterData } from './messages.ts'
+import type { FromWriter, Plans, ToWriter, WriterData } from './messages.ts'
 import { isFsyncFailure, WriterCore } from './writer-core.ts'
 
 const port = parentPort
@@ -18,16 +18,8 @@ const send = (message: FromWriter): void => port.postMessage(message)
 /** Applies the waiting batches as one group; each gets its own part of the outcome. */
 function applyBatches(batches: { id: number; plans: Plans }[]): void {
   try {
-    const group = core.applyGroup(batches.flatMap((batch) => batch.plans))
-    let at = 0
-    for (const [index, batch] of batches.entries()) {
-      const outcomes = group.outcomes.slice(at, at + batch.plans.length)
-      at += batch.plans.length
-      /* Changes and position belong to the group: the last answer carries them, when all have been told. */
-      const changes = index === batches.length - 1 ? group.changes : []
-      const answer: Group = { outcomes, changes, position: group.position }
-      send({ id: batch.id, group: JSON.stringify(answer) })
-    }
+    const groups = core.applyBatches(batches.map((batch) => batch.plans))
+    for (const [index, { id }] of batches.entries()) send({ id, group: JSON.stringify(groups[index]) })
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     for (const batch of batches) send({ id: batch.id, error: { message, fatal: isFsyncFailure(error) } })
