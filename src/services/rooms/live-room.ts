@@ -20,6 +20,8 @@ export class LiveRoom {
   seq: number
   extremities: readonly EventId[]
   depth: number
+  /** The event at the head, when it was written since the room was loaded. */
+  newest: Pdu | undefined
   /** Writes that are not on disk yet. */
   pending = 0
   /** Set when a write of this room failed; nobody builds on it any more. */
@@ -64,6 +66,7 @@ export class LiveRoom {
   /** Moves the speculative head behind `pdu`. */
   advance(pdu: Pdu): void {
     this.extremities = [pdu.eventId]
+    this.newest = pdu
     this.depth = pdu.depth
     if (pdu.stateKey !== undefined) this.#put(pdu.type, pdu.stateKey, pdu)
   }

@@ -9,7 +9,7 @@ import type { CommitResult, Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { selectAuthKeys } from '#/protocol/auth/select.ts'
 import { MatrixError } from '#/protocol/errors.ts'
-import { nextDepth } from '#/protocol/event/build.ts'
+import { type EventFields, nextDepth } from '#/protocol/event/build.ts'
 import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
 import { createEventIdOf } from '#/protocol/ids/room-id.ts'
@@ -21,6 +21,8 @@ import { passLocal } from './ingest/gate.ts'
 import type { VerifiedPdu } from './ingest/verified.ts'
 import { LIVE_ROOMS_BYTES_DEFAULT, REPLAN_MAX, ROOM_QUEUE_MAX } from './limits.ts'
 import { LiveRoom } from './live-room.ts'
+import { inRoomFormat } from './old-format.ts'
+import { pduOfRow } from './stored-event.ts'
 import { insertOps, refuseEvent } from './write-ops.ts'
 
 /** An event to be sent, before the room has given it its place. */
@@ -149,18 +151,27 @@ export class RoomWriter {
     const authEvents = [...auth.keys()]
     const create = room.state('m.room.create', '')
     if (create && rules.roomIdIsCreateHash) auth.set(createEventIdOf(room.roomId), create)
-    const built = this.#signer.event(rules, {
+    const fields: EventFields = {
       ...draft,
       roomId: room.roomId,
       originServerTs: draft.originServerTs ?? this.#clock.now(),
       prevEvents: room.extremities,
       authEvents,
       depth: nextDepth(rules, [{ json: { depth: room.depth } }]),
-    })
+    }
+    const referenced = rules.eventReferences === 'ids' ? [] : [...auth.values(), ...(await this.#tips(room))]
+    const built = this.#signer.event(rules, inRoomFormat(rules, this.#signer.serverName, fields, referenced))
     if (!built.ok) throw refuseEvent(built)
     const passed = passLocal(built.value, auth, room.state)
     if (!passed.ok) throw refuseEvent(passed)
     return passed.pdu
+  }
+
+  /** The events at the room's head, for versions whose references carry hashes. */
+  async #tips(room: LiveRoom): Promise<Pdu[]> {
+    if (room.newest) return [room.newest]
+    const rows = await this.#store.events.byIds(room.extremities)
+    return rows.map((row) => pduOfRow(row, room.rules))
   }
 
   async #open(roomId: string): Promise<LiveRoom> {

@@ -4,6 +4,7 @@ import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { selectAuthKeys } from '#/protocol/auth/select.ts'
 import { MatrixError } from '#/protocol/errors.ts'
+import type { EventFields } from '#/protocol/event/build.ts'
 import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
 import { mintRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
@@ -13,6 +14,7 @@ import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts
 import type { Signer } from '../../keys/signer.ts'
 import { passLocal } from '../ingest/gate.ts'
 import type { MemberProfile } from '../membership.ts'
+import { inRoomFormat } from '../old-format.ts'
 import { countDelta, eventOps, refuseEvent } from '../write-ops.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
 
@@ -52,6 +54,18 @@ export class CreateRoomService {
     this.#deps = deps
   }
 
+  /** Time of the newest room; see `#nextTs`. */
+  #lastTs = 0
+
+  /**
+   * The time of a new room, in milliseconds: no two are the same, because from version 12 the id of a room is the hash
+   * of a create event that says little else.
+   */
+  #nextTs(): number {
+    this.#lastTs = Math.max(this.#deps.world.clock.now(), this.#lastTs + 1)
+    return this.#lastTs
+  }
+
   /** Creates the room and invites. Returns its id when it is on disk. */
   async create(room: NewRoom): Promise<RoomId> {
     const { store, signer, world, profile } = this.#deps
@@ -67,7 +81,7 @@ export class CreateRoomService {
         throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
       }
     }
-    const building = new RoomBuilder(rules, signer, world, room.creator)
+    const building = new RoomBuilder(rules, signer, world, this.#nextTs(), room.creator)
     building.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
     const creator: JsonObject = { membership: 'join', ...(await profile(room.creator)) }
     building.add({ type: 'm.room.member', stateKey: room.creator, content: creator })
@@ -120,7 +134,7 @@ function firstState(rules: RoomVersionRules, room: NewRoom): FirstEvent[] {
 class RoomBuilder {
   readonly #rules: RoomVersionRules
   readonly #signer: Signer
-  readonly #world: World
+  readonly #ts: number
   readonly #sender: UserId
   readonly #state = new Map<string, Pdu>()
   readonly #ops: Op[] = []
@@ -130,10 +144,10 @@ class RoomBuilder {
   #joined = 0
   #invited = 0
 
-  constructor(rules: RoomVersionRules, signer: Signer, world: World, sender: UserId) {
+  constructor(rules: RoomVersionRules, signer: Signer, world: World, ts: number, sender: UserId) {
     this.#rules = rules
     this.#signer = signer
-    this.#world = world
+    this.#ts = ts
     this.#sender = sender
     if (!rules.roomIdIsCreateHash) {
       let opaque = ''
@@ -157,17 +171,20 @@ class RoomBuilder {
     const authEvents = [...auth.keys()]
     const create = this.#lookup('m.room.create', '')
     if (create) auth.set(create.eventId, create)
-    const built = this.#signer.event(this.#rules, {
+    const fields: EventFields = {
       type,
       stateKey,
       content,
       sender: this.#sender,
       roomId: this.#roomId,
-      originServerTs: this.#world.clock.now(),
+      originServerTs: this.#ts,
       prevEvents: this.#last ? [this.#last.eventId] : [],
       authEvents,
       depth: (this.#last?.depth ?? 0) + 1,
-    })
+    }
+    const referenced = this.#last ? [...auth.values(), this.#last] : []
+    const { serverName } = this.#signer
+    const built = this.#signer.event(this.#rules, inRoomFormat(this.#rules, serverName, fields, referenced))
     if (!built.ok) throw refuseEvent(built)
     const passed = passLocal(built.value, auth, this.#lookup)
     if (!passed.ok) throw refuseEvent(passed)
