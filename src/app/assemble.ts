@@ -120,7 +120,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       limits,
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
       reads: new RoomReads({ store, clientEvents, clock }),
-      messages: new MessagesService({ store, clientEvents }),
+      messages: new MessagesService({ store, clientEvents, clock }),
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,

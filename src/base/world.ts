@@ -57,3 +57,10 @@ export function sleep(clock: Clock, ms: number): Promise<void> {
     clock.after(ms, resolve)
   })
 }
+
+/** Lets the event loop serve others; between pieces of work that would hold it too long together. */
+export function turn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.defer(resolve)
+  })
+}

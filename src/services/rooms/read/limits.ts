@@ -3,9 +3,9 @@
 /** Events of one `/messages` page without a limit. */
 export const MESSAGES_LIMIT_DEFAULT = 10
 /** Most events of one page, whatever is asked. */
-export const MESSAGES_LIMIT_MAX = 100
+export const MESSAGES_LIMIT_MAX = 1000
 /** Events looked at to fill a filtered or partly hidden page; then the page ends early with a token to go on. */
-export const MESSAGES_SCAN_MAX = 1000
+export const MESSAGES_SCAN_MAX = 3000
 /** Events of a room's timeline without a filter. */
 export const TIMELINE_LIMIT_DEFAULT = 10
 /** Most events of a room's timeline, whatever the filter asks. */

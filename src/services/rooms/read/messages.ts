@@ -1,4 +1,5 @@
 /** `/messages`: paging through a room's history in topological order. */
+import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow, TopologicalPage } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
@@ -36,9 +37,11 @@ const PAGE_ROWS_MAX = 100
 export class MessagesService {
   readonly #store: Store
   readonly #clientEvents: ClientEvents
+  readonly #clock: Clock
 
-  constructor(deps: { store: Store; clientEvents: ClientEvents }) {
+  constructor(deps: { store: Store; clientEvents: ClientEvents; clock: Clock }) {
     this.#store = deps.store
+    this.#clock = deps.clock
     this.#clientEvents = deps.clientEvents
   }
 
@@ -117,6 +120,7 @@ export class MessagesService {
       at = onward(last, query.dir)
       scanned += rows.length
       if (scanned >= MESSAGES_SCAN_MAX) return { seen, end: at }
+      await turn(this.#clock)
     }
   }
 

@@ -1,5 +1,5 @@
 /** `/sync`. Its cost follows what changed: an incremental answer looks only at rooms that had news. */
-import type { Clock } from '#/base/world.ts'
+import { type Clock, turn } from '#/base/world.ts'
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { rulesOf } from '#/protocol/room-version/rules.ts'
@@ -88,6 +88,7 @@ export class SyncService {
     const rooms = emptyRooms()
     const list = [...candidates]
     for (let i = 0; i < list.length; i += ROOMS_AT_ONCE) {
+      if (i > 0) await turn(this.#deps.clock)
       await Promise.all(
         list
           .slice(i, i + ROOMS_AT_ONCE)
