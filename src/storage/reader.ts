@@ -3,6 +3,7 @@ import type { Reader } from '#/ports/store/store.ts'
 import * as data from './queries/account-data.ts'
 import * as accounts from './queries/accounts.ts'
 import * as events from './queries/events.ts'
+import { packedStateAt, unpackState } from './queries/full-state.ts'
 import type { Query } from './queries/query.ts'
 import * as rooms from './queries/rooms.ts'
 import * as state from './queries/state.ts'
@@ -45,7 +46,7 @@ export function readerOver(read: RunQuery): Reader {
       at: bind(state.stateAt),
       eventsAt: (room, point, exceptType) => read(state.stateEventsAt, [room, point, exceptType]),
       someMembers: bind(state.someMembers),
-      fullAt: bind(state.fullStateAt),
+      fullAt: async (room, point) => unpackState(await read(packedStateAt, [room, point])),
       difference: bind(state.stateDifference),
     },
     accounts: {

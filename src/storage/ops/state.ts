@@ -181,8 +181,8 @@ function* findKeys(ctx: PlanContext, keys: readonly KeyName[]): Sql<void> {
   const unknown = keys.filter((key) => !ctx.interned.has(internName(key)))
   for (const list of lists(unknown)) {
     const rows = yield* run(
-      `SELECT k.nid, k.type, k.state_key FROM (VALUES ${pairs(1, list.length)}) AS v
-       JOIN state_keys k ON k.type = v.column1 AND k.state_key = v.column2`,
+      `SELECT k.nid, k.type, k.state_key FROM (VALUES ${pairs(1, list.length)}) AS v CROSS JOIN state_keys k
+       WHERE k.type = v.column1 AND k.state_key = v.column2`,
       ...list.flatMap((key) => [key.type, key.stateKey]),
     )
     for (const row of rows) {

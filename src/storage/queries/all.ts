@@ -2,5 +2,6 @@
 import './account-data.ts'
 import './accounts.ts'
 import './events.ts'
+import './full-state.ts'
 import './rooms.ts'
 import './state.ts'

@@ -36,7 +36,7 @@ export function* heldMany(
 }
 
 /** What a row of room_state says of a position: the event, 0 for taken away, undefined for not yet set on this branch. */
-export function* rowAt(room: number, branch: number, row: Row, pos: number): Sql<number | undefined> {
+function* rowAt(room: number, branch: number, row: Row, pos: number): Sql<number | undefined> {
   if ((row.pos as number) <= pos) return row.event as number
   const inline = olderAt(row.older as Uint8Array | null, pos)
   if (inline) return inline.event
@@ -45,7 +45,7 @@ export function* rowAt(room: number, branch: number, row: Row, pos: number): Sql
 }
 
 /** The same in the history that spilled into rows of its own. */
-function* spilledAt(room: number, branch: number, key: number, pos: number): Sql<number | undefined> {
+export function* spilledAt(room: number, branch: number, key: number, pos: number): Sql<number | undefined> {
   const around = yield* first(
     `SELECT data FROM room_state_older WHERE room = ?1 AND branch = ?2 AND state_key = ?3 AND upto >= ?4
      ORDER BY upto LIMIT 1`,

@@ -1,13 +1,16 @@
 /** Reading room state: a few keys, all of it, at a point, and the difference of two points. */
 import type { EventRow } from '#/ports/store/events.ts'
-import type { StateDifference, StateEntry, StatePoint } from '#/ports/store/state.ts'
+import type { StateDifference, StatePoint } from '#/ports/store/state.ts'
 import { first, lists, pairs, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import type { Delta } from '../sql/state-codec.ts'
 import { EVENT_COLUMNS, eventFrom } from './events.ts'
+import { eventNidsAt } from './full-state.ts'
 import { query } from './query.ts'
-import { deltasBetween, heldMany, lineage, rowAt } from './state-walk.ts'
+import { deltasBetween, heldMany, lineage } from './state-walk.ts'
 
 type Keys = readonly (readonly [string, string])[]
+
+/* In the queries below CROSS JOIN makes SQLite go from the few given keys to the rows, never the other way. */
 
 /** One row per event, whatever a filled-up list asked for twice. */
 function distinctEvents(rows: readonly Row[], into: Map<number, EventRow>): void {
@@ -20,10 +23,10 @@ export const currentState = query('state.current', 'small', function* (room: num
   const events = new Map<number, EventRow>()
   for (const list of lists(keys)) {
     const rows = yield* run(
-      `SELECT ${EVENT_COLUMNS} FROM (VALUES ${pairs(2, list.length)}) AS v
-       JOIN state_keys k ON k.type = v.column1 AND k.state_key = v.column2
-       JOIN room_state s ON s.room = ?1 AND s.branch = 0 AND s.state_key = k.nid
-       JOIN events e ON e.nid = s.event`,
+      `SELECT ${EVENT_COLUMNS} FROM (VALUES ${pairs(2, list.length)}) AS v CROSS JOIN state_keys k
+       CROSS JOIN room_state s CROSS JOIN events e
+       WHERE k.type = v.column1 AND k.state_key = v.column2
+         AND s.room = ?1 AND s.branch = 0 AND s.state_key = k.nid AND e.nid = s.event`,
       room,
       ...list.flat(),
     )
@@ -62,8 +65,8 @@ export const stateAt = query(
     const nids = new Set<number>()
     for (const list of lists(keys)) {
       const rows = yield* run(
-        `SELECT k.nid FROM (VALUES ${pairs(1, list.length)}) AS v
-         JOIN state_keys k ON k.type = v.column1 AND k.state_key = v.column2`,
+        `SELECT k.nid FROM (VALUES ${pairs(1, list.length)}) AS v CROSS JOIN state_keys k
+         WHERE k.type = v.column1 AND k.state_key = v.column2`,
         ...list.flat(),
       )
       for (const row of rows) nids.add(row.nid as number)
@@ -82,50 +85,17 @@ export const stateAt = query(
   { snapshot: true },
 )
 
-/** The state at a point by key id, with names. */
-function* entriesAt(room: number, point: StatePoint): Sql<Map<number, StateEntry>> {
-  const entries = new Map<number, StateEntry>()
-  for (const { branch, pos } of (yield* lineage(point)).reverse()) {
-    const rows = yield* run(
-      `SELECT s.state_key, s.event, s.pos, CASE WHEN s.pos > ?3 THEN s.older END AS older, s.spilled,
-         k.type, k.state_key AS name
-       FROM room_state s JOIN state_keys k ON k.nid = s.state_key WHERE s.room = ?1 AND s.branch = ?2`,
-      room,
-      branch,
-      pos,
-    )
-    for (const row of rows) {
-      const event = yield* rowAt(room, branch, row, pos)
-      if (event === undefined) continue
-      const key = row.state_key as number
-      if (event === 0) entries.delete(key)
-      else entries.set(key, { type: row.type as string, stateKey: row.name as string, event })
-    }
-  }
-  return entries
-}
-
-export const fullStateAt = query(
-  'state.fullAt',
-  'large',
-  function* (room: number, point: StatePoint): Sql<StateEntry[]> {
-    return [...(yield* entriesAt(room, point)).values()]
-  },
-  { snapshot: true },
-)
-
 export const stateEventsAt = query(
   'state.eventsAt',
   'large',
   function* (room: number, point: StatePoint, exceptType: string | undefined): Sql<EventRow[]> {
-    const nids: number[] = []
-    for (const entry of (yield* entriesAt(room, point)).values()) {
-      if (entry.type !== exceptType) nids.push(entry.event)
-    }
+    const nids = (yield* eventNidsAt(room, point)).sort((a, b) => a - b)
     const events = new Map<number, EventRow>()
-    for (const list of lists(nids.sort((a, b) => a - b))) {
+    for (const list of lists(nids)) {
       const rows = yield* run(
-        `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(1, list.length)}) ORDER BY e.nid`,
+        `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(2, list.length)}) AND e.type <> ?1
+         ORDER BY e.nid`,
+        exceptType ?? '',
         ...list,
       )
       distinctEvents(rows, events)

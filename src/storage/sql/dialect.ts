@@ -37,7 +37,7 @@ export function schemaText(engine: EngineName, text: string): string {
   }
 }
 
-/** Rewrites `?1` placeholders to PostgreSQL's `$1`. Our texts hold no other question marks. */
+/** Rewrites `?1` placeholders to PostgreSQL's `$1`, and `hex(x)`. Our texts hold no other question marks. */
 export function postgresText(text: string): string {
-  return text.replaceAll('?', '$')
+  return text.replaceAll('?', '$').replace(/\bhex\(([\w.]+)\)/g, `encode($1, 'hex')`)
 }
