@@ -2,6 +2,7 @@
  * A room as its owner holds it: the speculative head, and the state events that were needed so far. What is here may
  * be ahead of the disk; when a write fails the whole object is thrown away and read anew.
  */
+import type { CommitResult } from '#/ports/store/plan.ts'
 import type { RoomHead, RoomRow } from '#/ports/store/rooms.ts'
 import type { StateReader } from '#/ports/store/state.ts'
 import { canonicalText } from '#/protocol/event/parse.ts'
@@ -24,6 +25,8 @@ export class LiveRoom {
   newest: Pdu | undefined
   /** Writes that are not on disk yet. */
   pending = 0
+  /** The newest of them. Writes of a room reach the disk in order, each only with all before it. */
+  tail: Promise<CommitResult> | undefined
   /** Set when a write of this room failed; nobody builds on it any more. */
   discarded = false
   /** Events by `type NUL state_key`; null for a key that is known to be absent. */

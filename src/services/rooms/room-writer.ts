@@ -53,6 +53,13 @@ interface Built {
   readonly committed: Promise<CommitResult>
 }
 
+/** Nothing is to be written; but what holds already may still be on its way to the disk with `tail`. */
+interface Already {
+  readonly already: string
+  readonly room: LiveRoom
+  readonly tail: Promise<CommitResult> | undefined
+}
+
 export class RoomWriter {
   readonly #store: Store
   readonly #signer: Signer
@@ -75,7 +82,10 @@ export class RoomWriter {
   async write(request: WriteRequest): Promise<string> {
     for (let attempt = 0; attempt < REPLAN_MAX; attempt++) {
       const built = await this.#buildInTurn(request)
-      if ('already' in built) return built.already
+      if ('already' in built) {
+        if (await this.#stands(built.room, built.tail)) return built.already
+        continue
+      }
       const result = await this.#finish(built)
       if (result.ok) return built.pdu.eventId
       if (result.conflict === 'txn' && result.value !== undefined) return result.value
@@ -100,7 +110,7 @@ export class RoomWriter {
     this.#rooms.delete(roomId)
   }
 
-  async #buildInTurn(request: WriteRequest): Promise<Built | { readonly already: string }> {
+  async #buildInTurn(request: WriteRequest): Promise<Built | Already> {
     if (this.#lock.waiting(request.roomId) >= ROOM_QUEUE_MAX) {
       throw new MatrixError(
         'M_LIMIT_EXCEEDED',
@@ -113,11 +123,12 @@ export class RoomWriter {
     return this.#lock.run(request.roomId, () => this.#build(request))
   }
 
-  async #build(request: WriteRequest): Promise<Built | { readonly already: string }> {
+  async #build(request: WriteRequest): Promise<Built | Already> {
     const room = await this.#open(request.roomId)
     if (request.needs) await room.load(this.#store.state, request.needs)
     const draft = await request.draft(room)
-    if ('already' in draft) return draft
+    if ('already' in draft)
+      return { already: draft.already, room, tail: room.pending > 0 ? room.tail : undefined }
     const pdu = await this.#seal(room, draft)
     const before = pdu.stateKey === undefined ? undefined : room.state(pdu.type, pdu.stateKey)
     const more = request.more ? await request.more(room, pdu) : []
@@ -125,6 +136,7 @@ export class RoomWriter {
     const committed = this.#store.commit({ lane: room.roomId, ops })
     /* A rejection is handled by whoever awaits `committed`; this keeps Node from calling it unhandled meanwhile. */
     committed.catch(() => {})
+    room.tail = committed
     room.pending++
     room.seq++
     room.advance(pdu)
@@ -200,6 +212,12 @@ export class RoomWriter {
       if (room.pending === 0) room.trim()
       if (this.#rooms.peek(room.roomId) === room) this.#rooms.weigh(room.roomId, room.bytes)
     }
+  }
+
+  /** Waits until what a room was seen to hold is on disk; false when it never came there. */
+  async #stands(room: LiveRoom, tail: Promise<CommitResult> | undefined): Promise<boolean> {
+    const result = await tail
+    return result === undefined || (result.ok && !room.discarded)
   }
 
   #discard(room: LiveRoom): void {

@@ -5,12 +5,15 @@ import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { redactionApplies } from '#/protocol/auth/redaction-applies.ts'
 import { MatrixError } from '#/protocol/errors.ts'
+import { membershipOf } from '#/protocol/event/content.ts'
 import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
 import { redact } from '#/protocol/event/redact.ts'
+import { domainOf } from '#/protocol/ids/domain.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
-import type { UserId } from '#/protocol/ids/user-id.ts'
+import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
+import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
 import type { RoomWriter } from './room-writer.ts'
 import { pduOfRow } from './stored-event.ts'
 
@@ -29,6 +32,9 @@ export interface Transaction {
 
 /** State that decides whether a sender may see that a room exists at all. */
 const MEMBER_NEEDS = (userId: string): StateKeyPair[] => [['m.room.member', userId]]
+
+/** What a room must not lose: what it is (adv-14), and which servers it keeps out. */
+const UNREDACTABLE: ReadonlySet<string> = new Set(['m.room.create', 'm.room.server_acl'])
 
 export class SendService {
   readonly #writer: RoomWriter
@@ -73,9 +79,13 @@ export class SendService {
 
   /** Sets a state event. The id of the present event is returned when it says the same already. */
   state(from: Sender, roomId: string, type: string, stateKey: string, content: JsonObject): Promise<string> {
+    const member = type === 'm.room.member'
+    if (member && content['membership'] === 'invite' && domainOf(stateKey) !== serverOf(from.userId)) {
+      throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
+    }
     return this.#writer.write({
       roomId,
-      needs: [[type, stateKey]],
+      needs: [[type, stateKey], ...(member ? strippedStateKeys(from.userId) : [])],
       draft: (room) => {
         const present = room.state(type, stateKey)
         if (present?.sender === from.userId && sameContent(present, content)) {
@@ -100,7 +110,11 @@ export class SendService {
       return this.#writer.write({
         roomId,
         needs: [['m.room.create', ''], ['m.room.power_levels', ''], ...MEMBER_NEEDS(from.userId)],
-        draft: () => {
+        draft: (live) => {
+          const sender = live.state('m.room.member', from.userId)
+          if (!sender || membershipOf(sender) !== 'join') {
+            throw new MatrixError('M_FORBIDDEN', 'You are not in this room.')
+          }
           if (!row || row.room !== room?.nid) {
             throw new MatrixError('M_NOT_FOUND', 'There is no such event in this room.')
           }
@@ -110,6 +124,9 @@ export class SendService {
         more: (live, redaction) => {
           const ops: Op[] = [...this.#txnOps(from, transaction)]
           const target = row && pduOfRow(row, live.rules)
+          if (target && UNREDACTABLE.has(target.type)) {
+            throw new MatrixError('M_FORBIDDEN', 'Events of this type are not redacted.')
+          }
           if (!target || !redactionApplies(redaction, target, live.state)) {
             throw new MatrixError('M_FORBIDDEN', 'You may not redact this event.')
           }

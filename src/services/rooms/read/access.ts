@@ -28,20 +28,17 @@ export async function accessRoom(store: Store, roomId: string, userId: string): 
   if (!room || !rules) throw noAccess()
   const membership = await store.rooms.membership(room.nid, userId)
   if (membership?.membership === 'join') return { room, rules, membership, stateUpto: undefined }
-  if (
-    membership &&
-    !membership.forgotten &&
-    (membership.membership === 'leave' || membership.membership === 'ban')
-  ) {
+  const [visibility] = await store.state.current(room.nid, [['m.room.history_visibility', '']])
+  if (visibility && readHistoryVisibility(pduOfRow(visibility, rules)) === 'world_readable') {
+    return { room, rules, membership, stateUpto: undefined }
+  }
+  const gone = membership?.membership === 'leave' || membership?.membership === 'ban'
+  if (membership && gone && !membership.forgotten) {
     const before = { branch: 0, pos: membership.position - 1 }
     const [event] = await store.state.at(room.nid, before, [['m.room.member', userId]])
     if (event && pduOfRow(event, rules).content['membership'] === 'join') {
       return { room, rules, membership, stateUpto: membership.position }
     }
-  }
-  const [visibility] = await store.state.current(room.nid, [['m.room.history_visibility', '']])
-  if (visibility && readHistoryVisibility(pduOfRow(visibility, rules)) === 'world_readable') {
-    return { room, rules, membership, stateUpto: undefined }
   }
   throw noAccess()
 }

@@ -60,7 +60,8 @@ export function flagAt(json: JsonObject, key: string): boolean {
 function limitAt(json: JsonObject): number {
   const value = member(json, 'limit')
   if (value === undefined || value === null) return TIMELINE_LIMIT_DEFAULT
-  if (typeof value !== 'number' || value < 0) throw bad('limit is not a number')
+  if (typeof value !== 'number' || value < 0 || !Number.isInteger(value))
+    throw bad('limit is not a whole number')
   return Math.min(Math.max(value, 1), TIMELINE_LIMIT_MAX)
 }
 

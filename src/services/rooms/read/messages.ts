@@ -47,7 +47,7 @@ export class MessagesService {
 
   async messages(query: MessagesQuery): Promise<MessagesAnswer> {
     const access = await accessRoom(this.#store, query.roomId, query.viewer.userId)
-    const start = await this.#place(access, query.from)
+    const start = (await this.#place(access, query.from)) ?? (await this.#visibleEnd(access, query.dir))
     const found = await this.#collect(query, access, start, await this.#place(access, query.to))
     const { rules } = access
     const memberships = new Map(found.seen.map((seen) => [seen.row.nid, seen.membership]))
@@ -66,6 +66,14 @@ export class MessagesService {
 
   #token(place: Place): string {
     return formatTopological({ epoch: this.#store.epoch, ...place })
+  }
+
+  /** For those who left, backwards begins at their leaving: they see nothing behind it. */
+  async #visibleEnd({ stateUpto, room }: RoomAccess, dir: 'f' | 'b'): Promise<Place | undefined> {
+    if (dir === 'f' || stateUpto === undefined) return undefined
+    const page = { room: room.nid, after: 0, upto: stateUpto, limit: 1, dir } as const
+    const [newest] = await this.#store.events.timeline(page)
+    return newest && behind(newest)
   }
 
   /** The gap that a token names; of a stream token the one behind the newest event at its position. */

@@ -1,19 +1,20 @@
 /** Reading one room: state, members, single events. */
 import type { Clock } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
+import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import { pduOfRow } from '../stored-event.ts'
 import { accessRoom, type RoomAccess } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
-import { parseStream } from './tokens.ts'
+import { parseStream, parseTopological } from './tokens.ts'
 import { canSee } from './visibility.ts'
 
 export interface MembersQuery {
   readonly membership?: string | undefined
   readonly notMembership?: string | undefined
-  /** A token of `/sync`: members as they were then. */
+  /** A token of `/sync` or `/messages`: members as they were then. */
   readonly at?: string | undefined
 }
 
@@ -60,12 +61,8 @@ export class RoomReads {
   /** Member events as JSON texts. */
   async members(roomId: string, viewer: Viewer, query: MembersQuery): Promise<string[]> {
     const access = await accessRoom(this.#store, roomId, viewer.userId)
-    const rows = await this.#memberRows(access, query.at)
-    const wanted = rows.filter((row) => {
-      const { membership } = contentOf(row)
-      if (query.membership !== undefined && membership !== query.membership) return false
-      return query.notMembership === undefined || membership !== query.notMembership
-    })
+    const rows = await this.#memberRows(access, viewer, query.at)
+    const wanted = rows.filter((row) => wantsMembership(query, contentOf(row).membership))
     return this.#clientEvents.view(wanted, viewer, { rules: access.rules, withoutRoomId: false })
   }
 
@@ -92,8 +89,8 @@ export class RoomReads {
     const row = await this.#store.events.byId(eventId)
     const room = await this.#store.rooms.byId(roomId)
     if (!row || !room || row.room !== room.nid || row.arrival === null) throw notFound()
-    const { rules } = await accessRoom(this.#store, roomId, viewer.userId).catch(() => {
-      throw notFound()
+    const { rules } = await accessRoom(this.#store, roomId, viewer.userId).catch((error: unknown) => {
+      throw error instanceof MatrixError ? notFound() : error
     })
     const seen = await canSee(this.#store, row, viewer.userId, rules)
     if (!seen) throw notFound()
@@ -107,17 +104,42 @@ export class RoomReads {
     return this.#store.state.eventsAt(room.nid, { branch: 0, pos: stateUpto })
   }
 
-  async #memberRows(access: RoomAccess, at: string | undefined): Promise<EventRow[]> {
+  async #memberRows(access: RoomAccess, viewer: Viewer, at: string | undefined): Promise<EventRow[]> {
     const { room, stateUpto } = access
-    const token = at === undefined ? undefined : parseStream(at)
-    if (at !== undefined && token?.epoch !== this.#store.epoch) {
-      throw new MatrixError('M_INVALID_PARAM', 'The token in `at` is not one of this server.')
-    }
-    const upto = Math.min(token?.position ?? Number.POSITIVE_INFINITY, stateUpto ?? Number.POSITIVE_INFINITY)
-    if (upto === Number.POSITIVE_INFINITY) return this.#store.state.currentAll(room.nid, 'm.room.member')
-    const rows = await this.#store.state.eventsAt(room.nid, { branch: 0, pos: upto })
+    const asked = at === undefined ? undefined : await this.#pointAt(access, viewer, at)
+    const left = stateUpto === undefined ? undefined : { branch: 0, pos: stateUpto }
+    const point = asked && left && asked.pos > left.pos ? left : (asked ?? left)
+    if (!point) return this.#store.state.currentAll(room.nid, 'm.room.member')
+    const rows = await this.#store.state.eventsAt(room.nid, point)
     return rows.filter((row) => row.type === 'm.room.member')
   }
+
+  /** The state that a token stands for. Throws M_FORBIDDEN for a time of which the reader may see nothing. */
+  async #pointAt({ room, rules }: RoomAccess, viewer: Viewer, at: string): Promise<StatePoint> {
+    const { events, state, epoch } = this.#store
+    const stream = parseStream(at)
+    const topological = parseTopological(at)
+    if ((stream ?? topological)?.epoch !== epoch) {
+      throw new MatrixError('M_INVALID_PARAM', 'The token in `at` is not one of this server.')
+    }
+    const upto = stream?.position ?? 0
+    const [before] = topological
+      ? await events.topological({ room: room.nid, from: topological, dir: 'b', limit: 1 })
+      : await events.timeline({ room: room.nid, after: 0, upto, dir: 'b', limit: 1 })
+    if (before && !(await canSee(this.#store, before, viewer.userId, rules))) {
+      throw new MatrixError('M_FORBIDDEN', 'You may not see the members of that time.')
+    }
+    if (!topological) return { branch: 0, pos: upto }
+    const [next] = await events.topological({ room: room.nid, from: topological, dir: 'f', limit: 1 })
+    const point = next && (await state.pointBefore(next.nid))
+    return point ?? { branch: 0, pos: this.#store.position() }
+  }
+}
+
+/** With both given either suffices. https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3roomsroomidmembers */
+function wantsMembership({ membership, notMembership }: MembersQuery, present: unknown): boolean {
+  if (membership === undefined) return notMembership === undefined || present !== notMembership
+  return present === membership || (notMembership !== undefined && present !== notMembership)
 }
 
 interface MemberContent {
