@@ -65,7 +65,8 @@ export function threadWriter(data: WriterData): WriteExecutor {
   worker.on('exit', () => failAll(new StoreError('closed', 'the writer thread has ended')))
   worker.unref()
   return {
-    depth: 2,
+    /* One group at a time: the next gathers meanwhile, which is larger and shares more. */
+    depth: 1,
     apply(plans) {
       return new Promise((resolve, reject) => {
         const id = ++lastId

@@ -45,38 +45,60 @@ export class WriterCore {
    * Throws a StoreError when the group as a whole could not be committed; then nothing of it was written.
    */
   applyBatches(batches: readonly (readonly Plan[])[]): GroupOutcome[] {
-    const db = this.#connection.db
     const before = this.#position
-    let groups: GroupOutcome[]
-    try {
-      db.exec('BEGIN IMMEDIATE')
-      groups = batches.map((plans) => {
-        const changes: Change[] = []
-        const outcomes = plans.map((plan) => this.#apply(plan, changes))
-        return { outcomes, changes, position: this.#position }
-      })
-      if (this.#position !== before) this.#connection.run(putMeta('position', String(this.#position)))
-      this.#faults?.('commit')
-      db.exec('COMMIT')
-    } catch (error) {
-      this.#interned.clear()
-      if (db.isTransaction) db.exec('ROLLBACK')
-      throw storeError(error)
+    let groups = this.#attempt(batches, (plan, changes) => this.#applyBare(plan, changes))
+    if (groups === undefined) {
+      /* Some plan was refused: once more, with a savepoint around each. Most groups have no such plan. */
+      this.#position = before
+      groups = this.#attempt(batches, (plan, changes) => this.#applySaved(plan, changes))
+      if (groups === undefined) throw new StoreError('invalid', 'a plan failed outside of its savepoint')
     }
     this.#faults?.('committed')
     if (this.#interned.size > INTERNED_MAX) this.#interned.clear()
     return groups
   }
 
-  #apply(plan: Plan, changes: Change[]): PlanOutcome {
-    const ctx = new PlanContext({ next: () => ++this.#position }, this.#interned)
-    const savepoint = { text: 'SAVEPOINT plan', params: [] }
-    this.#connection.execute(savepoint)
+  /** One transaction over all batches; undefined when a plan was refused, and nothing was written. */
+  #attempt(
+    batches: readonly (readonly Plan[])[],
+    apply: (plan: Plan, changes: Change[]) => PlanOutcome,
+  ): GroupOutcome[] | undefined {
+    const db = this.#connection.db
+    const before = this.#position
     try {
-      const results = runSync(applyPlan(ctx, plan), this.#execute)
+      db.exec('BEGIN IMMEDIATE')
+      const groups = batches.map((plans) => {
+        const changes: Change[] = []
+        const outcomes = plans.map((plan) => apply(plan, changes))
+        return { outcomes, changes, position: this.#position }
+      })
+      if (this.#position !== before) this.#connection.run(putMeta('position', String(this.#position)))
+      this.#faults?.('commit')
+      db.exec('COMMIT')
+      return groups
+    } catch (error) {
+      this.#interned.clear()
+      if (db.isTransaction) db.exec('ROLLBACK')
+      if (error instanceof Refused) return undefined
+      throw storeError(error)
+    }
+  }
+
+  #applyBare(plan: Plan, changes: Change[]): PlanOutcome {
+    try {
+      return this.#run(plan, changes)
+    } catch (error) {
+      if (isDiskError(error)) throw error
+      throw new Refused()
+    }
+  }
+
+  #applySaved(plan: Plan, changes: Change[]): PlanOutcome {
+    this.#connection.execute({ text: 'SAVEPOINT plan', params: [] })
+    try {
+      const outcome = this.#run(plan, changes)
       this.#connection.execute({ text: 'RELEASE plan', params: [] })
-      for (const change of ctx.changes) changes.push(change)
-      return { ok: true, results, position: ctx.position === 0 ? this.#position : ctx.position }
+      return outcome
     } catch (error) {
       if (isDiskError(error)) throw error
       this.#connection.execute({ text: 'ROLLBACK TO plan', params: [] })
@@ -87,11 +109,21 @@ export class WriterCore {
     }
   }
 
+  #run(plan: Plan, changes: Change[]): PlanOutcome {
+    const ctx = new PlanContext({ next: () => ++this.#position }, this.#interned)
+    const results = runSync(applyPlan(ctx, plan), this.#execute)
+    for (const change of ctx.changes) changes.push(change)
+    return { ok: true, results, position: ctx.position === 0 ? this.#position : ctx.position }
+  }
+
   readonly #execute = (statement: Statement): Row[] => {
     this.#faults?.('statement')
     return this.#connection.execute(statement)
   }
 }
+
+/** Ends an attempt without savepoints: some plan of the group was refused. */
+class Refused extends Error {}
 
 /** Thrown by fault points to stand for the disk. */
 export class DiskFault extends Error {
