@@ -305,6 +305,17 @@ test('an authentication session outlives a restart of the services', async () =>
   assert.equal(await server.store.accounts.uia(session), undefined)
 })
 
+test('stages that are finished stay finished while the rest of the request is put right', async () => {
+  await using server = new TestServer({ registration: { requiresToken: true } })
+  await putToken(server, 'tok')
+  const { session } = await server.expect(401, 'POST', REGISTER, { body: {} })
+  const token = { type: 'm.login.registration_token', token: 'tok', session }
+  await server.expect(401, 'POST', REGISTER, { body: { auth: token } })
+  const dummy = { username: 'alice', auth: { ...DUMMY, session } }
+  await server.refused(400, 'M_MISSING_PARAM', 'POST', REGISTER, { body: dummy })
+  await server.register('alice', 'wordpass', { auth: { session } })
+})
+
 test('the password policy speaks before anything else', async () => {
   const policy = {
     minimumLength: 8,
