@@ -24,7 +24,7 @@ const STATE_TABLES = [
   'state_keys',
   'room_state',
   'room_state_older',
-  'state_deltas',
+  'state_delta_tails',
   'state_delta_chunks',
   'state_branches',
 ]

@@ -10,7 +10,7 @@ export const GROUP_PLANS_MAX = 1000
 export const QUEUED_PLANS_MAX = 20_000
 /** Bytes of a state key's older events kept in its row; more spill into rows of their own. */
 export const STATE_OLDER_INLINE_BYTES = 1024
-/** State changes of a room kept as rows before they are packed into one chunk. */
+/** State changes in the tail of a branch's log before it becomes a chunk. */
 export const STATE_TAIL_ROWS = 128
 /** Branches above a state branch; a deeper one is laid flat on the current state's line. */
 export const STATE_BRANCH_DEPTH_MAX = 8

@@ -159,7 +159,7 @@ onEveryEngine('rooms', (bench) => {
       'events',
       'state_keys',
       'room_state',
-      'state_deltas',
+      'state_delta_tails',
       'state_delta_chunks',
       'event_txns',
     ])

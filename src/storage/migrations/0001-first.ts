@@ -17,8 +17,7 @@ export const first = {
       extremities {text} NOT NULL,
       depth {int8} NOT NULL,
       joined {int8} NOT NULL,
-      invited {int8} NOT NULL,
-      state_tail {int8} NOT NULL
+      invited {int8} NOT NULL
     ) {strict} {packed}`,
 
     `CREATE TABLE events (
@@ -89,15 +88,15 @@ export const first = {
       PRIMARY KEY (room, branch, state_key, upto)
     ) {clustered}`,
 
-    `CREATE TABLE state_deltas (
+    `CREATE TABLE state_delta_tails (
       room {int8} NOT NULL,
       branch {int8} NOT NULL,
-      pos {int8} NOT NULL,
-      state_key {int8} NOT NULL,
-      event {int8} NOT NULL,
-      prev {int8} NOT NULL,
-      PRIMARY KEY (room, branch, pos, state_key)
-    ) {clustered}`,
+      since {int8} NOT NULL,
+      upto {int8} NOT NULL,
+      entries {int8} NOT NULL,
+      data {bytes} NOT NULL,
+      PRIMARY KEY (room, branch)
+    ) {clustered} {packed}`,
 
     `CREATE TABLE state_delta_chunks (
       room {int8} NOT NULL,
@@ -113,8 +112,7 @@ export const first = {
       room {int8} NOT NULL,
       parent {int8} NOT NULL,
       parent_pos {int8} NOT NULL,
-      depth {int8} NOT NULL,
-      tail {int8} NOT NULL
+      depth {int8} NOT NULL
     ) {strict}`,
     `CREATE INDEX state_branches_by_room ON state_branches (room)`,
 

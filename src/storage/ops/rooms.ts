@@ -16,8 +16,8 @@ export function* createRoom(ctx: PlanContext, op: OpOf<'room.create'>): Sql<numb
   )
   if (made.length === 0) throw new GuardFailed({ conflict: 'taken', value: op.roomId })
   yield* run(
-    `INSERT INTO room_heads (room, seq, extremities, depth, joined, invited, state_tail)
-     VALUES (?1, 0, '[]', 0, 0, 0, 0)`,
+    `INSERT INTO room_heads (room, seq, extremities, depth, joined, invited)
+     VALUES (?1, 0, '[]', 0, 0, 0)`,
     nid,
   )
   ctx.newRoom(nid)
@@ -76,7 +76,7 @@ const ROOM_TABLES = [
      AND NOT EXISTS (SELECT 1 FROM room_state s WHERE s.state_key = state_keys.nid AND s.room <> ?1)`,
   'DELETE FROM room_state WHERE room = ?1',
   'DELETE FROM room_state_older WHERE room = ?1',
-  'DELETE FROM state_deltas WHERE room = ?1',
+  'DELETE FROM state_delta_tails WHERE room = ?1',
   'DELETE FROM state_delta_chunks WHERE room = ?1',
   'DELETE FROM state_branches WHERE room = ?1',
   'DELETE FROM local_memberships WHERE room = ?1',

@@ -2,10 +2,10 @@
 import { StoreError } from '#/base/store-error.ts'
 import type { StateOp, StatePoint } from '#/ports/store/state.ts'
 import { STATE_BRANCH_DEPTH_MAX, STATE_OLDER_INLINE_BYTES, STATE_TAIL_ROWS } from '../limits.ts'
-import { deltaFrom, heldMany } from '../queries/state-walk.ts'
+import { heldMany } from '../queries/state-walk.ts'
 import { eventChecksum } from '../sql/checksum.ts'
 import { first, lists, pairs, placeholders, run, type Sql } from '../sql/sql.ts'
-import { appendOlder, type Delta, type Held, packDeltas, unpackDeltas } from '../sql/state-codec.ts'
+import { appendOlder, type Delta, type Held, joined, packDeltas, unpackDeltas } from '../sql/state-codec.ts'
 import type { PlanContext } from './context.ts'
 import { CHECKSUM_COLUMNS, checksummedFrom } from './events.ts'
 
@@ -192,65 +192,66 @@ function* findKeys(ctx: PlanContext, keys: readonly KeyName[]): Sql<void> {
   }
 }
 
-/** Adds changes to the branch's log: as rows while they are few, then all its rows packed into one chunk. */
+/* The tail comes with the room or the branch, so that a change of neither is refused. */
+const MAIN_TAIL = `SELECT t.entries, t.since, t.upto, t.data FROM rooms r
+  LEFT JOIN state_delta_tails t ON t.room = r.nid AND t.branch = ?2 WHERE r.nid = ?1`
+const BRANCH_TAIL = `SELECT t.entries, t.since, t.upto, t.data FROM state_branches b
+  LEFT JOIN state_delta_tails t ON t.room = b.room AND t.branch = b.nid WHERE b.room = ?1 AND b.nid = ?2`
+
+/** Adds changes to the branch's log: to its tail, which becomes a chunk when it is long enough. */
 function* addDeltas(room: number, branch: number, deltas: readonly Delta[]): Sql<void> {
-  const row =
-    branch === 0
-      ? yield* first(
-          'UPDATE room_heads SET state_tail = state_tail + ?2 WHERE room = ?1 RETURNING state_tail AS tail',
-          room,
-          deltas.length,
-        )
-      : yield* first(
-          'UPDATE state_branches SET tail = tail + ?2 WHERE nid = ?1 RETURNING tail',
-          branch,
-          deltas.length,
-        )
+  const row = yield* first(branch === 0 ? MAIN_TAIL : BRANCH_TAIL, room, branch)
   if (!row) throw new StoreError('invalid', 'state changed on a room or branch that does not exist')
-  if ((row.tail as number) >= STATE_TAIL_ROWS) return yield* packTail(room, branch, deltas)
-  for (const { pos, key, event, prev } of deltas) {
-    yield* run(
-      `INSERT INTO state_deltas (room, branch, pos, state_key, event, prev) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-       ON CONFLICT (room, branch, pos, state_key) DO UPDATE SET event = excluded.event`,
-      room,
-      branch,
-      pos,
-      key,
-      event,
-      prev,
-    )
+  const before = row.data as Uint8Array | null
+  const entries = ((row.entries as number | null) ?? 0) + deltas.length
+  const upto = deltas.at(-1)!.pos
+  const tail: Tail = {
+    entries,
+    since: before ? (row.since as number) : deltas[0]!.pos,
+    upto,
+    data: before ? joined(before, packDeltas(deltas, row.upto as number)) : packDeltas(deltas),
   }
+  if (entries >= STATE_TAIL_ROWS) return yield* closeTail(room, branch, tail)
+  yield* run(
+    `INSERT INTO state_delta_tails (room, branch, since, upto, entries, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+     ON CONFLICT (room, branch) DO UPDATE SET upto = excluded.upto, entries = excluded.entries, data = excluded.data`,
+    room,
+    branch,
+    tail.since,
+    upto,
+    entries,
+    tail.data,
+  )
 }
 
-/** Packs the branch's change rows and the newest changes into one chunk. */
-function* packTail(room: number, branch: number, newest: readonly Delta[]): Sql<void> {
-  const upto = newest.at(-1)!.pos
-  const rows = yield* run(
-    'SELECT pos, state_key, event, prev FROM state_deltas WHERE room = ?1 AND branch = ?2 ORDER BY pos, state_key',
-    room,
-    branch,
-  )
+/** The newest changes of a branch. */
+interface Tail {
+  readonly entries: number
+  /** Positions of its first and last change. */
+  readonly since: number
+  readonly upto: number
+  readonly data: Uint8Array
+}
+
+function* closeTail(room: number, branch: number, tail: Tail): Sql<void> {
   /* A plan may change much at one position; what it packed before belongs to the same chunk. */
   const same = yield* first(
-    'SELECT data FROM state_delta_chunks WHERE room = ?1 AND branch = ?2 AND upto = ?3',
+    'SELECT since, data FROM state_delta_chunks WHERE room = ?1 AND branch = ?2 AND upto = ?3',
     room,
     branch,
-    upto,
+    tail.upto,
   )
-  const packed = same ? unpackDeltas(same.data as Uint8Array) : []
-  const deltas = [...packed, ...rows.map(deltaFrom), ...newest]
+  const deltas = same ? [...unpackDeltas(same.data as Uint8Array), ...unpackDeltas(tail.data)] : []
   yield* run(
     `INSERT INTO state_delta_chunks (room, branch, upto, since, data) VALUES (?1, ?2, ?3, ?4, ?5)
-     ON CONFLICT (room, branch, upto) DO UPDATE SET since = excluded.since, data = excluded.data`,
+     ON CONFLICT (room, branch, upto) DO UPDATE SET data = excluded.data`,
     room,
     branch,
-    upto,
-    deltas[0]!.pos,
-    packDeltas(deltas),
+    tail.upto,
+    tail.since,
+    same ? packDeltas(deltas) : tail.data,
   )
-  yield* run('DELETE FROM state_deltas WHERE room = ?1 AND branch = ?2', room, branch)
-  if (branch === 0) yield* run('UPDATE room_heads SET state_tail = 0 WHERE room = ?1', room)
-  else yield* run('UPDATE state_branches SET tail = 0 WHERE nid = ?1', branch)
+  yield* run('DELETE FROM state_delta_tails WHERE room = ?1 AND branch = ?2', room, branch)
 }
 
 /** Opens a branch at a point; the result is its number. Refuses to nest deeper than the limit. */
@@ -261,7 +262,7 @@ export function* openBranch(ctx: PlanContext, op: OpOf<'state.branch'>): Sql<num
   }
   const nid = ctx.next()
   yield* run(
-    'INSERT INTO state_branches (nid, room, parent, parent_pos, depth, tail) VALUES (?1, ?2, ?3, ?4, ?5, 0)',
+    'INSERT INTO state_branches (nid, room, parent, parent_pos, depth) VALUES (?1, ?2, ?3, ?4, ?5)',
     nid,
     ctx.room(op.room),
     op.parent.branch,

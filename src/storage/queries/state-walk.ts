@@ -80,38 +80,22 @@ export function* lineage(point: StatePoint): Sql<StatePoint[]> {
   return points
 }
 
-/** Changes of one branch in (from, to], oldest first, from packed chunks and loose rows. */
+/** Changes of one branch in (from, to], oldest first, from its chunks and its tail. */
 export function* deltasBetween(room: number, branch: number, from: number, to: number): Sql<Delta[]> {
   const deltas: Delta[] = []
-  const chunks = yield* run(
-    `SELECT data FROM state_delta_chunks WHERE room = ?1 AND branch = ?2 AND upto > ?3 AND since <= ?4 ORDER BY upto`,
-    room,
-    branch,
-    from,
-    to,
-  )
-  for (const chunk of chunks) {
-    for (const delta of unpackDeltas(chunk.data as Uint8Array)) {
-      if (delta.pos > from && delta.pos <= to) deltas.push(delta)
+  for (const table of ['state_delta_chunks', 'state_delta_tails']) {
+    const rows = yield* run(
+      `SELECT data FROM ${table} WHERE room = ?1 AND branch = ?2 AND upto > ?3 AND since <= ?4 ORDER BY upto`,
+      room,
+      branch,
+      from,
+      to,
+    )
+    for (const row of rows) {
+      for (const delta of unpackDeltas(row.data as Uint8Array)) {
+        if (delta.pos > from && delta.pos <= to) deltas.push(delta)
+      }
     }
   }
-  const rows = yield* run(
-    `SELECT pos, state_key, event, prev FROM state_deltas
-     WHERE room = ?1 AND branch = ?2 AND pos > ?3 AND pos <= ?4 ORDER BY pos, state_key`,
-    room,
-    branch,
-    from,
-    to,
-  )
-  for (const row of rows) deltas.push(deltaFrom(row))
   return deltas
-}
-
-export function deltaFrom(row: Row): Delta {
-  return {
-    pos: row.pos as number,
-    key: row.state_key as number,
-    event: row.event as number,
-    prev: row.prev as number,
-  }
 }

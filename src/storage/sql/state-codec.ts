@@ -24,11 +24,15 @@ export function appendOlder(packed: Uint8Array | null, held: Held): Uint8Array {
   const writer = new ByteWriter()
   writeHeld(writer, held)
   const entry = writer.bytes()
-  if (packed === null) return entry
-  const joined = new Uint8Array(packed.length + entry.length)
-  joined.set(packed)
-  joined.set(entry, packed.length)
-  return joined
+  return packed === null ? entry : joined(packed, entry)
+}
+
+/** One run of packed entries behind another. */
+export function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
+  const both = new Uint8Array(before.length + after.length)
+  both.set(before)
+  both.set(after, before.length)
+  return both
 }
 
 /** The newest entry at or before `pos`. */
@@ -60,10 +64,9 @@ export interface Delta {
   readonly prev: number
 }
 
-/** Packs changes in the order of their positions. */
-export function packDeltas(deltas: readonly Delta[]): Uint8Array {
+/** Packs changes in the order of their positions, to stand behind others that end at position `last`. */
+export function packDeltas(deltas: readonly Delta[], last = 0): Uint8Array {
   const writer = new ByteWriter()
-  let last = 0
   for (const delta of deltas) {
     const step = delta.pos - last
     last = delta.pos

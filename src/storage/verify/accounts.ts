@@ -91,7 +91,7 @@ const ROOM_TABLES = [
   'room_heads',
   'room_state',
   'room_state_older',
-  'state_deltas',
+  'state_delta_tails',
   'state_delta_chunks',
   'state_branches',
   'account_data',

@@ -57,7 +57,7 @@ function checkBranchRow(findings: Findings, row: Row): boolean {
 function* checkLine(findings: Findings, line: Branch): Sql<void> {
   const log = new Map<number, Logged>()
   const upto = yield* replayChunks(findings, line, log)
-  yield* replayRows(findings, line, log, upto)
+  yield* replayTail(findings, line, log, upto)
   yield* compareKeys(findings, line, log)
   for (const key of log.keys()) {
     findings.add('state.history', nameOf(line, key), 'in the log of changes, but no row holds the key')
@@ -66,7 +66,7 @@ function* checkLine(findings: Findings, line: Branch): Sql<void> {
 
 const nameOf = ({ room, branch }: Branch, key: number | string): string => `${room} ${branch} ${key}`
 
-/** The packed part of the log; gives the position up to which it reaches. */
+/** The chunks of the log; gives the position up to which they reach. */
 function* replayChunks(findings: Findings, line: Branch, log: Map<number, Logged>): Sql<number> {
   const text = `SELECT c.upto, c.since, c.data FROM state_delta_chunks c
     WHERE c.room = ?1 AND c.branch = ?2 {after}`
@@ -77,40 +77,59 @@ function* replayChunks(findings: Findings, line: Branch, log: Map<number, Logged
     { table: 'state_delta_chunks', text, params, key: [['c.upto', 'upto']] },
     function* (rows) {
       for (const row of rows) {
-        const name = nameOf(line, `chunk ${row.upto}`)
-        const deltas = decode(findings, name, () => unpackDeltas(row.data as Uint8Array))
-        if (!deltas) continue
-        if (deltas[0]?.pos !== row.since || deltas.at(-1)?.pos !== row.upto || (row.since as number) < upto) {
-          findings.add('state.chunk', name, `does not reach from ${row.since} to ${row.upto}`)
-        }
+        yield* replayPart(findings, line, log, { row, name: `chunk ${row.upto}`, upto })
         upto = row.upto as number
-        yield* replay(findings, line, log, deltas)
       }
     },
   )
   return upto
 }
 
-function* replayRows(findings: Findings, line: Branch, log: Map<number, Logged>, upto: number): Sql<void> {
-  const text = `SELECT d.pos, d.state_key, d.event, d.prev FROM state_deltas d
-    WHERE d.room = ?1 AND d.branch = ?2 {after}`
-  const key = [
-    ['d.pos', 'pos'],
-    ['d.state_key', 'state_key'],
-  ] as const
+/** The newest changes, which are not a chunk yet. */
+function* replayTail(findings: Findings, line: Branch, log: Map<number, Logged>, upto: number): Sql<void> {
+  const text = `SELECT t.branch, t.upto, t.since, t.entries, t.data FROM state_delta_tails t
+    WHERE t.room = ?1 AND t.branch = ?2 {after}`
   const params = [line.room, line.branch]
-  yield* walk(findings, { table: 'state_deltas', text, params, key }, (rows) => {
-    const deltas = rows.map((row) => ({
-      pos: row.pos as number,
-      key: row.state_key as number,
-      event: row.event as number,
-      prev: row.prev as number,
-    }))
-    if ((deltas[0]?.pos ?? upto) < upto) {
-      findings.add('state.delta', nameOf(line, `row ${deltas[0]?.pos}`), 'older than the packed log')
-    }
-    return replay(findings, line, log, deltas)
-  })
+  yield* walk(
+    findings,
+    { table: 'state_delta_tails', text, params, key: [['t.branch', 'branch']] },
+    function* (rows) {
+      for (const row of rows) {
+        const entries = yield* replayPart(findings, line, log, { row, name: 'tail', upto })
+        if (entries !== undefined && entries !== row.entries) {
+          findings.add(
+            'state.chunk',
+            nameOf(line, 'tail'),
+            `${row.entries} entries, but ${entries} are there`,
+          )
+        }
+      }
+    },
+  )
+}
+
+interface Part {
+  readonly row: Row
+  readonly name: string
+  /** The position up to which the part before it reaches. */
+  readonly upto: number
+}
+
+/** Gives the number of changes in the part, if it can be read. */
+function* replayPart(
+  findings: Findings,
+  line: Branch,
+  log: Map<number, Logged>,
+  { row, name, upto }: Part,
+): Sql<number | undefined> {
+  const where = nameOf(line, name)
+  const deltas = decode(findings, where, () => unpackDeltas(row.data as Uint8Array))
+  if (!deltas) return undefined
+  if (deltas[0]?.pos !== row.since || deltas.at(-1)?.pos !== row.upto || (row.since as number) < upto) {
+    findings.add('state.chunk', where, `does not reach from ${row.since} to ${row.upto}`)
+  }
+  yield* replay(findings, line, log, deltas)
+  return deltas.length
 }
 
 function* replay(

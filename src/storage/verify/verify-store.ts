@@ -83,7 +83,7 @@ const POSITIONS = [
   ['state_keys', 'nid'],
   ['state_branches', 'nid'],
   ['room_state', 'pos'],
-  ['state_deltas', 'pos'],
+  ['state_delta_tails', 'upto'],
   ['state_delta_chunks', 'upto'],
   ['local_memberships', 'pos'],
   ['account_data', 'pos'],

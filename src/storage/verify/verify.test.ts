@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { type LogLine, memoryLog } from '#/base/log.ts'
 import { StoreError } from '#/base/store-error.ts'
 import { filledSqlite, tempFolder } from '../../../tests/support/filled-database.ts'
+import { type Delta, packDeltas, unpackDeltas } from '../sql/state-codec.ts'
 import type { VerifyReport } from './report.ts'
 import { runVerify } from './run-verify.ts'
 import { verifySqlite } from './verify-sqlite.ts'
@@ -61,7 +62,7 @@ describe('verify', () => {
     }
     for (const table of [
       'state_delta_chunks',
-      'state_deltas',
+      'state_delta_tails',
       'room_state',
       'state_branches',
       'tokens',
@@ -282,12 +283,9 @@ describe('verify finds a broken', () => {
     ['membership.room', 'UPDATE local_memberships SET room = room + 1000000'],
     ['membership.stripped', `UPDATE local_memberships SET stripped = '{'`],
     ['state.event', `UPDATE room_state SET event = ${first} WHERE branch = 0`],
-    ['state.event', 'UPDATE state_deltas SET event = 9999999'],
     ['state.key', `DELETE FROM state_keys WHERE type = 'm.room.topic'`],
-    ['state.delta', 'UPDATE state_deltas SET prev = prev + 1'],
-    ['state.delta', 'UPDATE state_deltas SET pos = pos - 1000000'],
     ['state.history', 'UPDATE room_state SET pos = pos + 1'],
-    ['state.history', 'DELETE FROM state_deltas'],
+    ['state.history', 'DELETE FROM state_delta_tails'],
     ['state.history', 'DELETE FROM room_state_older'],
     ['state.history', 'UPDATE room_state SET older = NULL'],
     ['state.history', `DELETE FROM room_state WHERE branch <> 0`],
@@ -295,6 +293,10 @@ describe('verify finds a broken', () => {
     ['state.packed', `UPDATE state_delta_chunks SET data = x'80'`],
     ['state.chunk', 'UPDATE state_delta_chunks SET since = since - 1'],
     ['state.chunk', 'UPDATE state_delta_chunks SET upto = upto + 1'],
+    ['state.chunk', 'UPDATE state_delta_tails SET since = since - 1'],
+    ['state.chunk', 'UPDATE state_delta_tails SET upto = upto + 1'],
+    ['state.chunk', 'UPDATE state_delta_tails SET entries = entries + 1'],
+    ['state.packed', `UPDATE state_delta_tails SET data = x'80'`],
     ['state.branch', 'UPDATE state_branches SET depth = 7'],
     ['state.branch', 'UPDATE state_branches SET parent = 9999999'],
     ['account.folded', `UPDATE accounts SET folded = 'x'`],
@@ -316,6 +318,23 @@ describe('verify finds a broken', () => {
     it(`${kind}: ${statements[0]}`, () => {
       const report = damaged(...statements)
       assert.equal(report.ok, false)
+      assert.ok((report.counts[kind] ?? 0) > 0, JSON.stringify(report.counts))
+    })
+  }
+
+  const deltaCases: [kind: string, change: (delta: Delta) => Delta][] = [
+    ['state.event', (delta) => ({ ...delta, event: 9999999 })],
+    ['state.delta', (delta) => ({ ...delta, prev: delta.prev + 1 })],
+    ['state.history', (delta) => ({ ...delta, event: 0 })],
+  ]
+  for (const [kind, change] of deltaCases) {
+    it(`${kind}: an entry in the tail of the log: ${change}`, () => {
+      const report = damagedBy((db) => {
+        const row = db.prepare('SELECT data FROM state_delta_tails WHERE branch = 0').get()
+        const deltas = unpackDeltas(row?.['data'] as Uint8Array)
+        const data = packDeltas([...deltas.slice(0, -1), change(deltas.at(-1)!)])
+        db.prepare('UPDATE state_delta_tails SET data = ? WHERE branch = 0').run(data)
+      })
       assert.ok((report.counts[kind] ?? 0) > 0, JSON.stringify(report.counts))
     })
   }
