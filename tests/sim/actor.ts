@@ -74,7 +74,8 @@ export class Actor {
       const device = this.devices.length === 0 ? await this.login() : this.#rng.pick(this.devices)
       if (!device) continue
       ledger.operations++
-      await this.#act(device, this.#rng.weighted(WEIGHTS))
+      const bare = !this.#town.rooms.some((room) => room.server === this.#around.server.name)
+      await this.#act(device, bare ? 'createRoom' : this.#rng.weighted(WEIGHTS))
     }
     this.stopping = true
     await Promise.all(this.#loops)
@@ -128,7 +129,10 @@ export class Actor {
     const device = new Device(this.#around, login, habits, rng)
     if (this.#user === '') {
       this.#user = login.user_id
-      this.#town.users.push({ user: login.user_id, server: this.#around.server.name })
+      /* An account is named after its localpart at first. */
+      const { server, ledger } = this.#around
+      ledger.write(`${server.name} name ${login.user_id}`, this.name, 0).done = 0
+      this.#town.users.push({ user: login.user_id, server: server.name })
     }
     this.devices.push(device)
     const loop = this.#syncLoop(device, rng.fork('sync'))

@@ -156,6 +156,7 @@ export class Device {
 
   #takeRoom(view: RoomView, section: ClientEvent, answer: Answer, fresh: boolean, initial: boolean): void {
     this.seen(view.roomId, section.timeline.events, answer, 'sync')
+    this.seen(view.roomId, (section.state ?? section.state_after).events, answer, 'state')
     view.takeTimeline(section.timeline, fresh, initial)
     if (this.habits.stateAfter) {
       if (section.state) throw new SimFailure(`${this.name}: state instead of state_after`)
@@ -191,6 +192,7 @@ export class Device {
     const view = this.rooms.get(roomId)
     if (view?.membership !== 'join' || initial) {
       this.seen(roomId, section.timeline.events, answer, 'sync of a room left')
+      this.seen(roomId, (section.state ?? section.state_after).events, answer, 'state')
       return
     }
     view.membership = 'leave'

@@ -42,6 +42,8 @@ export class Network {
   readonly #world: SimWorld
   readonly #rng: SeededRng
   faults: NetworkFaults
+  /** Characters of an answer in the history. */
+  answerChars = 200
   requests = 0
 
   constructor(world: SimWorld, faults: NetworkFaults) {
@@ -82,7 +84,7 @@ export class Network {
             if (reply === undefined) this.#world.after(toClient, () => end('is cut off'))
             else if (!lostAfter) {
               this.#world.after(toClient, () =>
-                end(`gets ${reply.status} ${brief(reply.text)}`, reply, reply.text),
+                end(`gets ${reply.status} ${brief(reply.text, this.answerChars)}`, reply, reply.text),
               )
             }
           },
@@ -150,6 +152,6 @@ function complaints(server: SimServer): string {
 }
 
 /** The beginning of a text, for the history. */
-function brief(text: string): string {
-  return text.length <= 200 ? text : `${text.slice(0, 200)}… (${text.length})`
+function brief(text: string, chars: number): string {
+  return text.length <= chars ? text : `${text.slice(0, chars)}… (${text.length})`
 }

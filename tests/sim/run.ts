@@ -8,7 +8,11 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     from: { type: 'string', default: '1' },
     lines: { type: 'string', default: '80' },
+    /** Characters of each answer in the history. */
+    chars: { type: 'string', default: '200' },
     /** Goes on after a failure and counts them. */
+    /** Prints the history of a seed that succeeds too. */
+    show: { type: 'boolean', default: false },
     on: { type: 'boolean', default: false },
     without: { type: 'string', multiple: true, default: [] },
   },
@@ -20,7 +24,7 @@ const kinds = new Map<string, string[]>()
 
 for (let seed = Number(values.from); ; seed++) {
   const name = values.seed ?? String(seed)
-  const result = await simulate(name, { without })
+  const result = await simulate(name, { without, answerChars: Number(values.chars) })
   if ('error' in result) {
     totals.failures++
     if (values.on) {
@@ -35,7 +39,8 @@ for (let seed = Number(values.from); ; seed++) {
   } else {
     totals.seeds++
     for (const key of ['operations', 'requests', 'events', 'crashes'] as const) totals[key] += result[key]
-    if (values.seed !== undefined) console.log(result)
+    if (values.show) console.log(result.history.join('\n'))
+    if (values.seed !== undefined) console.log({ ...result, history: result.history.length })
   }
   if (values.seed !== undefined || performance.now() - begun > Number(values.seconds) * 1000) break
 }

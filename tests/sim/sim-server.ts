@@ -22,6 +22,7 @@ import { type SlowReads, slowStore } from './slow-store.ts'
 /** SQLite's codes for a disk that fails and one that is full. */
 const DISK_ERRORS = [10, 13]
 const REDACTION_RETENTION_MS = 5 * 60 * 1000
+const CACHE_BYTES = 1_000_000
 
 export interface SimServerOptions {
   readonly name: string
@@ -275,5 +276,6 @@ function optionsOf(serverName: ServerName): ServerOptions {
     },
     defaultRoomVersion: '12',
     redactionRetentionMs: REDACTION_RETENTION_MS,
+    cacheBytes: CACHE_BYTES,
   }
 }

@@ -24,11 +24,14 @@ import { readTruth } from './truth.ts'
 export interface SimOptions {
   /** A bug put into the store on purpose. */
   readonly plant?: (store: Store) => Store
+  /** Characters of each answer in the history. */
+  readonly answerChars?: number
   /** Faults to leave out, for looking at a failure. */
   readonly without?: ReadonlySet<'crashes' | 'disk' | 'network' | 'slow reads'>
 }
 
 export interface SimResult {
+  readonly history: readonly string[]
   readonly hash: string
   readonly operations: number
   readonly requests: number
@@ -68,6 +71,7 @@ class Simulation {
     this.#rng = this.world.rng.fork('plan')
     this.#options = options
     this.#network = new Network(this.world, this.#without('network') ? CALM : networkFaults(this.#rng))
+    this.#network.answerChars = options.answerChars ?? this.#network.answerChars
     const neighbourhood: Neighbourhood = { rooms: [], users: [], roomsMax: this.#rng.between(1, 3) }
     for (const name of ['one.test', 'two.test']) this.#addTown(name, neighbourhood)
   }
@@ -212,6 +216,7 @@ class Simulation {
     let events = 0
     for (const server of rooms) for (const room of server.values()) events += room.events.length
     return {
+      history: this.world.history,
       hash: this.world.traceHash(),
       operations: this.#towns.reduce((sum, { ledger }) => sum + ledger.operations, 0),
       requests: this.#network.requests,

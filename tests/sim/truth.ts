@@ -88,8 +88,19 @@ export class RoomTruth {
     return [...this.#members.keys()].filter((user) => this.membership(user) === membership).sort()
   }
 
+  /** Whether a user was in the room at some time from an event to `position`, so that they may know it as state. */
+  inAfter(user: string, index: number, position: number): boolean {
+    if (this.membershipBefore(user, index + 1) === 'join') return true
+    return (this.#members.get(user) ?? []).some(
+      (entry) =>
+        entry.index > index && entry.membership === 'join' && this.events[entry.index]!.nid <= position,
+    )
+  }
+
   /** Whether a user may see an event when the server's newest position is `position`. */
   visible(user: string, index: number, position: number): boolean {
+    const event = this.events[index]
+    if (event?.type === 'm.room.member' && event.stateKey === user) return true
     const before = this.membershipBefore(user, index)
     const after = this.membershipBefore(user, index + 1)
     const joinedLater = (this.#members.get(user) ?? []).some(
