@@ -66,9 +66,8 @@ export class ActiveUser {
     return since < this.#floor || (this.#changes.at(-1)?.position ?? 0) > since
   }
 
-  get waiting(): number {
-    return this.#waiting.size
-  }
+  /** Requests that use this object; while there are any it stays the one that hears of news. */
+  busy = 0
 
   /** Calls `wake` once at the next news. Returns a function that stops waiting. */
   wait(wake: () => void): () => void {

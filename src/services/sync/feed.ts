@@ -83,7 +83,7 @@ export class Feed {
       const user = new ActiveUser(userId, memberships, floor)
       this.#users.set(userId, user)
       for (const [room, { membership }] of memberships) if (membership === 'join') this.#enter(room, user)
-      for (const change of this.#during.get(userId) ?? []) this.#takeOne(change, new Set())
+      for (const change of this.#during.get(userId) ?? []) this.#catchUp(user, change)
       this.#evict()
       return user
     } finally {
@@ -91,10 +91,22 @@ export class Feed {
     }
   }
 
+  /** A change that came while the user was loading, for that user alone: everything else has taken it already. */
+  #catchUp(user: ActiveUser, change: Change): void {
+    const { stream, position, room, event } = change
+    if (stream === 'events' && room !== undefined && event !== undefined) {
+      const own = event.type === 'm.room.member' && event.stateKey === user.userId
+      if (own) this.#moveMember(user, event, new Set())
+      if (user.memberships.get(room)?.membership === 'join') user.touch(position, room)
+    } else if (stream === 'account_data' && change.user === user.userId) {
+      user.touchData(position, room ?? NO_ROOM)
+    }
+  }
+
   #evict(): void {
     for (const [userId, user] of this.#users) {
       if (this.#users.size <= ACTIVE_USERS_MAX) return
-      if (user.waiting > 0) continue
+      if (user.busy > 0) continue
       this.#users.delete(userId)
       for (const room of user.memberships.keys()) this.#exit(room, user)
     }
@@ -159,7 +171,8 @@ export class Feed {
 
   #moveMember(user: ActiveUser, row: EventRow, woken: Set<ActiveUser>): void {
     const known = user.memberships.get(row.room)
-    if (known && known.position >= row.nid) return
+    /* What was loaded may be newer than the change. The same change must still be told. */
+    if (known && known.position > row.nid) return
     const content = (JSON.parse(row.json) as { content: { membership: Membership } }).content
     const { membership } = content
     const roomId = known?.roomId

@@ -7,13 +7,29 @@ const REMEMBERED_MAX = 20_000
 const MEMBERS_MAX = 500
 
 export class LazyMembers {
-  readonly #told = new Lru<string, Set<string>>(REMEMBERED_MAX)
+  readonly #told = new Lru<string, Map<string, number>>(REMEMBERED_MAX)
 
-  of(device: string, user: string, room: number): Set<string> {
-    const key = `${user}\0${device}\0${room}`
+  /**
+   * Members that the device has been told of, with the position of the answer that told. An answer behind the
+   * position from which the device goes on now never reached it, so what only that one said does not count.
+   */
+  of(
+    device: {
+      readonly userId: string
+      readonly deviceId: string
+      readonly since: number | undefined
+      readonly confirmed?: number | undefined
+    },
+    room: number,
+  ): Map<string, number> {
+    const key = `${device.userId}\0${device.deviceId}\0${room}`
     const known = this.#told.get(key)
-    if (known && known.size < MEMBERS_MAX) return known
-    const fresh = new Set<string>()
+    if (known && known.size < MEMBERS_MAX) {
+      const reached = device.confirmed ?? device.since ?? 0
+      for (const [member, position] of known) if (position > reached) known.delete(member)
+      return known
+    }
+    const fresh = new Map<string, number>()
     this.#told.set(key, fresh)
     return fresh
   }

@@ -18,3 +18,5 @@ export const ROOMS_AT_ONCE = 4
 export const WAITING_PER_USER_MAX = 50
 /** Members read to find heroes. */
 export const HERO_SCAN_MAX = 100
+/** Changes of the reader's own member event that are followed back; with more the room is told anew. */
+export const OWN_CHANGES_MAX = 20

@@ -6,6 +6,8 @@ export interface SyncRequest {
   readonly deviceId: string
   /** Position to go on from; undefined for an initial sync or after a restore. */
   readonly since: number | undefined
+  /** Position that the client is known to have reached, where `since` went on because there was nothing to tell. */
+  readonly confirmed?: number | undefined
   readonly filter: SyncFilter
   readonly fullState: boolean
   /** The client wants the state at the end of the timeline (`state_after`) instead of at its start. */

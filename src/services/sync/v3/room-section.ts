@@ -20,50 +20,81 @@ export interface SectionDeps {
   readonly lazyMembers: LazyMembers
 }
 
-/** What is asked of one room. */
-export interface SectionRequest {
+/** A room as its reader stands to it. */
+export interface RoomOfReader {
   readonly request: SyncRequest
   readonly room: number
+  readonly roomId: string
   readonly rules: RoomVersionRules
+  /** Inclusive end of what is told. */
+  readonly now: number
+  /** Row id of the event by which the reader left; undefined while they are in the room. */
+  readonly left: number | undefined
+  /** JSON texts of the room's account data. */
+  readonly accountData: readonly string[]
+}
+
+/** What is asked of one room. */
+export interface SectionRequest extends RoomOfReader {
   /** Start of the stretch, or undefined for the whole room (new to the client, or full state asked for). */
   readonly since: number | undefined
-  /** Inclusive end of the stretch. */
-  readonly now: number
   readonly newest: ReadNewest
   /** Whether the reader was in the room all the while, so that every event is visible. */
   readonly present: boolean
-  /** JSON texts of the room's account data. */
-  readonly accountData: readonly string[]
   /** State is sent whole although the timeline goes on from `since`. */
   readonly fullState: boolean
 }
 
 /** The section as JSON, or undefined when there is nothing to tell. */
 export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promise<string | undefined> {
-  const { request, room, since, now } = ask
+  const { request, room, since } = ask
   const timeline = await visibleTimeline(deps, ask)
   const state = await stateEvents(deps, ask, timeline)
   const membersMoved = timeline.rows.some(isMember) || state.some(isMember)
   const nothing = timeline.rows.length === 0 && state.length === 0 && ask.accountData.length === 0
-  if (nothing && since !== undefined && !ask.fullState) return undefined
-  const view = {
-    rules: ask.rules,
-    withoutRoomId: true,
-    federationFormat: request.filter.eventFormat === 'federation',
-  }
-  const viewer = { userId: request.userId, deviceId: request.deviceId }
+  /* That the reader is out of a room must be told even when nothing of it may be shown. */
+  if (nothing && since !== undefined && !ask.fullState && ask.left === undefined) return undefined
   const membershipAt = ask.present ? () => 'join' : undefined
+  const parts = await eventParts(deps, ask, timeline, state, membershipAt)
+  /* Of a room that was left, the present counts and names are not the reader's to know. */
+  if (ask.left === undefined) {
+    parts.push('"ephemeral":{"events":[]}')
+    if (membersMoved || since === undefined) {
+      parts.push(`"summary":${JSON.stringify(await summaryOf(deps.store, room, request.userId))}`)
+    }
+  }
+  return `{${parts.join(',')}}`
+}
+
+/** A room that the reader is out of without having been in it, by a refused invite or a ban: that event and no more. */
+export async function outsideSection(deps: SectionDeps, ask: RoomOfReader): Promise<string> {
+  const rows = ask.left === undefined ? [] : await deps.store.events.byNids([ask.left])
+  const { timeline } = ask.request.filter
+  const shown = timeline.passesRoom(ask.roomId) ? rows.filter((row) => timeline.passes(row)) : []
+  const parts = await eventParts(deps, ask, { rows: shown, limited: false }, [], undefined)
+  return `{${parts.join(',')}}`
+}
+
+/** Timeline, state and account data, as members of a section. */
+async function eventParts(
+  deps: SectionDeps,
+  ask: RoomOfReader,
+  timeline: Timeline,
+  state: readonly EventRow[],
+  membershipAt: (() => string) | undefined,
+): Promise<string[]> {
+  const { request, rules } = ask
+  const view = { rules, withoutRoomId: true, federationFormat: request.filter.eventFormat === 'federation' }
+  const viewer = { userId: request.userId, deviceId: request.deviceId }
   const timelineView = membershipAt ? { ...view, membershipAt } : view
   const timelineTexts = pick(await deps.clientEvents.view(timeline.rows, viewer, timelineView), request)
   const stateTexts = pick(await deps.clientEvents.view(state, viewer, view), request)
-  const parts = [`"timeline":{"events":[${timelineTexts.join(',')}],"limited":${timeline.limited}`]
-  parts[0] += `,"prev_batch":${JSON.stringify(prevBatch(deps.store, timeline.rows, now))}}`
-  parts.push(`"${request.useStateAfter ? 'state_after' : 'state'}":${eventsJson(stateTexts)}`)
-  parts.push(`"account_data":${eventsJson(ask.accountData)}`, '"ephemeral":{"events":[]}')
-  if (membersMoved || since === undefined) {
-    parts.push(`"summary":${JSON.stringify(await summaryOf(deps.store, room, request.userId))}`)
-  }
-  return `{${parts.join(',')}}`
+  const prev = JSON.stringify(prevBatch(deps.store, timeline.rows, ask.now))
+  return [
+    `"timeline":{"events":[${timelineTexts.join(',')}],"limited":${timeline.limited},"prev_batch":${prev}}`,
+    `"${request.useStateAfter ? 'state_after' : 'state'}":${eventsJson(stateTexts)}`,
+    `"account_data":${eventsJson(ask.accountData)}`,
+  ]
 }
 
 /** The events with only the fields that the filter names. */
@@ -86,36 +117,50 @@ function prevBatch(store: Store, rows: readonly EventRow[], now: number): string
 
 async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<Timeline> {
   const { request, since, now, newest } = ask
-  const read = await readTimeline(newest, since ?? 0, now, request.filter.timeline)
+  const read = await readTimeline(newest, since ?? 0, now, request.filter.timeline, ask.roomId)
   /* A room that is new to the client has a gap before its timeline even when the room begins there. */
   const limited = read.limited || (since === undefined && request.since !== undefined)
   if (ask.present || read.rows.length === 0) return { rows: read.rows, limited }
   const seen = await visibleTo(deps.store, read.rows, request.userId, ask.rules)
-  return { rows: seen.map((entry) => entry.row), limited }
+  const visible = new Set(seen.map((entry) => entry.row.nid))
+  if (ask.left !== undefined) visible.add(ask.left)
+  /*
+   * A timeline has no holes: what lies before a hidden event is left to /messages, and the state at the start then
+   * holds what the hidden events changed.
+   */
+  const hidden = read.rows.findLastIndex((row) => !visible.has(row.nid))
+  return { rows: read.rows.slice(hidden + 1), limited: limited || hidden >= 0 }
 }
 
 /** The state that the client needs besides the timeline. */
 async function stateEvents(deps: SectionDeps, ask: SectionRequest, timeline: Timeline): Promise<EventRow[]> {
   const { request, since, now } = ask
   const filter = request.filter.state
-  if (filter.passesNone) return []
+  if (filter.passesNone || !filter.passesRoom(ask.roomId)) return []
   const first = timeline.rows[0]
   const end: StatePoint = { branch: 0, pos: now }
   const start = first ? ((await deps.store.state.pointBefore(first.nid)) ?? end) : end
   const until = request.useStateAfter ? end : start
   const whole = since === undefined || ask.fullState
   const lazy = filter.lazyLoadMembers
-  let rows: EventRow[]
+  const filtered = !request.useStateAfter && !request.filter.timeline.passesAll
+  let rows: EventRow[] = []
   if (whole) rows = await deps.store.state.eventsAt(ask.room, until, lazy ? 'm.room.member' : undefined)
-  else if (timeline.limited || request.useStateAfter) rows = await gap(deps.store, ask.room, since, until)
-  else rows = []
+  else if (timeline.limited || request.useStateAfter || !first || filtered) {
+    rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
+  }
+  if (filtered && first) {
+    /* What the timeline's filter keeps out of it the client gets as state. */
+    const shown = new Set(timeline.rows.map((row) => row.nid))
+    const later = await gap(deps.store, ask.room, start, end)
+    rows = [...rows, ...later.filter((row) => !shown.has(row.nid))]
+  }
   if (lazy) rows = [...rows, ...(await lazyMembers(deps, ask, timeline, until, rows, whole))]
   return filter.passesAll ? rows : rows.filter((row) => filter.passes(row))
 }
 
 /** State events that hold at the end of a gap and did not at its start. */
-async function gap(store: Store, room: number, since: number, until: StatePoint): Promise<EventRow[]> {
-  const from: StatePoint = { branch: 0, pos: since }
+async function gap(store: Store, room: number, from: StatePoint, until: StatePoint): Promise<EventRow[]> {
   const nids = (await store.state.difference(room, from, until))
     .map((change) => change.to)
     .filter((nid) => nid !== 0)
@@ -140,8 +185,8 @@ async function lazyMembers(
 ): Promise<EventRow[]> {
   const { request, room } = ask
   const wanted = new Set(timeline.rows.map((row) => row.sender))
-  if (whole) {
-    wanted.add(request.userId)
+  if (whole) wanted.add(request.userId)
+  if (ask.left === undefined && (whole || have.some(isMember) || timeline.rows.some(isMember))) {
     const summary = await summaryOf(deps.store, room, request.userId)
     for (const hero of summary['m.heroes'] ?? []) wanted.add(hero)
   }
@@ -150,12 +195,10 @@ async function lazyMembers(
   if (!request.useStateAfter) {
     for (const row of timeline.rows) if (isMember(row) && row.stateKey === row.sender) told.add(row.sender)
   }
-  const known = redundant(request.filter.state)
-    ? undefined
-    : deps.lazyMembers.of(request.deviceId, request.userId, room)
+  const known = redundant(request.filter.state) ? undefined : deps.lazyMembers.of(request, room)
   if (whole) known?.clear()
   const missing = [...wanted].filter((user) => !told.has(user) && !known?.has(user))
-  if (known) for (const user of [...missing, ...told]) known.add(user)
+  if (known) for (const user of [...missing, ...told]) known.set(user, ask.now)
   if (missing.length === 0) return []
   return deps.store.state.at(
     room,

@@ -1,15 +1,17 @@
 /** `/sync`. Its cost follows what changed: an incremental answer looks only at rooms that had news. */
 import { type Clock, turn } from '#/base/world.ts'
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
+import type { EventRow } from '#/ports/store/events.ts'
+import type { Membership } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { rulesOf } from '#/protocol/room-version/rules.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { type ActiveUser, type KnownMembership, NO_ROOM } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
 import { LazyMembers } from '../lazy-members.ts'
-import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { OWN_CHANGES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import { answerJson, type RoomsAnswer, type SyncRequest } from './request.ts'
-import { roomSection, type SectionDeps } from './room-section.ts'
+import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
 
 /** Gives account data that is not stored, because it has a default: push rules. */
 export type DefaultAccountData = (
@@ -37,14 +39,27 @@ export class SyncService {
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
   async sync(request: SyncRequest): Promise<string> {
+    const user = await this.#deps.feed.user(request.userId)
+    user.busy++
+    try {
+      return await this.#syncFor(user, request)
+    } finally {
+      user.busy--
+    }
+  }
+
+  async #syncFor(user: ActiveUser, request: SyncRequest): Promise<string> {
     const { feed, clock } = this.#deps
-    const user = await feed.user(request.userId)
     if (request.since === undefined || request.fullState) return (await this.#answer(user, request)).json
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
     let since = request.since
     for (;;) {
       if (user.hasNewsSince(since)) {
-        const { json, empty, position } = await this.#answer(user, { ...request, since })
+        const { json, empty, position } = await this.#answer(user, {
+          ...request,
+          since,
+          confirmed: request.since,
+        })
         if (!empty) return json
         /* What happened is not for this client (its filter, a forgotten room): go on waiting behind it. */
         since = Math.max(since, position)
@@ -168,7 +183,7 @@ export class SyncService {
     data: readonly AccountDataRow[] | undefined,
     into: RoomsAnswer,
   ): Promise<void> {
-    const known = user.memberships.get(room)
+    const known = await this.#membershipAt(user, room, now)
     if (!known || !passesRoom(request, known.roomId)) return
     const { membership } = known
     if (membership === 'invite' || membership === 'knock') {
@@ -182,6 +197,17 @@ export class SyncService {
     if (left && request.since !== undefined && known.position <= request.since) return
     const text = await this.#joinedOrLeft(user, request, room, known, now, data ?? [], left)
     if (text !== undefined) into[left ? 'leave' : 'join'].set(known.roomId, text)
+  }
+
+  /** A membership as it was at `now`, which later changes may have left behind; those are for the next answer. */
+  async #membershipAt(user: ActiveUser, room: number, now: number): Promise<KnownMembership | undefined> {
+    const known = user.memberships.get(room)
+    if (!known || known.position <= now) return known
+    const point = { branch: 0, pos: now }
+    const [event] = await this.#deps.store.state.at(room, point, [['m.room.member', user.userId]])
+    if (!event) return undefined
+    const { membership } = (JSON.parse(event.json) as { content: { membership: Membership } }).content
+    return { roomId: known.roomId, membership, position: event.nid }
   }
 
   async #joinedOrLeft(
@@ -198,33 +224,47 @@ export class SyncService {
     const rules = row && rulesOf(row.version)
     if (!rules) return undefined
     const { since } = request
-    const wasIn = since !== undefined && (await this.#wasJoined(user.userId, room, known, since))
     const end = left ? known.position : now
     const filter = request.filter.roomAccountData
-    const accountData = data.filter((entry) =>
-      filter.passes({ type: entry.type, sender: user.userId, json: '{}' }),
-    )
+    const accountData = data
+      .filter((entry) => filter.passes({ type: entry.type, sender: user.userId, json: '{}' }))
+      .map(dataJson)
+    const leftBy = left ? known.position : undefined
+    const ask = { request, room, roomId: known.roomId, rules, now: end, accountData, left: leftBy }
+    if (left && !(await this.#wasJoined(user.userId, room, known.position - 1))) {
+      return outsideSection(this.#section, ask)
+    }
+    const stayed = since !== undefined && (await this.#stayed(user.userId, room, known, since))
     return roomSection(this.#section, {
-      request,
-      room,
-      rules,
-      since: wasIn || (left && since !== undefined) ? since : undefined,
-      now: end,
+      ...ask,
+      since: stayed ? since : undefined,
       newest: (after, upto, limit) => feed.newest(room, after, upto, limit),
-      present: wasIn && !left,
-      accountData: accountData.map(dataJson),
+      present: stayed && !left,
       fullState: request.fullState,
     })
   }
 
-  /** Whether the user was in the room at a position. */
-  async #wasJoined(userId: string, room: number, known: KnownMembership, since: number): Promise<boolean> {
+  /** Whether the user was in the room from `since` on without a break, until now or until leaving. */
+  async #stayed(userId: string, room: number, known: KnownMembership, since: number): Promise<boolean> {
     if (known.membership === 'join' && known.position <= since) return true
-    const [event] = await this.#deps.store.state.at(room, { branch: 0, pos: since }, [
-      ['m.room.member', userId],
-    ])
-    if (!event) return false
-    return (JSON.parse(event.json) as { content: { membership?: unknown } }).content.membership === 'join'
+    let pos = known.position - 1
+    for (let steps = 0; steps < OWN_CHANGES_MAX; steps++) {
+      const event = await this.#ownEvent(userId, room, pos)
+      if (event === undefined || !isJoin(event)) return false
+      if (event.nid <= since) return true
+      pos = event.nid - 1
+    }
+    return false
+  }
+
+  async #wasJoined(userId: string, room: number, pos: number): Promise<boolean> {
+    const event = await this.#ownEvent(userId, room, pos)
+    return event !== undefined && isJoin(event)
+  }
+
+  async #ownEvent(userId: string, room: number, pos: number): Promise<EventRow | undefined> {
+    const key = ['m.room.member', userId] as const
+    return (await this.#deps.store.state.at(room, { branch: 0, pos }, [key]))[0]
   }
 
   async #stripped(userId: string, room: number, membership: 'invite' | 'knock'): Promise<string | undefined> {
@@ -232,6 +272,10 @@ export class SyncService {
     if (!row || row.stripped === null || row.forgotten) return undefined
     return `{"${membership}_state":{"events":${row.stripped}}}`
   }
+}
+
+function isJoin(row: EventRow): boolean {
+  return (JSON.parse(row.json) as { content: { membership?: unknown } }).content.membership === 'join'
 }
 
 function passesRoom(request: SyncRequest, roomId: string): boolean {

@@ -19,8 +19,9 @@ export async function readTimeline(
   since: number,
   now: number,
   filter: RoomEventFilter,
+  roomId: string,
 ): Promise<Timeline> {
-  if (filter.passesNone) return { rows: [], limited: false }
+  if (filter.passesNone || !filter.passesRoom(roomId)) return { rows: [], limited: false }
   if (filter.passesAll) {
     const rows = await newest(since, now, filter.limit + 1)
     const limited = rows.length > filter.limit
