@@ -16,14 +16,35 @@ export interface PositionSource {
   next(): number
 }
 
-/** What the plans of one transaction need not ask the database again. Forgotten whenever anything is rolled back. */
+/** The newest state changes of a branch, packed. */
+export interface Tail {
+  readonly room: number
+  readonly branch: number
+  readonly entries: number
+  /** Positions of its first and last change. */
+  readonly since: number
+  readonly upto: number
+  readonly data: Uint8Array
+  /** Whether the database has it like this. */
+  readonly stored: boolean
+}
+
+/**
+ * What is known in a transaction without asking the database again, and what is to be written at its end. Forgotten
+ * whenever anything is rolled back.
+ */
 export class Known {
+  /** Tails of the state log, by room and branch; those that changed are written once, after the last change. */
+  readonly tails = new Map<string, Tail>()
+  /** Whether the tails wait for the end of the transaction; else they are written with each plan. */
+  deferred = false
   /** Sequence of a room's head after the moves made in this transaction; the row is locked until its end. */
   readonly heads = new Map<number, number>()
   /** Hashes of transaction ids that nobody has used. */
   readonly newTxns = new Set<number>()
 
   clear(): void {
+    this.tails.clear()
     this.heads.clear()
     this.newTxns.clear()
   }

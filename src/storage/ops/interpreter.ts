@@ -8,6 +8,7 @@ import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
+import { writeTails } from './state-log.ts'
 
 type Handlers = {
   readonly [K in Op['op']]: (ctx: PlanContext, op: Extract<Op, { op: K }>) => Sql<unknown>
@@ -54,5 +55,6 @@ export function* applyPlan(ctx: PlanContext, plan: Plan): Sql<unknown[]> {
     const handler = HANDLERS[op.op] as (ctx: PlanContext, op: Op) => Sql<unknown>
     results.push(yield* handler(ctx, op))
   }
+  if (!ctx.known.deferred) yield* writeTails(ctx.known)
   return results
 }

@@ -89,4 +89,5 @@ const ROOM_TABLES = [
 export function* deleteRoom(ctx: PlanContext, op: OpOf<'room.delete'>): Sql<void> {
   for (const text of ROOM_TABLES) yield* run(text, op.room)
   ctx.interned.clear()
+  ctx.known.clear()
 }

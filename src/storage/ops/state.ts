@@ -1,13 +1,14 @@
 /** Changing room state: one row per key with its history packed in it, and a packed log of the changes. */
 import { StoreError } from '#/base/store-error.ts'
 import type { StateOp, StatePoint } from '#/ports/store/state.ts'
-import { STATE_BRANCH_DEPTH_MAX, STATE_OLDER_INLINE_BYTES, STATE_TAIL_ROWS } from '../limits.ts'
+import { STATE_BRANCH_DEPTH_MAX, STATE_OLDER_INLINE_BYTES } from '../limits.ts'
 import { heldMany } from '../queries/state-walk.ts'
 import { eventChecksum } from '../sql/checksum.ts'
 import { first, lists, pairs, placeholders, run, type Sql } from '../sql/sql.ts'
-import { appendOlder, type Delta, type Held, joined, packDeltas, unpackDeltas } from '../sql/state-codec.ts'
+import { appendOlder, type Delta, type Held } from '../sql/state-codec.ts'
 import type { PlanContext } from './context.ts'
 import { CHECKSUM_COLUMNS, checksummedFrom } from './events.ts'
+import { addDeltas } from './state-log.ts'
 
 type OpOf<K extends StateOp['op']> = Extract<StateOp, { op: K }>
 
@@ -38,7 +39,7 @@ export function* changeState(ctx: PlanContext, op: OpOf<'state.change'>): Sql<vo
     deltas.push({ pos, key, event, prev })
     rows.set(key, yield* holdKey(room, branch, key, row, { event, pos }))
   }
-  if (deltas.length > 0) yield* addDeltas(room, branch, deltas)
+  if (deltas.length > 0) yield* addDeltas(ctx.known, room, branch, deltas)
 }
 
 /** Who holds the keys now. For a key that a branch has not touched, what it inherits, as a row not stored yet. */
@@ -190,68 +191,6 @@ function* findKeys(ctx: PlanContext, keys: readonly KeyName[]): Sql<void> {
       ctx.interned.set(name, row.nid as number)
     }
   }
-}
-
-/* The tail comes with the room or the branch, so that a change of neither is refused. */
-const MAIN_TAIL = `SELECT t.entries, t.since, t.upto, t.data FROM rooms r
-  LEFT JOIN state_delta_tails t ON t.room = r.nid AND t.branch = ?2 WHERE r.nid = ?1`
-const BRANCH_TAIL = `SELECT t.entries, t.since, t.upto, t.data FROM state_branches b
-  LEFT JOIN state_delta_tails t ON t.room = b.room AND t.branch = b.nid WHERE b.room = ?1 AND b.nid = ?2`
-
-/** Adds changes to the branch's log: to its tail, which becomes a chunk when it is long enough. */
-function* addDeltas(room: number, branch: number, deltas: readonly Delta[]): Sql<void> {
-  const row = yield* first(branch === 0 ? MAIN_TAIL : BRANCH_TAIL, room, branch)
-  if (!row) throw new StoreError('invalid', 'state changed on a room or branch that does not exist')
-  const before = row.data as Uint8Array | null
-  const entries = ((row.entries as number | null) ?? 0) + deltas.length
-  const upto = deltas.at(-1)!.pos
-  const tail: Tail = {
-    entries,
-    since: before ? (row.since as number) : deltas[0]!.pos,
-    upto,
-    data: before ? joined(before, packDeltas(deltas, row.upto as number)) : packDeltas(deltas),
-  }
-  if (entries >= STATE_TAIL_ROWS) return yield* closeTail(room, branch, tail)
-  yield* run(
-    `INSERT INTO state_delta_tails (room, branch, since, upto, entries, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-     ON CONFLICT (room, branch) DO UPDATE SET upto = excluded.upto, entries = excluded.entries, data = excluded.data`,
-    room,
-    branch,
-    tail.since,
-    upto,
-    entries,
-    tail.data,
-  )
-}
-
-/** The newest changes of a branch. */
-interface Tail {
-  readonly entries: number
-  /** Positions of its first and last change. */
-  readonly since: number
-  readonly upto: number
-  readonly data: Uint8Array
-}
-
-function* closeTail(room: number, branch: number, tail: Tail): Sql<void> {
-  /* A plan may change much at one position; what it packed before belongs to the same chunk. */
-  const same = yield* first(
-    'SELECT since, data FROM state_delta_chunks WHERE room = ?1 AND branch = ?2 AND upto = ?3',
-    room,
-    branch,
-    tail.upto,
-  )
-  const deltas = same ? [...unpackDeltas(same.data as Uint8Array), ...unpackDeltas(tail.data)] : []
-  yield* run(
-    `INSERT INTO state_delta_chunks (room, branch, upto, since, data) VALUES (?1, ?2, ?3, ?4, ?5)
-     ON CONFLICT (room, branch, upto) DO UPDATE SET data = excluded.data`,
-    room,
-    branch,
-    tail.upto,
-    tail.since,
-    same ? packDeltas(deltas) : tail.data,
-  )
-  yield* run('DELETE FROM state_delta_tails WHERE room = ?1 AND branch = ?2', room, branch)
 }
 
 /** Opens a branch at a point; the result is its number. Refuses to nest deeper than the limit. */

@@ -8,6 +8,7 @@ import { GuardFailed, Known, PlanContext } from '../ops/context.ts'
 import { foreseeTxns } from '../ops/events.ts'
 import { applyPlan } from '../ops/interpreter.ts'
 import { internKeys } from '../ops/state.ts'
+import { writeTails } from '../ops/state-log.ts'
 import type { GroupOutcome, PlanOutcome } from '../outcome.ts'
 import type { Row, Sql, Statement } from '../sql/sql.ts'
 import { CommitInDoubt, isPlanError, isShutdown, messageOf } from './errors.ts'
@@ -77,9 +78,10 @@ class Batch {
     return new PlanContext(this.#input.block, this.#input.interned, this.#known)
   }
 
-  #begin(): void {
+  #begin(deferred: boolean): void {
     this.#session.failure = undefined
     this.#known.clear()
+    this.#known.deferred = deferred
     this.#input.block.reset()
     this.#contexts = this.#input.plans.map(() => this.#context())
     this.#session.tell(BEGIN)
@@ -91,7 +93,7 @@ class Batch {
   /** The fast way: lanes side by side, plans of one lane one after the other. */
   async together(): Promise<PlanOutcome[]> {
     const { plans } = this.#input
-    this.#begin()
+    this.#begin(true)
     if (plans.length > 1) {
       try {
         await drive(this.#session, this.#foresee(), { wrote: false })
@@ -121,6 +123,7 @@ class Batch {
     const ends = await Promise.allSettled(runs)
     if (this.#session.failure) throw this.#undoOr(this.#session.failure)
     for (const end of ends) if (end.status === 'rejected') throw end.reason
+    await drive(this.#session, writeTails(this.#known), { wrote: false })
     return outcomes
   }
 
@@ -161,7 +164,7 @@ class Batch {
 
   /** The slow way: a savepoint for each plan. */
   async oneByOne(): Promise<PlanOutcome[]> {
-    this.#begin()
+    this.#begin(false)
     const outcomes: PlanOutcome[] = []
     for (const index of this.#input.plans.keys()) {
       this.#session.tell(SAVEPOINT)
