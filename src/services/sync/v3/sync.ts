@@ -226,7 +226,9 @@ export class SyncService {
     const { since } = request
     const end = left ? known.position : now
     const filter = request.filter.roomAccountData
-    const accountData = data
+    const stayed = since !== undefined && (await this.#stayed(user.userId, room, known, since))
+    const fresh = since !== undefined && !stayed && !left
+    const accountData = (fresh ? await this.#roomData(user.userId, room, now) : data)
       .filter((entry) => filter.passes({ type: entry.type, sender: user.userId, json: '{}' }))
       .map(dataJson)
     const leftBy = left ? known.position : undefined
@@ -234,7 +236,6 @@ export class SyncService {
     if (left && !(await this.#wasJoined(user.userId, room, known.position - 1))) {
       return outsideSection(this.#section, ask)
     }
-    const stayed = since !== undefined && (await this.#stayed(user.userId, room, known, since))
     return roomSection(this.#section, {
       ...ask,
       since: stayed ? since : undefined,
@@ -242,6 +243,12 @@ export class SyncService {
       present: stayed && !left,
       fullState: request.fullState,
     })
+  }
+
+  /** All account data of a room, for a client to which the room is new. */
+  async #roomData(userId: string, room: number, now: number): Promise<AccountDataRow[]> {
+    const rows = await this.#deps.store.accountData.since(userId, 0, now)
+    return rows.filter((row) => row.room === room)
   }
 
   /** Whether the user was in the room from `since` on without a break, until now or until leaving. */
