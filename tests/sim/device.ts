@@ -148,7 +148,11 @@ export class Device {
       view = new RoomView(roomId, this.name)
       this.rooms.set(roomId, view)
     }
-    if (fresh) view.state = new Map()
+    if (fresh) {
+      view.state = new Map()
+      view.senders.clear()
+      view.missedStay = false
+    }
     view.membership = 'join'
     this.invites.delete(roomId)
     this.#takeRoom(view, section, answer, fresh, initial)
@@ -157,7 +161,15 @@ export class Device {
   #takeRoom(view: RoomView, section: ClientEvent, answer: Answer, fresh: boolean, initial: boolean): void {
     this.seen(view.roomId, section.timeline.events, answer, 'sync')
     this.seen(view.roomId, (section.state ?? section.state_after).events, answer, 'state')
-    view.takeTimeline(section.timeline, fresh, initial)
+    const own = `m.room.member\0${this.user}`
+    const events = [...(section.state ?? section.state_after).events, ...section.timeline.events]
+    const again = events.some(
+      (event) =>
+        event.type === 'm.room.member' &&
+        event.state_key === this.user &&
+        event.event_id !== view.state.get(own),
+    )
+    view.takeTimeline(section.timeline, { fresh, again, initial })
     if (this.habits.stateAfter) {
       if (section.state) throw new SimFailure(`${this.name}: state instead of state_after`)
       view.takeState(section.state_after.events)
@@ -193,6 +205,7 @@ export class Device {
     if (view?.membership !== 'join' || initial) {
       this.seen(roomId, section.timeline.events, answer, 'sync of a room left')
       this.seen(roomId, (section.state ?? section.state_after).events, answer, 'state')
+      if (view) view.missedStay = true
       return
     }
     view.membership = 'leave'

@@ -25,21 +25,25 @@ export class RoomView {
   readonly accountData = new Map<string, string>()
   /** Set when history before a gap was refused. */
   unreadable = false
+  /** Set when the user was in the room and out again between two syncs; what they may see of it is not kept. */
+  missedStay = false
 
   constructor(roomId: string, who: string) {
     this.roomId = roomId
     this.who = who
   }
 
-  /** Takes the timeline of a sync. `fresh`: the room was not joined for this client before. */
+  /**
+   * Takes the timeline of a sync. `fresh`: the room was not joined for this client before; `again`: the user's member
+   * event changed, so that they may have left and come back meanwhile, and the server may tell all anew.
+   */
   takeTimeline(
     timeline: { events: ClientEvent[]; limited: boolean; prev_batch: string },
-    fresh: boolean,
-    initial: boolean,
+    { fresh, again, initial }: { fresh: boolean; again: boolean; initial: boolean },
   ): void {
     for (const event of timeline.events) this.senders.add(event.sender)
     let ids = timeline.events.map((event) => event.event_id as string)
-    if (fresh) {
+    if (fresh || (again && timeline.limited)) {
       const overlap = this.#overlap(ids)
       if (overlap > 0) {
         ids = ids.slice(overlap)
@@ -66,7 +70,8 @@ export class RoomView {
   #overlap(ids: readonly string[]): number {
     const count = ids.findLastIndex((id) => this.#known.has(id)) + 1
     const tail = count === 0 ? [] : this.flat().slice(-count)
-    if (tail.join() !== ids.slice(0, count).join()) throw this.#wrong('a room joined anew repeats old events')
+    if (tail.join() !== ids.slice(0, count).join())
+      throw this.#wrong('a room joined anew repeats old events in another order')
     return count
   }
 
@@ -109,7 +114,9 @@ export class RoomView {
   }
 
   get complete(): boolean {
-    return !this.unreadable && this.stretches.every((stretch) => stretch.gap === undefined)
+    return (
+      !this.unreadable && !this.missedStay && this.stretches.every((stretch) => stretch.gap === undefined)
+    )
   }
 
   #wrong(what: string): SimFailure {

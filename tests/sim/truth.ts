@@ -97,10 +97,15 @@ export class RoomTruth {
     )
   }
 
+  /** Whether an event may be shown to a user; `/sync` tells everybody of their own memberships. */
+  mayShow(user: string, index: number, position: number): boolean {
+    const event = this.events[index]
+    const own = event?.type === 'm.room.member' && event.stateKey === user
+    return own || this.visible(user, index, position)
+  }
+
   /** Whether a user may see an event when the server's newest position is `position`. */
   visible(user: string, index: number, position: number): boolean {
-    const event = this.events[index]
-    if (event?.type === 'm.room.member' && event.stateKey === user) return true
     const before = this.membershipBefore(user, index)
     const after = this.membershipBefore(user, index + 1)
     const joinedLater = (this.#members.get(user) ?? []).some(
