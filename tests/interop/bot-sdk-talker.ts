@@ -3,9 +3,13 @@ import { LogLevel, LogService, MatrixAuth, MatrixClient, MemoryStorageProvider }
 import { type Heard, heardOf, type Talker } from './talker.ts'
 
 /** Its loop cannot be interrupted: stopping waits for the poll. */
-const POLL_MS = 2_000
+const POLL_MS = 1_000
 const TIMELINE_LIMIT = 50
 const PAGE = 100
+
+/* After a failure its loop waits 5 to 15 s, as chance has it; the lower end is long enough for a test. */
+const { random } = Math
+Math.random = () => random() / 10
 
 /** Registers with a password alone where the server allows it, or logs in. */
 export async function botSdkTalker(how: {
@@ -60,7 +64,7 @@ class BotTalker implements Talker {
   /** The poll under way still answers, and is heard. */
   async pause(): Promise<void> {
     this.client.stop()
-    await new Promise((done) => setTimeout(done, POLL_MS + 500))
+    await new Promise((done) => setTimeout(done, POLL_MS + 300))
   }
 
   async resume(): Promise<void> {

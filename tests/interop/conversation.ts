@@ -190,8 +190,7 @@ function noneTwice(heard: readonly Heard[]): void {
 }
 
 async function goodbye(server: LiveServer, { alice, bob }: Pair): Promise<void> {
-  await alice.pause()
-  await bob.pause()
+  await Promise.all([alice.pause(), bob.pause()])
   const tokens = [alice, bob].map((talker) => talker.accessToken)
   const whoami = '/_matrix/client/v3/account/whoami'
   for (const token of tokens) {
