@@ -7,14 +7,15 @@ import type { EventId } from '../ids/event-id.ts'
 import type { RoomId } from '../ids/room-id.ts'
 import type { ServerName } from '../ids/server-name.ts'
 import type { UserId } from '../ids/user-id.ts'
-import { findLooseNumber, NotCanonical } from '../json/canonical.ts'
+import { canonicalJson, findLooseNumber, NotCanonical } from '../json/canonical.ts'
 import { type JsonObject, type JsonValue, NumberToken } from '../json/value.ts'
 import { JSON_DEPTH_MAX } from '../limits.ts'
 import type { RoomVersionRules } from '../room-version/rules.ts'
 import { checkReferenceCounts } from './counts.ts'
-import { contentHash, eventSignedText } from './hash.ts'
+import { contentHashOfText, eventSignedText } from './hash.ts'
 import { parsePdu, parseSigned } from './parse.ts'
 import type { Pdu } from './pdu.ts'
+import { redactContent } from './redact.ts'
 
 /** What the maker of an event decides. */
 export interface EventFields {
@@ -53,19 +54,84 @@ export function buildEvent(
   if (loose !== undefined) return refuse(loose, 'a number that canonical JSON does not have')
   if (isDeeper(fields.content, JSON_DEPTH_MAX - 1))
     return refuse('json.depth', 'the content is nested too deeply')
-  const unhashed = unhashedJson(rules, fields)
-  let parsed: Result<Pdu>
+  const parsed = sealed(rules, fields, server, key)
+  if (!parsed.ok) return parsed
+  const counts = checkReferenceCounts(parsed.value)
+  return counts.ok ? parsed : counts
+}
+
+/** One member of the event with its canonical text; `redacted` is the text that a redaction leaves. */
+interface Part {
+  readonly key: string
+  readonly value: JsonValue
+  readonly text: string
+  readonly redacted: string | undefined
+}
+
+/**
+ * Hashes and signs. Each member is encoded once, and the three texts that are needed (for the content hash, for the
+ * signature, and the whole event) are put together from these.
+ */
+function sealed(
+  rules: RoomVersionRules,
+  fields: EventFields,
+  server: ServerName,
+  key: SigningKey,
+): Result<Pdu> {
   try {
-    const hashed = withHash(unhashed, contentHash(unhashed))
-    const text = eventSignedText(rules, hashed)
-    parsed = parseSigned(rules, addSignature(hashed, server, key.keyId, signText(text, key)), text)
+    const parts = partsOf(rules, unhashedJson(rules, fields))
+    const hashes = partOf(rules, 'hashes', { sha256: contentHashOfText(textOf(parts, 'text')) })
+    const hashed = withPart(parts, hashes)
+    const signedText = textOf(hashed, 'redacted')
+    const signatures = { [server]: { [key.keyId]: signText(signedText, key) } }
+    const whole = withPart(hashed, partOf(rules, 'signatures', signatures))
+    const json: Record<string, JsonValue> = {}
+    for (const part of whole) json[part.key] = part.value
+    return parseSigned(rules, json, signedText, textOf(whole, 'text'))
   } catch (error) {
     if (error instanceof NotCanonical) return refuse('format.canonical_json', error.message)
     throw error
   }
-  if (!parsed.ok) return parsed
-  const counts = checkReferenceCounts(parsed.value)
-  return counts.ok ? parsed : counts
+}
+
+function partsOf(rules: RoomVersionRules, json: JsonObject): Part[] {
+  return Object.entries(json).map(([key, value]) =>
+    key === 'content'
+      ? contentPart(rules, value as JsonObject, redactContent(rules, json['type'], value as JsonObject))
+      : partOf(rules, key, value),
+  )
+}
+
+function partOf(rules: RoomVersionRules, key: string, value: JsonValue): Part {
+  const text = Number.isSafeInteger(value) ? String(value) : canonicalJson(value)
+  return { key, value, text, redacted: rules.redaction.topLevel.includes(key) ? text : undefined }
+}
+
+function contentPart(rules: RoomVersionRules, content: JsonObject, kept: JsonObject): Part {
+  const text = canonicalJson(content)
+  const redacted = kept === content ? text : canonicalJson(kept)
+  return {
+    key: 'content',
+    value: content,
+    text,
+    redacted: rules.redaction.topLevel.includes('content') ? redacted : undefined,
+  }
+}
+
+/** The parts with one more at its place in the canonical order. */
+function withPart(parts: readonly Part[], part: Part): Part[] {
+  const at = parts.findIndex(({ key }) => key > part.key)
+  return at < 0 ? [...parts, part] : parts.toSpliced(at, 0, part)
+}
+
+/** The object of the parts that have such a text. Member names of events are plain ASCII. */
+function textOf(parts: readonly Part[], which: 'text' | 'redacted'): string {
+  let text = ''
+  for (const part of parts) {
+    const value = part[which]
+    if (value !== undefined) text += `${text === '' ? '{' : ','}"${part.key}":${value}`
+  }
+  return `${text}}`
 }
 
 /**
@@ -106,15 +172,6 @@ function unhashedJson(rules: RoomVersionRules, fields: EventFields): JsonObject 
     ...(fields.stateKey === undefined ? {} : { state_key: fields.stateKey }),
     type: fields.type,
   }
-}
-
-/** Rebuilt rather than extended, so that `hashes` and `signatures` stand at their canonical place. */
-function withHash(json: JsonObject, sha256: string): JsonObject {
-  const out: Record<string, JsonValue> = {}
-  for (const key of [...Object.keys(json), 'hashes', 'signatures'].sort()) {
-    out[key] = key === 'hashes' ? { sha256 } : key === 'signatures' ? {} : json[key]!
-  }
-  return out
 }
 
 /**

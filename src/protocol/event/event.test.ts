@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { signText } from '../crypto/ed25519.ts'
+import { signText, verifyText } from '../crypto/ed25519.ts'
 import type { Result } from '../errors.ts'
 import { createEventIdOf } from '../ids/room-id.ts'
+import { canonicalJson } from '../json/canonical.ts'
 import { readJson } from '../json/reader.ts'
 import { isObject, type JsonValue, NumberToken } from '../json/value.ts'
 import { AUTH_EVENTS_MAX, JSON_DEPTH_MAX, PDU_BYTES_MAX, PREV_EVENTS_MAX } from '../limits.ts'
@@ -342,6 +343,37 @@ test('buildEvent makes what every check accepts, in every version', () => {
   )
   assert.ok(create.ok)
   assert.equal(create.value.roomId, `!${create.value.eventId.slice(1)}`)
+})
+
+test('the texts that buildEvent puts together are those of the whole event, for every type that redaction knows', () => {
+  const me = server('a.example')
+  const contents = {
+    'm.room.member': {
+      membership: 'join',
+      reason: 'é\u{1F600}',
+      third_party_invite: { signed: { b: 1, a: 2 }, x: 1 },
+    },
+    'm.room.power_levels': { users: { '@b:x': 1, '@a:x': 2 }, notifications: { room: 50 }, '10': 1, '9': 2 },
+    'm.room.join_rules': { join_rule: 'restricted', allow: [{ type: 'm.room_membership', room_id: '!a:x' }] },
+    'm.room.create': { creator: '@a:x', extra: true },
+    'm.room.aliases': { aliases: ['#a:x'] },
+    'm.room.message': { '\uE000': 1, '\u{1F600}': 2, body: '"\\\n' },
+  }
+  for (const rules of Object.values(ROOM_VERSIONS)) {
+    for (const [type, content] of Object.entries(contents)) {
+      const stateKey = type === 'm.room.create' && rules.roomIdIsCreateHash ? 'k' : '@a:x'
+      const built = buildEvent(rules, fields({ type, content, stateKey }), me, SPEC_KEY)
+      assert.ok(built.ok, type)
+      const event = built.value
+      assert.equal(canonicalText(event), canonicalJson(event.json))
+      assert.ok(hasValidContentHash(event.json), type)
+      const again = parsePdu(rules, JSON.parse(canonicalText(event)))
+      assert.ok(again.ok && again.value.eventId === event.eventId, type)
+      const signature = (event.json['signatures'] as Record<string, Record<string, string>>)['a.example']!
+      const signed = eventSignedText(rules, event.json)
+      assert.ok(verifyText(signed, signature[SPEC_KEY.keyId]!, SPEC_KEY.verifyKey), type)
+    }
+  }
 })
 
 test('buildEvent writes hashes of references in v1 and v2 where they are known', () => {

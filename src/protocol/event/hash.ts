@@ -13,7 +13,12 @@ const NOT_SIGNED: ReadonlySet<string> = new Set(['unsigned', 'signatures'])
 
 /** SHA-256 of the unredacted event without `unsigned`, `signatures` and `hashes`; unpadded Base64. */
 export function contentHash(event: JsonObject): string {
-  return unpadded(hash('sha256', canonicalJson(without(event, NOT_CONTENT_HASHED)), 'base64'))
+  return contentHashOfText(canonicalJson(without(event, NOT_CONTENT_HASHED)))
+}
+
+/** The same from the canonical JSON of what is hashed. */
+export function contentHashOfText(text: string): string {
+  return unpadded(hash('sha256', text, 'base64'))
 }
 
 /** What signatures and the reference hash of an event cover: the redacted event in canonical JSON. */

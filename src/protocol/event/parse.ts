@@ -38,8 +38,12 @@ export function parsePdu(rules: RoomVersionRules, received: JsonObject): Result<
  * The rest of `parsePdu`, for those who have signed the event and so know what was signed.
  * @throws NotCanonical when the event has no canonical JSON
  */
-export function parseSigned(rules: RoomVersionRules, json: JsonObject, signedText: string): Result<Pdu> {
-  const text = canonicalJson(json)
+export function parseSigned(
+  rules: RoomVersionRules,
+  json: JsonObject,
+  signedText: string,
+  text: string = canonicalJson(json),
+): Result<Pdu> {
   const tooLarge = checkSize(text)
   if (tooLarge !== undefined) return tooLarge
   const eventId = eventIdOf(rules, json, signedText)
