@@ -8,6 +8,8 @@ export const LIVE_ROOMS_BYTES_DEFAULT = 32 * 1024 * 1024
 export const LIVE_STATE_KEYS_MAX = 2000
 /** Writes that may wait for one room; more are refused. */
 export const ROOM_QUEUE_MAX = 5000
+/** When a sender may try again in a room that is too busy. */
+export const RETRY_BUSY_MS = 1000
 /** State keys asked for in one read. */
 export const STATE_KEYS_PER_READ = 100
 /** Initial events of a createRoom request. */

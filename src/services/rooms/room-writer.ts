@@ -19,7 +19,7 @@ import { rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../keys/signer.ts'
 import { passLocal } from './ingest/gate.ts'
 import type { VerifiedPdu } from './ingest/verified.ts'
-import { LIVE_ROOMS_BYTES_DEFAULT, REPLAN_MAX, ROOM_QUEUE_MAX } from './limits.ts'
+import { LIVE_ROOMS_BYTES_DEFAULT, REPLAN_MAX, RETRY_BUSY_MS, ROOM_QUEUE_MAX } from './limits.ts'
 import { LiveRoom } from './live-room.ts'
 import { inRoomFormat } from './old-format.ts'
 import { pduOfRow } from './stored-event.ts'
@@ -91,7 +91,7 @@ export class RoomWriter {
       if (result.conflict === 'txn' && result.value !== undefined) return result.value
       if (result.conflict !== 'head') throw new Error(`a room write met the conflict ${result.conflict}`)
     }
-    throw new MatrixError('M_UNKNOWN', 'The room is too busy. Please try again.')
+    throw tooBusy()
   }
 
   /** A look at the head and some state of a room, not older than anything acknowledged. */
@@ -112,13 +112,7 @@ export class RoomWriter {
 
   async #buildInTurn(request: WriteRequest): Promise<Built | Already> {
     if (this.#lock.waiting(request.roomId) >= ROOM_QUEUE_MAX) {
-      throw new MatrixError(
-        'M_LIMIT_EXCEEDED',
-        'Too many events wait in this room. Please try again later.',
-        {
-          retry_after_ms: 1000,
-        },
-      )
+      throw tooBusy()
     }
     return this.#lock.run(request.roomId, () => this.#build(request))
   }
@@ -224,4 +218,13 @@ export class RoomWriter {
     room.discarded = true
     if (this.#rooms.peek(room.roomId) === room) this.#rooms.delete(room.roomId)
   }
+}
+
+function tooBusy(): MatrixError {
+  const more = { retry_after_ms: RETRY_BUSY_MS }
+  return new MatrixError(
+    'M_LIMIT_EXCEEDED',
+    'Too much is written in this room. Please try again later.',
+    more,
+  )
 }

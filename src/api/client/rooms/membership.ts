@@ -100,6 +100,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
     ...paths('forget'),
     operations: ['forgetRoom'],
     limit: 'none',
+    statuses: { M_UNKNOWN: 400 },
     params: { roomId: parseRoomId },
     body: t.object({}),
     async handle({ who, params }) {
