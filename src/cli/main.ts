@@ -1,4 +1,10 @@
 /** The entry. bin/myelin has set NODE_COMPILE_CACHE, which also serves the threads. */
 import { run } from './program.ts'
 
+/** Permission bits of everybody but the owner. */
+const OTHERS = 0o077
+
+/* Everything this program writes holds secrets or messages: databases, keys, backups. */
+process.umask(process.umask() | OTHERS)
+
 await run(process.argv)

@@ -123,8 +123,9 @@ function assemble({ queue, announcer, writer, readers, local, meta, release }: P
     async [Symbol.asyncDispose]() {
       await queue.close()
       await readers.close()
-      await writer.close()
+      /* The writer last: whoever closes last empties the log into the database, and a reader cannot. */
       local.close()
+      await writer.close()
       release()
     },
   }
