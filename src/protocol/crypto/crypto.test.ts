@@ -80,6 +80,8 @@ test('fuzz: base64 round-trips and never throws, in linear time', () => {
   assert.ok(Number(process.hrtime.bigint() - start) < 1e9)
 })
 
+/** Key answers and key files take none that is published, as that of the specification is. */
+const OWN_KEY = signingKeyFromSeed('1', Buffer.alloc(32, 9))
 const DOMAIN = server('domain')
 const KEY_1 = parseKeyId('ed25519:1')!
 
@@ -185,7 +187,7 @@ test('5.1.6, 5.7 validity in time: v5+ at origin_server_ts, capped at 7 days ahe
 test('5.7 a key answer is signed by a listed key and is about the server asked for', () => {
   const name = server('a.example')
   const retired = { keyId: parseKeyId('ed25519:old')!, key: OTHER_KEY.verifyKey.base64, expiredTs: 50 }
-  const answer = buildServerKeys(name, [SPEC_KEY], [retired], 1000)
+  const answer = buildServerKeys(name, [OWN_KEY], [retired], 1000)
   const checked = checkServerKeys(answer, name)
   assert.ok(checked.ok)
   assert.equal(checked.value.validUntilTs, 1000)
@@ -223,48 +225,88 @@ test('a key answer with junk beside a good key is read as far as it is good (adv
     server_name: name,
     valid_until_ts: 10,
     verify_keys: {
-      'ed25519:1': { key: SPEC_KEY.verifyKey.base64 },
+      'ed25519:1': { key: OWN_KEY.verifyKey.base64 },
       'ed25519:bad': { key: 'x' },
       'ed25519:5': 5,
       'ed25519:6': { key: 5 },
-      'rsa:1': { key: SPEC_KEY.verifyKey.base64 },
+      'rsa:1': { key: OWN_KEY.verifyKey.base64 },
       junk: {},
     },
     old_verify_keys: {
-      'ed25519:1': { key: SPEC_KEY.verifyKey.base64, expired_ts: 1 },
-      'ed25519:x': { key: SPEC_KEY.verifyKey.base64, expired_ts: 'y' },
+      'ed25519:1': { key: OWN_KEY.verifyKey.base64, expired_ts: 1 },
+      'ed25519:x': { key: OWN_KEY.verifyKey.base64, expired_ts: 'y' },
     },
   }
-  const checked = checkServerKeys(signJson(plain, name, SPEC_KEY), name)
+  const checked = checkServerKeys(signJson(plain, name, OWN_KEY), name)
   assert.deepEqual(checked.ok && checked.value.keys.map((key) => [key.keyId, key.expiredTs]), [
     ['ed25519:1', undefined],
   ])
   const { old_verify_keys: _, ...noOld } = plain
-  assert.ok(checkServerKeys(signJson(noOld, name, SPEC_KEY), name).ok)
+  assert.ok(checkServerKeys(signJson(noOld, name, OWN_KEY), name).ok)
 })
 
 test("Synapse's signing key file", () => {
-  const line = 'ed25519 a_AbCd YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1\n'
+  const line = 'ed25519 a_AbCd CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQl\n'
   const read = parseSigningKeys(`\n# comment\n${line}ed25519 2 ${encodeBase64(Buffer.alloc(32, 1))}\r\n`)
   assert.ok(read.ok)
   assert.deepEqual(
     read.value.map((key) => key.keyId),
     ['ed25519:a_AbCd', 'ed25519:2'],
   )
-  assert.equal(read.value[0].verifyKey.base64, SPEC_KEY.verifyKey.base64)
-  // The seed of the specification has bits beyond its last byte, which strict output does not.
-  assert.equal(encodeSigningKey(read.value[0]), line.replace('XA1', 'XA0'))
+  assert.equal(read.value[0].verifyKey.base64, OWN_KEY.verifyKey.base64)
+  // This seed has bits beyond its last byte, which strict output does not.
+  assert.equal(encodeSigningKey(read.value[0]), line.replace('CQl', 'CQk'))
   const bad = [
     '',
     '# x\n',
     'ed25519 a',
     'rsa a Zg',
     'ed25519 a Zg',
-    'ed25519 a-b YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1',
+    'ed25519 a-b CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk',
   ]
   for (const text of [...bad, `${line.trim()} more`, 'ed25519 a *']) {
     const result = parseSigningKeys(text)
     assert.equal(!result.ok && result.rule, 'signing_key_file.format', text)
-    assert.ok(!result.ok && !result.why.includes('YJDB'))
+    assert.ok(!result.ok && !result.why.includes('CQkJ'))
+  }
+})
+
+test('adv-26 a published key is refused when our own is loaded and when another server publishes it', () => {
+  const seeds = [
+    'AZT9wvov/MBB0/8SBFtzyG5P+V/2YqXu6Cq99EotC3U',
+    'YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1',
+    encodeBase64(Buffer.alloc(32)),
+  ]
+  const name = server('a.example')
+  for (const seed of seeds) {
+    const own = parseSigningKeys(`${encodeSigningKey(OWN_KEY)}ed25519 0 ${seed}\n`)
+    assert.equal(!own.ok && own.rule, 'signing_key_file.published')
+    assert.ok(!own.ok && own.why.includes('line 2') && !own.why.includes(seed.slice(0, 4)))
+    const bad = signingKeyFromSeed('0', decodeBase64(seed)!)
+    const alone = checkServerKeys(buildServerKeys(name, [bad], [], 1000), name)
+    assert.equal(!alone.ok && alone.rule, 'server_keys.signature')
+    const retired = { keyId: parseKeyId('ed25519:old')!, key: bad.verifyKey.base64, expiredTs: 50 }
+    const beside = checkServerKeys(buildServerKeys(name, [OWN_KEY, bad], [retired], 1000), name)
+    assert.deepEqual(beside.ok && beside.value.keys.map((key) => key.keyId), [OWN_KEY.keyId])
+  }
+})
+
+test('adv-26 points of small order are no keys, in any of their encodings', () => {
+  const identity = `01${'00'.repeat(31)}`
+  const ff = 'ff'.repeat(30)
+  const coordinates = [
+    '00'.repeat(32),
+    identity,
+    '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+    'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+    `ec${ff}7f`,
+    `ed${ff}7f`,
+    `ee${ff}7f`,
+  ]
+  for (const hex of coordinates) {
+    const raw = Buffer.from(hex, 'hex')
+    assert.equal(importVerifyKey(encodeBase64(raw)), undefined, hex)
+    raw.writeUInt8(raw.readUInt8(31) | 0x80, 31)
+    assert.equal(importVerifyKey(encodeBase64(raw)), undefined, `${hex} with the sign bit`)
   }
 })

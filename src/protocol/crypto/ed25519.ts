@@ -2,6 +2,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { type KeyId, mintKeyId } from '../ids/key-id.ts'
 import { VERIFY_KEYS_CACHED_MAX } from '../limits.ts'
+import { hasSmallOrder } from './bad-keys.ts'
 import { decodeBase64, encodeBase64 } from './base64.ts'
 
 /** A public key ready for use. Made by `importVerifyKey`. */
@@ -28,7 +29,7 @@ const PUBLIC_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 
 const imported = new Map<string, VerifyKey>()
 
-/** A public key from any Base64, or undefined when it is not 32 bytes. */
+/** A public key from any Base64, or undefined when it is not 32 bytes or a point of small order (adv-26). */
 export function importVerifyKey(base64: string): VerifyKey | undefined {
   const hit = imported.get(base64)
   if (hit !== undefined) {
@@ -38,7 +39,7 @@ export function importVerifyKey(base64: string): VerifyKey | undefined {
     return hit
   }
   const raw = decodeBase64(base64)
-  if (raw?.length !== KEY_BYTES) return undefined
+  if (raw?.length !== KEY_BYTES || hasSmallOrder(raw)) return undefined
   const key = publicKey(raw)
   if (key === undefined) return undefined
   if (imported.size >= VERIFY_KEYS_CACHED_MAX) imported.delete(imported.keys().next().value!)

@@ -7,6 +7,7 @@ import { type KeyId, keyAlgorithmOf, parseKeyId } from '../ids/key-id.ts'
 import type { ServerName } from '../ids/server-name.ts'
 import { isObject, type JsonObject, type JsonValue, member, setMember } from '../json/value.ts'
 import { KEYS_PER_SERVER_MAX } from '../limits.ts'
+import { isPublishedKey } from './bad-keys.ts'
 import { importVerifyKey, type SigningKey, type VerifyKey } from './ed25519.ts'
 import type { KeyLife } from './key-validity.ts'
 import { signJson, verifyJson } from './sign-json.ts'
@@ -26,7 +27,8 @@ export interface ServerKeys {
 }
 
 /**
- * Checks a key answer: it is about the server asked for, and at least one listed current key signed it.
+ * Checks a key answer: it is about the server asked for, and at least one listed current key signed it. Keys whose
+ * private half is public count as not listed (adv-26).
  * @returns rules `server_keys.format`, `server_keys.server_name`, `server_keys.signature`, `server_keys.count`
  */
 export function checkServerKeys(answer: JsonValue, expected: ServerName): Result<ServerKeys> {
@@ -65,6 +67,8 @@ function keysOf(listed: JsonObject, lifeOf: (entry: JsonObject) => KeyLife | und
     const base64 = member(entry, 'key')
     const verifyKey = typeof base64 === 'string' ? importVerifyKey(base64) : undefined
     const life = lifeOf(entry)
+    // adv-26: what such a key signed may be anybody's.
+    if (verifyKey !== undefined && isPublishedKey(verifyKey.base64)) continue
     if (verifyKey !== undefined && life !== undefined) found.push({ keyId, verifyKey, ...life })
   }
   return found

@@ -1,11 +1,13 @@
 /** The signing key file of Synapse: one key per line, `ed25519 <version> <seed in unpadded Base64>`. */
 import { type Result, refuse } from '../errors.ts'
+import { isPublishedKey } from './bad-keys.ts'
 import { decodeBase64, encodeBase64 } from './base64.ts'
 import { type SigningKey, signingKeyFromSeed } from './ed25519.ts'
 
 /**
  * Reads all keys of a file; the first one signs. Blank lines and lines that start with `#` are left out.
- * @returns rule `signing_key_file.format` with the line number; the seed never appears in the message
+ * @returns rules `signing_key_file.format` and, for a key that others hold too (adv-26), `signing_key_file.published`,
+ *   with the line number; the seed never appears in the message
  */
 export function parseSigningKeys(text: string): Result<readonly [SigningKey, ...SigningKey[]]> {
   const keys: SigningKey[] = []
@@ -15,6 +17,12 @@ export function parseSigningKeys(text: string): Result<readonly [SigningKey, ...
     const key = keyOf(words)
     if (key === undefined) {
       return refuse('signing_key_file.format', `line ${index + 1} is not "ed25519 <version> <seed>"`)
+    }
+    if (isPublishedKey(key.verifyKey.base64)) {
+      return refuse(
+        'signing_key_file.published',
+        `the private key of line ${index + 1} is public; make a new one`,
+      )
     }
     keys.push(key)
   }
