@@ -3,10 +3,12 @@ import type { Clock } from '#/base/world.ts'
 import type { EventOp } from '#/ports/store/events.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
+import { atLeast } from '#/protocol/auth/level.ts'
+import { powerLevelsOf } from '#/protocol/auth/power-levels.ts'
 import { redactionApplies } from '#/protocol/auth/redaction-applies.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { membershipOf } from '#/protocol/event/content.ts'
-import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
+import type { Pdu, StateKeyPair, StateLookup } from '#/protocol/event/pdu.ts'
 import { redact } from '#/protocol/event/redact.ts'
 import { domainOf } from '#/protocol/ids/domain.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
@@ -127,7 +129,9 @@ export class SendService {
           if (target && UNREDACTABLE.has(target.type)) {
             throw new MatrixError('M_FORBIDDEN', 'Events of this type are not redacted.')
           }
-          if (!target || !redactionApplies(redaction, target, live.state)) {
+          /* Other servers take the word of a sender's server; that word is given for own events and by level alone. */
+          const may = target && (target.sender === from.userId || mayRedactOthers(live.state, from.userId))
+          if (!target || !may || !redactionApplies(redaction, target, live.state)) {
             throw new MatrixError('M_FORBIDDEN', 'You may not redact this event.')
           }
           ops.push({
@@ -183,4 +187,12 @@ export class SendService {
 
 function sameContent(present: Pdu, content: JsonObject): boolean {
   return canonicalJson(present.content) === canonicalJson(content)
+}
+
+/** https://spec.matrix.org/v1.16/client-server-api/#redactions: the level `redact` is asked of whoever redacts for others. */
+function mayRedactOthers(state: StateLookup, userId: UserId): boolean {
+  const create = state('m.room.create', '')
+  if (!create) return false
+  const levels = powerLevelsOf(create, state('m.room.power_levels', ''))
+  return atLeast(levels.user(userId), levels.named('redact'))
 }
