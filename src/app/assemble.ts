@@ -21,7 +21,6 @@ import type { SigningKey } from '#/protocol/crypto/ed25519.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
-import type { JsonObject } from '#/protocol/json/value.ts'
 import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
@@ -87,13 +86,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { store, world, log, limits, serverName, options } = deps
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
-  const signer = createSigner(serverName, deps.signingKey)
-  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
-  const profile = memberProfile(store)
-  const membership = new MembershipService({ writer, store, serverName, profile })
-  const feed = new Feed(store, options.cacheBytes / 2)
-  const clientEvents = new ClientEvents({ store, clock })
-  const sync = new SyncService({ store, feed, clock, clientEvents, defaultAccountData })
   const accounts = createAccounts({
     store,
     world,
@@ -109,6 +101,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onDeactivated: () => jobs.poke(),
     },
   })
+  const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
+  const signer = createSigner(serverName, deps.signingKey)
+  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
+  const membership = new MembershipService({ writer, store, serverName, profile })
+  const feed = new Feed(store, options.cacheBytes / 2)
+  const clientEvents = new ClientEvents({ store, clock })
+  const sync = new SyncService({ store, feed, clock, clientEvents, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
@@ -152,6 +151,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      accounts.close()
       await jobs.close()
     },
   }
@@ -160,20 +160,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
 function healthOf(store: Store): string[] {
   const health = store.health()
   return health.writable ? [] : [health.reason ?? 'the database cannot be written']
-}
-
-/** Display name and avatar for member events. */
-function memberProfile(store: Store): MemberProfile {
-  return async (userId: UserId): Promise<JsonObject> => {
-    const row = await store.accounts.profile(userId)
-    if (!row) return {}
-    const fields = JSON.parse(row.fields) as { displayname?: unknown; avatar_url?: unknown }
-    const { displayname, avatar_url } = fields
-    return {
-      ...(typeof displayname === 'string' ? { displayname } : {}),
-      ...(typeof avatar_url === 'string' ? { avatar_url } : {}),
-    }
-  }
 }
 
 /** Push rules are account data that exists before anyone wrote it. */

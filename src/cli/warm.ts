@@ -11,7 +11,10 @@ await import('./program.ts')
 await import('#/app/serve.ts')
 for (const thread of THREADS) {
   /* Without a database the thread ends in an error, but only after its modules were compiled. */
-  const worker = new Worker(new URL(thread, import.meta.url), { workerData: { path: '', position: 0 }, stderr: true })
+  const worker = new Worker(new URL(thread, import.meta.url), {
+    workerData: { path: '', position: 0 },
+    stderr: true,
+  })
   await new Promise<void>((resolve) => {
     worker.once('error', () => resolve())
     worker.once('online', () => setTimeout(resolve, 1000))

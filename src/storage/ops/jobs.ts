@@ -34,6 +34,9 @@ export function* retryJob(_ctx: PlanContext, op: OpOf<'job.retry'>): Sql<void> {
 /** How long a transaction id is remembered. A client that retries gives up long before. */
 const TXN_KEEP_MS = 24 * 60 * 60 * 1000
 
+/** How long an expired token is kept: a client that comes back is told to log in again softly, keeping its keys. */
+const EXPIRED_TOKEN_KEEP_MS = 28 * 24 * 60 * 60 * 1000
+
 /** Each statement deletes at most ?2 rows whose time is over at ?1. */
 const SWEEPS: readonly { readonly text: string; readonly age: number }[] = [
   {
@@ -55,7 +58,7 @@ const SWEEPS: readonly { readonly text: string; readonly age: number }[] = [
   {
     text: `DELETE FROM tokens WHERE digest IN
              (SELECT digest FROM tokens WHERE expires_ts IS NOT NULL AND expires_ts < ?1 LIMIT ?2) RETURNING digest`,
-    age: 0,
+    age: EXPIRED_TOKEN_KEEP_MS,
   },
 ]
 

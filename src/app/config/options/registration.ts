@@ -123,7 +123,7 @@ export const registration = {
   ),
   allow_underscore_prefixed_registration: option(
     bool,
-    later,
+    supported,
     false,
     'Whether people may register names that begin with an underscore. Bridges use such names.',
   ),
@@ -167,7 +167,7 @@ export const sessions = {
   ui_auth: section(supported, 'Asking for the password again before sensitive changes.', {
     session_timeout: option(
       duration,
-      supported,
+      later,
       0,
       'How long one answer counts for further such changes; 0 for once.',
     ),
