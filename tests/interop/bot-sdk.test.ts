@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LiveServer } from '../support/live-server.ts'
+import { ENGINES, LiveServer } from '../support/live-server.ts'
 import { botSdkTalker } from './bot-sdk-talker.ts'
 import { converse } from './conversation.ts'
-import { clientReport, ENGINES } from './report.ts'
+import { clientReport } from './report.ts'
 
 const OPEN = 'enable_registration: true\nenable_registration_without_verification: true\n'
 

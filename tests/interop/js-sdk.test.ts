@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LiveServer } from '../support/live-server.ts'
+import { ENGINES, LiveServer } from '../support/live-server.ts'
 import { converse } from './conversation.ts'
 import { jsSdkTalker } from './js-sdk-talker.ts'
-import { clientReport, ENGINES } from './report.ts'
+import { clientReport } from './report.ts'
 
 test('matrix-js-sdk holds a conversation', { concurrency: true }, async (t) => {
   const onEngines = ENGINES.map(({ engine, skip }) =>

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LiveServer } from '../support/live-server.ts'
+import { ENGINES, LiveServer } from '../support/live-server.ts'
 import { converse } from './conversation.ts'
 import { nioTalker } from './nio-talker.ts'
-import { clientReport, ENGINES } from './report.ts'
+import { clientReport } from './report.ts'
 
 const python = process.env['MYELIN_TEST_PYTHON']
 if (!python && process.env['CI']) throw new Error('MYELIN_TEST_PYTHON is not set')

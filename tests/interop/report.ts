@@ -1,13 +1,7 @@
 /** What is told at the end of a conversation: requests that were refused, and what the clients complained about. */
 import assert from 'node:assert/strict'
-import { type EngineName, type LiveServer, logLines } from '../support/live-server.ts'
-import { postgresSkip } from '../support/test-postgres.ts'
+import { type LiveServer, logLines } from '../support/live-server.ts'
 import type { Talker } from './talker.ts'
-
-export const ENGINES: readonly { engine: EngineName; skip: string | false }[] = [
-  { engine: 'sqlite', skip: false },
-  { engine: 'postgres', skip: postgresSkip },
-]
 
 /** Prints refused requests and complaints. No request may have ended in an error of the server's own. */
 export function clientReport(

@@ -6,9 +6,15 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { testDatabase } from './test-postgres.ts'
+import { postgresSkip, testDatabase } from './test-postgres.ts'
 
 export type EngineName = 'sqlite' | 'postgres'
+
+/** For tests that hold on both engines. */
+export const ENGINES: readonly { engine: EngineName; skip: string | false }[] = [
+  { engine: 'sqlite', skip: false },
+  { engine: 'postgres', skip: postgresSkip },
+]
 
 /** The program under test. */
 export const MYELIN_BIN = resolve(process.env['MYELIN_BIN'] || `${import.meta.dirname}/../../bin/myelin`)
@@ -188,6 +194,7 @@ export class LiveServer implements AsyncDisposable {
     this.#env = env
   }
 
+  /** Makes the configuration and waits for the first answer. */
   static async start(options: LiveOptions): Promise<LiveServer> {
     await using made = new AsyncDisposableStack()
     const folder = mkdtempSync(join(tmpdir(), 'myelin-live-'))
@@ -264,7 +271,13 @@ export class LiveServer implements AsyncDisposable {
     const mac = createHmac('sha1', LIVE_SHARED_SECRET)
       .update([nonce, name, password, admin ? 'admin' : 'notadmin'].join('\0'))
       .digest('hex')
-    return (await this.call('POST', path, { nonce, username: name, password, admin, mac })) as unknown as Session
+    return (await this.call('POST', path, {
+      nonce,
+      username: name,
+      password,
+      admin,
+      mac,
+    })) as unknown as Session
   }
 
   /** One request; an answer other than 200 throws. */
