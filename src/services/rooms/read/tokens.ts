@@ -41,7 +41,7 @@ function numbersOf(text: string, letter: string, count: number): number[] | unde
 
 export function parseStream(text: string): StreamToken | undefined {
   const numbers = numbersOf(text, 's', 2)
-  if (!numbers) return undefined
+  if (!numbers || numbers[1]! < 0) return undefined
   return { epoch: numbers[0]!, position: numbers[1]! }
 }
 
