@@ -2,6 +2,7 @@
 import type { Reader } from '#/ports/store/store.ts'
 import * as data from './queries/account-data.ts'
 import * as accounts from './queries/accounts.ts'
+import { authChain } from './queries/auth-chain.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import type { Query } from './queries/query.ts'
@@ -27,7 +28,7 @@ export function readerOver(read: RunQuery): Reader {
       roomsWithNews: bind(events.roomsWithNews),
       txnsOf: bind(events.txnsOf),
       byTxn: bind(events.eventByTxn),
-      authChain: bind(events.authChain),
+      authChain: bind(authChain),
     },
     rooms: {
       byId: bind(rooms.roomById),

@@ -238,6 +238,49 @@ onEveryEngine('events', (bench) => {
       return names.map((name) => nids.get(name)!).sort((a, b) => a - b)
     }
   })
+
+  it('adv-28: walks long forked chains, whole and without an event too many', async () => {
+    const { store } = bench()
+    const { room, lane } = await newRoom(store)
+    const other = await newRoom(store)
+    const size = 1500
+    const auth = new Map<number, number[]>()
+    let ops: Op[] = []
+    const nids: number[] = []
+    for (let i = 0; i < size; i++) {
+      /* Mostly a chain, with forks that go far back, and rows of another room between. */
+      const names = i === 0 ? [] : i % 10 === 7 ? [0, (i * 7919) % i] : [0, i - 1]
+      auth.set(i, names)
+      const authEvents = [...new Set(names)].map((each) => `${lane}${each}`)
+      const type = 'm.room.power_levels'
+      ops.push(insert({ room, slot: i, eventId: `${lane}${i}`, type, stateKey: '', authEvents }))
+      if (i % 100 !== 99) continue
+      const { results } = await accepted(store, lane, ...ops)
+      nids.push(...(results as number[]))
+      ops = []
+      const between = Array.from({ length: 40 }, (_, slot) =>
+        insert({ room: other.room, slot, stateKey: '' }),
+      )
+      await accepted(store, other.lane, ...between)
+    }
+    for (const tips of [[size - 1], [size - 1, 800, 807, 8], [17], [0]]) {
+      const reached = new Set<number>()
+      const todo = [...tips]
+      for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
+        for (const each of auth.get(at)!) {
+          if (reached.has(each)) continue
+          reached.add(each)
+          todo.push(each)
+        }
+      }
+      const ids = tips.map((tip) => `${lane}${tip}`)
+      const found = await store.events.authChain(ids, size)
+      assert.deepEqual(new Set(found), new Set([...reached].map((each) => nids[each]!)))
+      assert.equal(found.length, reached.size)
+      if (reached.size === 0) continue
+      await assert.rejects(store.events.authChain(ids, reached.size - 1), { kind: 'limit' })
+    }
+  })
 })
 
 async function chain(store: Store, lane: string, ...names: string[]): Promise<number[]> {

@@ -1,9 +1,7 @@
 /** Reading events. */
-import { StoreError } from '#/base/store-error.ts'
 import type { EventRow, TimelinePage, TopologicalPage, TxnRow } from '#/ports/store/events.ts'
 import { findTxn, txnHash } from '../ops/events.ts'
 import { first, lists, placeholders, type Row, run, type Sql, type SqlValue } from '../sql/sql.ts'
-import { unpackUints } from '../sql/varint.ts'
 import { query } from './query.ts'
 
 export const EVENT_COLUMNS = `e.nid, e.room, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.arrival,
@@ -132,41 +130,4 @@ export const eventByTxn = query(
   'small',
   (user: string, device: string, scope: string, txnId: string) =>
     findTxn(user, device, txnHash(user, device, scope, txnId), txnId),
-)
-
-/** Events whose auth lists are read in one statement. */
-const WALK_ROWS = 200
-
-export const authChain = query(
-  'events.authChain',
-  'large',
-  function* (eventIds: readonly string[], limit: number): Sql<number[]> {
-    const starts = yield* run(
-      `SELECT auth FROM events WHERE event_id IN (${placeholders(1, Math.max(1, eventIds.length))})`,
-      ...(eventIds.length > 0 ? eventIds : ['']),
-    )
-    const seen = new Set<number>()
-    let frontier: number[] = []
-    const add = (auth: SqlValue) => {
-      for (const nid of unpackUints(auth as Uint8Array)) {
-        if (!seen.has(nid)) {
-          seen.add(nid)
-          frontier.push(nid)
-        }
-      }
-    }
-    for (const row of starts) add(row.auth as SqlValue)
-    while (frontier.length > 0 && seen.size <= limit) {
-      const batch = frontier.slice(0, WALK_ROWS)
-      frontier = frontier.slice(WALK_ROWS)
-      const rows = yield* run(
-        `SELECT auth FROM events WHERE nid IN (${placeholders(1, batch.length)})`,
-        ...batch,
-      )
-      for (const row of rows) add(row.auth as SqlValue)
-    }
-    if (seen.size > limit) throw new StoreError('limit', `an auth chain is longer than ${limit} events`)
-    return [...seen]
-  },
-  { snapshot: true },
 )
