@@ -31,11 +31,12 @@ const WEIGHTS = {
   name: 3,
   fill: 8,
   look: 4,
+  forget: 3,
   login: 2,
-  reset: 1,
 } as const
 
 const VISIBILITIES = ['shared', 'shared', 'joined', 'invited', 'world_readable'] as const
+const FILTERED_TYPES = [['m.reaction'], ['m.room.member', 'm.room.topic'], ['m.room.*'], ['*']]
 const SYNC_TIMEOUTS = [0, 0, 100, 1000, 5000, 30_000]
 const DEVICES_MAX = 2
 const REGISTRATION_TRIES = 30
@@ -125,6 +126,7 @@ export class Actor {
       lazy: rng.chance(0.3),
       stateAfter: rng.chance(0.3),
       storedFilter: rng.chance(0.5),
+      notTypes: rng.chance(0.25) ? rng.pick(FILTERED_TYPES) : [],
     }
     const device = new Device(this.#around, login, habits, rng)
     if (this.#user === '') {
@@ -144,6 +146,7 @@ export class Actor {
   async #syncLoop(device: Device, rng: SeededRng): Promise<void> {
     const { world } = this.#around
     while (!this.stopping && !device.ended) {
+      if (rng.chance(0.01)) device.reset()
       await device.sync(rng.pick(SYNC_TIMEOUTS), rng.chance(0.03))
       if (rng.chance(0.3)) await world.sleep(rng.below(2000))
       else await world.sleep(rng.below(20))
@@ -182,11 +185,10 @@ export class Actor {
         return
       case 'look':
         return this.#look(device)
+      case 'forget':
+        return this.#forget(device)
       case 'login':
         return this.#loginOrOut(device)
-      case 'reset':
-        /* Between two syncs only, as `sync` would notice. */
-        return
     }
   }
 
@@ -334,6 +336,13 @@ export class Actor {
       const answer = await device.ask('GET', `${room}/event/${encodeURIComponent(eventId)}`)
       if (answer?.status === 200) device.seen(roomId, [answer.body], answer, 'event')
     } else await device.ask('GET', `${room}/state`)
+  }
+
+  async #forget(device: Device): Promise<void> {
+    const left = [...device.rooms.values()].filter((view) => view.membership === 'leave')
+    if (left.length === 0) return
+    const { roomId } = this.#rng.pick(left)
+    await device.insist('POST', `/rooms/${encodeURIComponent(roomId)}/forget`, {})
   }
 
   async #loginOrOut(device: Device): Promise<void> {

@@ -19,6 +19,8 @@ export interface SyncHabits {
   readonly lazy: boolean
   readonly stateAfter: boolean
   readonly storedFilter: boolean
+  /** Types that the client does not want in timelines; a star stands for anything. */
+  readonly notTypes: readonly string[]
 }
 
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
@@ -112,9 +114,10 @@ export class Device {
 
   async #filterText(): Promise<string> {
     if (this.#filter !== undefined) return this.#filter
-    const { limit, lazy, storedFilter } = this.habits
+    const { limit, lazy, storedFilter, notTypes } = this.habits
     const state = lazy ? { state: { lazy_load_members: true } } : {}
-    const filter = { room: { timeline: { limit }, ...state } }
+    const types = notTypes.length === 0 ? {} : { not_types: notTypes }
+    const filter = { room: { timeline: { limit, ...types }, ...state } }
     if (storedFilter) {
       const answer = await this.ask('POST', `/user/${encodeURIComponent(this.user)}/filter`, filter)
       if (answer?.status === 200) this.#filter = answer.body.filter_id as string
@@ -212,6 +215,13 @@ export class Device {
     this.#takeRoom(view, section, answer, false, false)
   }
 
+  /** Whether this client wants events of a type in its timelines. */
+  wants(type: string): boolean {
+    return !this.habits.notTypes.some((pattern) =>
+      pattern.endsWith('*') ? type.startsWith(pattern.slice(0, -1)) : type === pattern,
+    )
+  }
+
   /** Writes down that events reached this user. */
   seen(roomId: string, events: readonly ClientEvent[], answer: Answer, how: string): void {
     const { position } = answer
@@ -226,7 +236,8 @@ export class Device {
     const stretch = view.stretches.findLast((one) => one.gap !== undefined)
     const from = stretch?.gap
     if (view.unreadable || !stretch || from === undefined) return false
-    const query = new URLSearchParams({ dir: 'b', from, limit: String(limit) })
+    const filter = JSON.stringify({ not_types: this.habits.notTypes })
+    const query = new URLSearchParams({ dir: 'b', from, limit: String(limit), filter })
     const answer = await this.ask('GET', `/rooms/${encodeURIComponent(view.roomId)}/messages?${query}`)
     if (answer?.status === 403) view.unreadable = true
     if (answer?.status !== 200 || stretch.gap !== from || this.rooms.get(view.roomId) !== view) return true

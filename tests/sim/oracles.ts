@@ -136,7 +136,7 @@ export function checkDevice(device: Device, rooms: Rooms, stored: ReadonlyMap<st
       fail(`${where}: invited to the client: ${device.invites.has(room.roomId)}; membership ${membership}`)
     }
     if (!view) continue
-    checkTimeline(view, user, room)
+    checkTimeline(device, view, room)
     if (membership !== 'join') continue
     checkState(device, view, room)
     const counts = { joined: room.users('join').length, invited: room.users('invite').length }
@@ -147,7 +147,8 @@ export function checkDevice(device: Device, rooms: Rooms, stored: ReadonlyMap<st
   checkDeviceData(device, stored)
 }
 
-function checkTimeline(view: RoomView, user: string, room: RoomTruth): void {
+function checkTimeline(device: Device, view: RoomView, room: RoomTruth): void {
+  const { user } = device
   const have = view.flat()
   const where = `${view.who} in ${view.roomId}`
   const places = have.map((id) => room.byId.get(id) ?? fail(`${where}: ${id} is not in the room`))
@@ -165,7 +166,9 @@ function checkTimeline(view: RoomView, user: string, room: RoomTruth): void {
   const got = new Set(have)
   for (let index = 0; index < upto; index++) {
     const event = room.events[index]!
-    if (room.visible(user, index, NO_END) && !got.has(event.eventId)) {
+    if (got.has(event.eventId)) {
+      if (!device.wants(event.type)) fail(`${where}: ${event.eventId} came in spite of the filter`)
+    } else if (device.wants(event.type) && room.visible(user, index, NO_END)) {
       fail(`${where}: ${event.eventId} (${event.type}, place ${index + 1}) never came; got ${have.length}`)
     }
   }
