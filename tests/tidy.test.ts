@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { check } from './tidy/check.ts'
+import { check, patternsOf } from './tidy/check.ts'
+import { PROTOCOL_PATTERNS } from './tidy/rules.ts'
 import { projectFiles } from './tidy/tree.ts'
 
 test('the tree obeys the rules of tests/tidy/rules.ts', () => {
@@ -61,6 +62,9 @@ const PLANTED: [string, string, RegExp][] = [
     'randomBytes(3)',
     'randomUUID()',
   ].map((use): [string, string, RegExp] => ['src/storage/a.ts', `f(${use})`, /come from World/]),
+  ['src/protocol/a.ts', 'if (/(a+)+b/.test(text)) return', /linear patterns/],
+  ['src/protocol/a.ts', 'const x = text.split(/[/,]+/u)', /linear patterns/],
+  ['src/protocol/a.ts', 'return new RegExp(text)', /linear patterns/],
   ['src/storage/a.ts', long(601), /601 lines/],
   ['tests/a.ts', long(601), /601 lines/],
   ['src/storage/aB.ts', '', /kebab-case/],
@@ -96,4 +100,15 @@ test('what is allowed is not reported', () => {
     ['docs/a.md', 'todo, hacker, XXXL, the user agent and its completeness'],
   ]
   for (const [path, text] of allowed) assert.deepEqual(check([{ path, text }]), [])
+})
+
+test('the protocol core has no regular expression that can backtrack', () => {
+  for (const pattern of PROTOCOL_PATTERNS) assert.doesNotMatch(pattern, /[*+?{|(]/, pattern)
+  const used = new Set(
+    projectFiles()
+      .filter(({ path }) => path.startsWith('src/protocol/') && /(?<!\.test)\.ts$/.test(path))
+      .flatMap(({ text }) => patternsOf(text)),
+  )
+  // The list is no longer than needed, and the search finds what there is.
+  assert.deepEqual([...used].sort(), [...PROTOCOL_PATTERNS].sort())
 })

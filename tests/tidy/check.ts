@@ -49,6 +49,9 @@ function* layers(file: SourceFile): Generator<string> {
   for (const specifier of importsOf(text)) yield* imported(path, layer, specifier)
   if (layer === 'ports' && /^export (const|let|function|class|async)\b/m.test(text))
     yield 'ports holds types alone'
+  if (layer === 'protocol')
+    for (const pattern of patternsOf(text))
+      if (!rules.PROTOCOL_PATTERNS.includes(pattern)) yield `${pattern} is not in the list of linear patterns`
   if (!rules.GLOBALS_ALLOWED.test(path)) {
     const banned = rules.BANNED_GLOBALS.exec(withoutComments(text))
     if (banned) yield `${banned[0]}: time, randomness, timers and environment come from World`
@@ -100,6 +103,15 @@ export function packageName(specifier: string): string {
     .split('/')
     .slice(0, specifier.startsWith('@') ? 2 : 1)
     .join('/')
+}
+
+/** Regular expressions of a text, as written; a constructed one as `RegExp`. */
+export function patternsOf(text: string): string[] {
+  const code = withoutComments(text).replace(/ \/\/ .*$/gm, '')
+  const literals = code.matchAll(
+    /(?:^|[=(,:;!&|?{}[>]|\breturn)\s*(\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*)/gm,
+  )
+  return [...[...literals].map(([, pattern = '']) => pattern), ...(code.match(/\bRegExp\b/g) ?? [])]
 }
 
 /** Without lines that are comments from their first character on; what follows code on a line stays. */

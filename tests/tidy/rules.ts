@@ -61,6 +61,12 @@ export const BANNED_GLOBALS =
   /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|process\.env|crypto\.subtle|console\.)|\b(randomBytes|randomUUID|randomInt|getRandomValues|generateKeyPair\w*)\b/
 export const GLOBALS_ALLOWED = /^src\/(base\/world\.ts|app\/|cli\/|adapters\/)/
 
+/**
+ * The only regular expressions of the protocol core: each looks at one character and repeats nothing, so none can
+ * backtrack on foreign text.
+ */
+export const PROTOCOL_PATTERNS = ['/[.eE]/', '/\\s/', '/^[A-Za-z0-9_]$/', '/^[A-Za-z0-9]$/']
+
 export const LINES_MAX = 600
 
 /** Files that must break a rule, each with its reason. */

@@ -166,7 +166,7 @@ test('5.2 restricted join: the named user must be joined and able to invite; con
   }
 })
 
-test('knocks: v7+, by join rule and membership', () => {
+test('5.2 knocks: v7+, by join rule and membership', () => {
   for (const rules of ALL) {
     const at = numbers(rules)
     const judge = (joinRule: JsonValue, membership: JsonValue) => {

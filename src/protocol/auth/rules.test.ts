@@ -118,7 +118,7 @@ function own(rules: RoomVersionRules, members: Record<string, JsonValue> = { [US
   return { room, known, create, levels, me, must, judge, state, at: ruleNumbers(rules).authEvents }
 }
 
-test('5.1.4 auth_events are validated, not trusted: duplicates, unexpected, rejected, no create, other rooms', () => {
+test('5.1.4, 5.7 auth_events are validated, not trusted: duplicates, unexpected, rejected, no create, events of other rooms', () => {
   for (const rules of ALL) {
     const { room, levels, me, must, judge, state, create, at } = own(rules)
     assert.equal(judge([...must, levels, me]), 'allow')

@@ -265,14 +265,14 @@ test('5.1.1, adv-25 numbers: v1-v5 round-trip what canonical JSON refuses, v6+ d
   )
 })
 
-test('unsigned is dropped, and changes neither hash nor id', () => {
+test('5.5 unsigned is dropped, and changes neither hash nor id', () => {
   const plain = pdu(V11)
   const decorated = pdu(V11, { unsigned: { age: 5, redacted_because: {} } })
   assert.equal(decorated.eventId, plain.eventId)
   assert.ok(!('unsigned' in decorated.json))
 })
 
-test('redacts is read where the version has it', () => {
+test('5.3 redacts is read where the version has it', () => {
   for (const rules of Object.values(ROOM_VERSIONS)) {
     const over = { type: 'm.room.redaction', redacts: '$top', content: { redacts: '$inside' } }
     assert.equal(pdu(rules, over).redacts, Number(rules.version) >= 11 ? '$inside' : '$top')
@@ -282,7 +282,7 @@ test('redacts is read where the version has it', () => {
   }
 })
 
-test('counts: at most 20 prev_events and 10 auth_events', () => {
+test('5.2 counts: at most 20 prev_events and 10 auth_events', () => {
   const of = (prev: number, auth: number) => {
     const list = (n: number) => Array.from({ length: n }, (_, i) => `$${i}`)
     return checkReferenceCounts(pdu(V11, { prev_events: list(prev), auth_events: list(auth) }))
@@ -429,7 +429,7 @@ test('we make no event that others would refuse as too deep', () => {
   assert.ok(built.ok && readJson(JSON.stringify(built.value.json), 'strict').ok)
 })
 
-test('adv-37 a countersignature that makes an event too large is refused', () => {
+test('5.5, adv-37 a countersignature that makes an event too large is refused', () => {
   const me = server('a.example')
   const size = (n: number) => buildEvent(V11, fields({ content: { body: 'x'.repeat(n) } }), me, SPEC_KEY)
   const one = size(1000)
@@ -454,7 +454,7 @@ function template(over: Record<string, JsonValue | undefined> = {}, rules = V11)
   })
 }
 
-test('adv-18 a template gives references, depth and the authorising user, and nothing else', () => {
+test('5.1.10, adv-18 a template gives references, depth and the authorising user, and nothing else', () => {
   const request = {
     roomId: roomId('!room:a.example'),
     userId: ALICE,

@@ -104,7 +104,7 @@ test('5.3 v11+ keep the whole content of create, and of a third-party invite onl
   })
 })
 
-test('adv-14 the version of a room must be stored apart: redaction takes it from v1-v10 create events', () => {
+test('5.2, adv-14 the version of a room must be stored apart: redaction takes it from v1-v10 create events', () => {
   each((rules, number) => {
     const kept = redactContent(rules, 'm.room.create', {
       creator: '@a:b',
@@ -133,5 +133,19 @@ test('5.1.2 a redacted copy keeps id and fields, and is its own redaction', () =
     assert.equal(copy.redacts, rules.redactsInContent ? '$t' : undefined)
     assert.equal(pdu(rules, copy.json as Record<string, JsonValue>).eventId, event.eventId)
     assert.equal(redactedPdu(pdu(rules, { content: { body: 'x' } })).redacts, undefined)
+  })
+})
+
+test('5.3 a redacted state event still is state: a join stays a join, a topic becomes an absent one', () => {
+  each((rules) => {
+    const join = { membership: 'join', displayname: 'x' }
+    const member = redactedPdu(pdu(rules, { type: 'm.room.member', state_key: '@a:b', content: join }))
+    assert.deepEqual(
+      [member.type, member.stateKey, member.content['membership']],
+      ['m.room.member', '@a:b', 'join'],
+    )
+    assert.equal('displayname' in member.content, false)
+    const topic = redactedPdu(pdu(rules, { type: 'm.room.topic', state_key: '', content: { topic: 'x' } }))
+    assert.deepEqual([topic.type, topic.stateKey, topic.content], ['m.room.topic', '', {}])
   })
 })

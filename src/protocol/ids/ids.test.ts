@@ -10,7 +10,7 @@ import { isStrictLocalpart, localpartOf, mintUserId, parseUserId, serverOf } fro
 
 const SERVER = 'example.org' as ServerName
 
-test('server names by the grammar', () => {
+test('5.5 server names by the grammar, case-sensitive', () => {
   for (const good of [
     'example.org',
     'EXAMPLE.org',
@@ -44,6 +44,7 @@ test('server names by the grammar', () => {
     assert.equal(parseServerName(bad), undefined, bad)
   }
   assert.equal(parseServerName('a'.repeat(256)), undefined)
+  assert.notEqual(parseServerName('EXAMPLE.org'), parseServerName('example.org'))
 })
 
 test('5.5 historical user ids are accepted, strict ones are minted', () => {
@@ -132,7 +133,7 @@ test('the domain of an id is what stands after its first colon', () => {
   assert.equal(domainOf('$a'), undefined)
 })
 
-test('fuzz: parsers never throw, and what they accept is at most 255 bytes of Unicode', () => {
+test('5.5 fuzz: parsers never throw, and what they accept is at most 255 bytes of Unicode', () => {
   let x = 7
   const next = (below: number) => {
     x ^= x << 13
@@ -176,4 +177,17 @@ test('fuzz: parsers never throw, and what they accept is at most 255 bytes of Un
       if (parse !== parseKeyId && id !== undefined) assert.ok(Buffer.byteLength(id) <= 255)
     }
   }
+})
+
+test('step budget: ids of a million characters are refused in time that does not matter', () => {
+  const start = process.hrtime.bigint()
+  for (const sigil of ['@', '!', '#', '$', '', 'ed25519:']) {
+    for (const unit of ['a', ':', '[', '😀', 'a:', '1.', 'é:[']) {
+      const text = sigil + unit.repeat(1_000_000 / unit.length)
+      const parsers = [parseUserId, parseRoomId, parseEventId, parseRoomAlias, parseServerName]
+      for (const parse of parsers) assert.equal(parse(text), undefined)
+      parseKeyId(text)
+    }
+  }
+  assert.ok(Number(process.hrtime.bigint() - start) < 10e9)
 })

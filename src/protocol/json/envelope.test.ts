@@ -4,7 +4,7 @@ import { readEnvelope } from './envelope.ts'
 
 const PDUS: ReadonlySet<string> = new Set(['pdus', 'event'])
 
-test('one bad event stays text and does not spoil the transaction (adv-45, adv-17)', () => {
+test('5.1.2 one bad event stays text and does not spoil the transaction (adv-45, adv-17)', () => {
   const body =
     ' {"origin":"a", "pdus" : [ {"a":1,"a":2} , {"x":1.5}, "\\ud800", [1,[2]], 5 ] ,"event":{"b":"]}"}, "n":1.0}'
   const read = readEnvelope(body, PDUS)

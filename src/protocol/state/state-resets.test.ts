@@ -77,7 +77,7 @@ function problemB(version: RoomVersion): Record<string, string> {
   )
 }
 
-describe('adv-1: MSC4297 problem A, conflicting events unauthorised by the unconflicted state', () => {
+describe('5.1.3, adv-1: MSC4297 problem A, conflicting events unauthorised by the unconflicted state', () => {
   it('v11 loses the join rules, as the algorithm of its version says', () => {
     assert.equal(problemA('11')[JOIN_RULES], undefined)
   })
@@ -87,7 +87,7 @@ describe('adv-1: MSC4297 problem A, conflicting events unauthorised by the uncon
   })
 })
 
-describe('adv-1: MSC4297 problem B, conflicting events that need unconflicted events between them', () => {
+describe('5.1.3, 5.4 (v2.1 subgraph), adv-1: MSC4297 problem B, conflicting events that need unconflicted events between them', () => {
   it('v11 falls back to the old power levels, as the algorithm of its version says', () => {
     assert.equal(problemB('11')[LEVELS], 'levels')
   })
