@@ -115,14 +115,14 @@ export class RoomReads {
   }
 
   /** The state that a token stands for. Throws M_FORBIDDEN for a time of which the reader may see nothing. */
-  async #pointAt({ room, rules }: RoomAccess, viewer: Viewer, at: string): Promise<StatePoint> {
+  async #pointAt({ room, rules, stateUpto }: RoomAccess, viewer: Viewer, at: string): Promise<StatePoint> {
     const { events, state, epoch } = this.#store
     const stream = parseStream(at)
     const topological = parseTopological(at)
     if ((stream ?? topological)?.epoch !== epoch) {
       throw new MatrixError('M_INVALID_PARAM', 'The token in `at` is not one of this server.')
     }
-    const upto = stream?.position ?? 0
+    const upto = Math.min(stream?.position ?? 0, stateUpto ?? Number.MAX_SAFE_INTEGER)
     const [before] = topological
       ? await events.topological({ room: room.nid, from: topological, dir: 'b', limit: 1 })
       : await events.timeline({ room: room.nid, after: 0, upto, dir: 'b', limit: 1 })
