@@ -37,11 +37,15 @@ interface Waiting<T> {
   readonly reject: (error: Error) => void
 }
 
+/** Small young generations: what the threads make is short-lived, and large ones would only stay resident. */
+const THREAD_MEMORY = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 1024 }
+
 /** A thread of its own for the one connection that writes. */
 export function threadWriter(data: WriterData): WriteExecutor {
   const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
     workerData: data,
     name: 'writer',
+    resourceLimits: THREAD_MEMORY,
   })
   const waiting = new Map<number, Waiting<GroupOutcome>>()
   let lastId = 0
@@ -118,6 +122,7 @@ export function threadReaders(data: ReaderData, count: number): ReadExecutor {
     const worker = new Worker(new URL('./reader-thread.ts', import.meta.url), {
       workerData: data,
       name: `reader-${index}`,
+      resourceLimits: THREAD_MEMORY,
     })
     worker.unref()
     worker.on('message', (message: FromReader) => settle(index, message))
