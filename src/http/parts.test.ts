@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MatrixError } from '#/protocol/errors.ts'
+import { JSON_DEPTH_MAX } from '#/protocol/limits.ts'
 import { addressKey } from './address.ts'
 import { parseJson, parseJsonObject } from './body.ts'
 import { parseQuery } from './query.ts'
@@ -106,7 +107,11 @@ test('adv-41: JSON that canonical JSON refuses is told from text that is not JSO
     () => parseJson(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 'plain'),
     refused('M_NOT_JSON', /UTF-8/),
   )
-  for (const bad of ['{"a":1,"a":2}', '{"a":"\\ud800"}', '['.repeat(101) + ']'.repeat(101)]) {
+  for (const bad of [
+    '{"a":1,"a":2}',
+    '{"a":"\\ud800"}',
+    '['.repeat(JSON_DEPTH_MAX + 1) + ']'.repeat(JSON_DEPTH_MAX + 1),
+  ]) {
     assert.throws(() => parseJson(bytes(bad), 'plain'), refused('M_BAD_JSON'), bad.slice(0, 20))
   }
   for (const bad of ['{"a":1.5}', '{"a":-0}', '{"a":9007199254740993}', '{"a":1e3}']) {

@@ -304,12 +304,20 @@ onEveryEngine('accounts', (bench) => {
         token(name, 'D', `${name}${i}`, { expiresTs: i < 4 ? 10 : i === 4 ? null : 1000 }),
       )
     }
-    const sweep = async (limit: number): Promise<number> =>
-      (await accepted(store, 'sweep', { op: 'job.sweep', now: 11, limit })).results[0] as number
-    assert.equal(await sweep(3), 6)
-    assert.equal(await sweep(3), 2)
-    assert.equal(await sweep(3), 0)
+    const sweep = async (now: number, limit: number): Promise<number> =>
+      (await accepted(store, 'sweep', { op: 'job.sweep', now, limit })).results[0] as number
+    assert.equal(await sweep(11, 3), 3)
+    assert.equal(await sweep(11, 3), 1)
+    assert.equal(await sweep(11, 3), 0)
     assert.equal(await store.accounts.uia(`${name}4`), '{}')
+    assert.ok(
+      await store.accounts.token(`${name}3`),
+      'an expired token is kept, so that its client logs out softly',
+    )
+    const weeks = 28 * 24 * 60 * 60 * 1000
+    assert.equal(await sweep(11 + weeks, 3), 4, 'three tokens and the last session')
+    assert.equal(await sweep(11 + weeks, 3), 1)
+    assert.equal(await sweep(11 + weeks, 3), 0)
     assert.ok(await store.accounts.token(`${name}4`))
     assert.equal(await store.accounts.token(`${name}3`), undefined)
   })
