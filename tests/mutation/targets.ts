@@ -29,7 +29,7 @@ export const TARGETS: readonly [file: string, tests: readonly string[]][] = [
   ],
   ['state/auth-graph.ts', STATE_TESTS],
   ['state/facts.ts', STATE_TESTS],
-  ['state/heap.ts', STATE_TESTS],
+  ['state/heap.ts', ['state/heap.test.ts']],
   ['state/iterative-auth.ts', STATE_TESTS],
   ['state/limits.ts', ['state/resolve.test.ts']],
   ['state/mainline.ts', STATE_TESTS],

@@ -97,6 +97,7 @@ describe('5.4 state resolution on random rooms', () => {
         }
         assert.ok(answer.need.length > 0)
         for (const id of answer.need) {
+          assert.equal(typeof id, 'string')
           assert.ok(!loaded.has(id), 'asks twice for the same event')
           loaded.add(id)
           asked += 1

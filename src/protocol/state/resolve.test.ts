@@ -74,7 +74,9 @@ describe('what needs no resolution', () => {
   })
   it('one state, or equal ones, are the answer', () => {
     const state = story.state(...BASE)
-    assert.deepEqual(resolveState(story, [state], facts), { done: state })
+    const alone = resolveState(story, [state, state], facts)
+    assert.ok('done' in alone)
+    assert.equal(alone.done, state, 'the very same map, without a look at its entries')
     assert.deepEqual(resolveState(story, [state, story.state(...BASE)], facts), { done: state })
   })
 })
@@ -241,6 +243,13 @@ describe("5.4 the power of an event's sender", () => {
     assert.equal(power({ users: { '@bob:b': 7 } }), 7)
     assert.equal(power({ users: {}, users_default: '3' }), 3)
     assert.equal(power({}), 0)
+  })
+  it('is 0 without a create event among them', () => {
+    const story = founded('2')
+    const bob = story.events.get(story.id('bob')) as Pdu
+    const asker = new Asker(factsOf(story.events), story.roomId)
+    const authEvents = bob.authEvents.filter((id) => id !== story.id('create'))
+    assert.equal(senderPower({ ...bob, authEvents }, asker), 0)
   })
   it('is infinite for a creator in v12', () => {
     assert.equal(power({}, '@alice:a', '12'), Number.POSITIVE_INFINITY)
