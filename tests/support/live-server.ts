@@ -47,6 +47,12 @@ export async function freePort(): Promise<number> {
   }
 }
 
+/** An empty folder, removed when disposed. */
+export function temporary(): Disposable & { readonly folder: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'myelin-live-'))
+  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
 /** The environment of a user: nothing of the test runner's own that would change how the program runs. */
 export function userEnvironment(): NodeJS.ProcessEnv {
   const env = { ...process.env }
