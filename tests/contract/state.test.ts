@@ -264,6 +264,28 @@ onEveryEngine('room state', (bench) => {
     }
   })
 
+  it('names keys exactly, whatever characters they hold', async () => {
+    const { store } = bench()
+    const { room, lane } = await newRoom(store)
+    const keys = ['', 'a', 'é', '\u{1f600}', '1 2', ' ', '\u0001', 'e\u0301', '\uffff', 'long'.repeat(60)]
+    const expected = new Map<string, number>()
+    let branch = 0
+    for (const type of ['t', 'tt', 'type', 'ty\u00fe', '\u{1f600}', '0']) {
+      const changes = keys.map((stateKey) => ({ type, stateKey, event: { slot: 0 } }))
+      const change = { op: 'state.change', room, branch, changes } as const
+      const { results } = await accepted(store, lane, insert({ room }), change)
+      for (const key of keys) expected.set(keyName(type, key), results[0] as number)
+      const point = { branch, pos: store.position() }
+      assert.deepEqual(stateOf(await store.state.fullAt(room, point)), expected)
+      const [found] = await store.state.at(room, point, [[type, '\u{1f600}']])
+      assert.equal(found?.nid, results[0])
+      if (type === 'type') {
+        const opened = await accepted(store, lane, { op: 'state.branch', room, parent: point })
+        branch = opened.results[0] as number
+      }
+    }
+  })
+
   it('takes many changes of one plan at one position, in several operations', async () => {
     const { store } = bench()
     const { room, lane } = await newRoom(store)
