@@ -36,10 +36,6 @@ export const SURVIVORS: readonly { readonly mutant: string; readonly why: string
     why: 'The caller asks with ??, for which both are absent.',
   },
   {
-    mutant: "room-version/rules.ts | 'content', | 'content' -> '~content'",
-    why: 'Redaction writes the content in any case, reduced.',
-  },
-  {
     mutant:
       'state/facts.ts | return event?.stateKey === undefined || this.#facts.rejection(id) !== undefined ? undefined : event | undefined -> null',
     why: 'The caller asks with ?. for the state key, which is absent for null, undefined and messages alike.',
