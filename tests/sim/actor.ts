@@ -1,5 +1,5 @@
 /** A user who does random things on one or two devices. */
-import { Device, type Surroundings, type SyncHabits } from './device.ts'
+import { Device, type Login, type Surroundings, type SyncHabits } from './device.ts'
 import type { SeededRng } from './seeded-rng.ts'
 
 /** A room that somebody was told of. */
@@ -32,13 +32,15 @@ const WEIGHTS = {
   fill: 8,
   look: 4,
   forget: 3,
-  login: 2,
+  login: 4,
 } as const
 
 const VISIBILITIES = ['shared', 'shared', 'joined', 'invited', 'world_readable'] as const
 const FILTERED_TYPES = [['m.reaction'], ['m.room.member', 'm.room.topic'], ['m.room.*'], ['*']]
 const SYNC_TIMEOUTS = [0, 0, 100, 1000, 5000, 30_000]
 const DEVICES_MAX = 2
+/** Share of the users who deactivate their account at the end. */
+const DEACTIVATED_SHARE = 0.1
 const REGISTRATION_TRIES = 30
 
 export class Actor {
@@ -50,6 +52,9 @@ export class Actor {
   readonly #rng: SeededRng
   readonly #password: string
   readonly #loops: Promise<void>[] = []
+  readonly #aside: Promise<void>[] = []
+  /** Set when the user asked for the end of the account. */
+  deactivated = false
   #user = ''
   #count = 0
   stopping = false
@@ -76,8 +81,16 @@ export class Actor {
       if (!device) continue
       ledger.operations++
       const bare = !this.#town.rooms.some((room) => room.server === this.#around.server.name)
-      await this.#act(device, bare ? 'createRoom' : this.#rng.weighted(WEIGHTS))
+      const act = this.#act(device, bare ? 'createRoom' : this.#rng.weighted(WEIGHTS))
+      /* Some things are done side by side. */
+      if (bare || this.#rng.chance(0.8)) await act
+      else {
+        act.catch((error: unknown) => world.fail(error))
+        this.#aside.push(act)
+      }
     }
+    if (this.#rng.chance(DEACTIVATED_SHARE)) await this.#deactivate()
+    await Promise.all(this.#aside)
     this.stopping = true
     await Promise.all(this.#loops)
   }
@@ -90,7 +103,12 @@ export class Actor {
         who: this.name,
         method: 'POST',
         path: '/_matrix/client/v3/register',
-        body: { username: this.name, password: this.#password, auth: { type: 'm.login.dummy' } },
+        body: {
+          username: this.name,
+          password: this.#password,
+          auth: { type: 'm.login.dummy' },
+          refresh_token: this.#rng.chance(0.3),
+        },
         patienceMs: 5000,
       })
       if (answer?.status === 200) {
@@ -113,22 +131,25 @@ export class Actor {
         type: 'm.login.password',
         identifier: { type: 'm.id.user', user: `@${this.name}:${server.name}` },
         password: this.#password,
+        refresh_token: this.#rng.chance(0.3),
       },
       patienceMs: 5000,
     })
     return answer?.status === 200 ? this.#enter(answer.body) : undefined
   }
 
-  #enter(login: { user_id: string; device_id: string; access_token: string }): Device {
+  #enter(login: Login): Device {
     const rng = this.#rng.fork(`device ${login.device_id}`)
     const habits: SyncHabits = {
       limit: rng.pick([1, 2, 3, 5, 10, 20]),
       lazy: rng.chance(0.3),
       stateAfter: rng.chance(0.3),
       storedFilter: rng.chance(0.5),
+      includeLeave: rng.chance(0.2),
       notTypes: rng.chance(0.25) ? rng.pick(FILTERED_TYPES) : [],
     }
     const device = new Device(this.#around, login, habits, rng)
+    device.leaving = this.deactivated
     if (this.#user === '') {
       this.#user = login.user_id
       /* An account is named after its localpart at first. */
@@ -215,7 +236,7 @@ export class Actor {
     if (rooms.filter((room) => room.server === server).length >= roomsMax) return this.#send(device)
     const visibility = this.#rng.pick(VISIBILITIES)
     const answer = await device.insist('POST', '/createRoom', {
-      room_version: this.#rng.pick(['11', '12']),
+      room_version: this.#rng.pick(['11', '11', '12', '12', '12', '1', '6', '10']),
       preset: this.#rng.pick(['public_chat', 'public_chat', 'private_chat', 'trusted_private_chat']),
       ...(this.#rng.chance(0.5) ? { name: this.#marker() } : {}),
       invite: this.#rng.chance(0.5) ? [this.#someone()].filter((user) => user !== this.#user) : [],
@@ -338,6 +359,21 @@ export class Actor {
     } else await device.ask('GET', `${room}/state`)
   }
 
+  /** Ends the account, while other things of this user may be under way. */
+  async #deactivate(): Promise<void> {
+    const [device] = this.devices
+    if (!device) return
+    this.deactivated = true
+    for (const one of this.devices) one.leaving = true
+    const identifier = { type: 'm.id.user', user: this.#user }
+    const auth = { type: 'm.login.password', identifier, password: this.#password }
+    const answer = await device.insist('POST', '/account/deactivate', { auth })
+    const session = answer?.status === 401 ? (answer.body.session as string | undefined) : undefined
+    if (session !== undefined) {
+      await device.insist('POST', '/account/deactivate', { auth: { ...auth, session } })
+    }
+  }
+
   async #forget(device: Device): Promise<void> {
     const left = [...device.rooms.values()].filter((view) => view.membership === 'leave')
     if (left.length === 0) return
@@ -350,6 +386,8 @@ export class Actor {
       await this.login()
       return
     }
+    if (this.#rng.chance(0.5)) return device.refresh()
+    device.leaving = true
     const answer = await device.insist('POST', '/logout', {})
     if (answer?.status === 200) device.ended = true
   }

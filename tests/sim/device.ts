@@ -21,6 +21,15 @@ export interface SyncHabits {
   readonly storedFilter: boolean
   /** Types that the client does not want in timelines; a star stands for anything. */
   readonly notTypes: readonly string[]
+  readonly includeLeave: boolean
+}
+
+/** The answer to a login or registration. */
+export interface Login {
+  readonly user_id: string
+  readonly device_id: string
+  readonly access_token: string
+  readonly refresh_token?: string
 }
 
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
@@ -31,7 +40,11 @@ const TRIES_MAX = 25
 export class Device {
   readonly user: string
   readonly deviceId: string
-  readonly token: string
+  token: string
+  /** Of a device that asked for one; exchanged now and then. */
+  #refreshToken: string | undefined
+  /** The client is ending its session, so that refusals of its token are expected. */
+  leaving = false
   readonly name: string
   readonly habits: SyncHabits
   readonly #around: Surroundings
@@ -44,16 +57,12 @@ export class Device {
   readonly accountData = new Map<string, string>()
   #filter: string | undefined
 
-  constructor(
-    around: Surroundings,
-    login: { user_id: string; device_id: string; access_token: string },
-    habits: SyncHabits,
-    rng: SeededRng,
-  ) {
+  constructor(around: Surroundings, login: Login, habits: SyncHabits, rng: SeededRng) {
     this.#around = around
     this.user = login.user_id
     this.deviceId = login.device_id
     this.token = login.access_token
+    this.#refreshToken = login.refresh_token
     this.name = `${login.user_id.split(':')[0]}/${login.device_id}`
     this.habits = habits
     this.#rng = rng
@@ -62,16 +71,21 @@ export class Device {
   /** One try. */
   async ask(method: Method, path: string, body?: object, waitMs = 0): Promise<Answer | undefined> {
     const { network, server } = this.#around
+    const { token } = this
     const answer = await network.exchange(server, {
       who: this.name,
-      token: this.token,
+      token,
       method,
       path: `/_matrix/client/v3${path}`,
       body,
       waitMs,
       patienceMs: waitMs + this.#rng.between(500, PATIENCE_MS),
     })
-    if (answer?.status === 401) this.ended = true
+    if (answer?.status !== 401 || answer.body.flows) return answer
+    /* A token that was exchanged meanwhile is simply too old. */
+    if (token !== this.token) return undefined
+    if (!this.leaving) throw new SimFailure(`${this.name}: ${method} ${path}: a good token was refused`)
+    this.ended = true
     return answer
   }
 
@@ -83,6 +97,32 @@ export class Device {
       await this.#around.world.sleep(this.#rng.below(1500))
     }
     return undefined
+  }
+
+  /** Exchanges the refresh token, with the same one until an answer comes. */
+  async refresh(): Promise<void> {
+    const { network, server, world } = this.#around
+    const refreshToken = this.#refreshToken
+    if (refreshToken === undefined) return
+    for (let i = 0; i < TRIES_MAX && !this.leaving && refreshToken === this.#refreshToken; i++) {
+      const answer = await network.exchange(server, {
+        who: this.name,
+        method: 'POST',
+        path: '/_matrix/client/v3/refresh',
+        body: { refresh_token: refreshToken },
+        patienceMs: this.#rng.between(500, PATIENCE_MS),
+      })
+      if (refreshToken !== this.#refreshToken || this.leaving) return
+      if (answer?.status === 200) {
+        this.token = answer.body.access_token as string
+        this.#refreshToken = (answer.body.refresh_token as string | undefined) ?? refreshToken
+        return
+      }
+      if (answer && answer.status !== 503) {
+        throw new SimFailure(`${this.name}: a refresh was refused: ${JSON.stringify(answer.body)}`)
+      }
+      await world.sleep(this.#rng.below(1500))
+    }
   }
 
   /** One sync, in one try. Returns whether an answer came and said anything. */
@@ -114,10 +154,11 @@ export class Device {
 
   async #filterText(): Promise<string> {
     if (this.#filter !== undefined) return this.#filter
-    const { limit, lazy, storedFilter, notTypes } = this.habits
+    const { limit, lazy, storedFilter, notTypes, includeLeave } = this.habits
     const state = lazy ? { state: { lazy_load_members: true } } : {}
     const types = notTypes.length === 0 ? {} : { not_types: notTypes }
-    const filter = { room: { timeline: { limit, ...types }, ...state } }
+    const leave = includeLeave ? { include_leave: true } : {}
+    const filter = { room: { timeline: { limit, ...types }, ...state, ...leave } }
     if (storedFilter) {
       const answer = await this.ask('POST', `/user/${encodeURIComponent(this.user)}/filter`, filter)
       if (answer?.status === 200) this.#filter = answer.body.filter_id as string

@@ -69,9 +69,16 @@ function checkDoubles(ledger: Ledger, rooms: Rooms, database: DatabaseSync): voi
 }
 
 /** Values that were written last stand. `stored` gives what is there by the ledger's names. */
-export function checkValues(ledger: Ledger, server: string, stored: ReadonlyMap<string, string>): void {
+export function checkValues(
+  ledger: Ledger,
+  stored: ReadonlyMap<string, string>,
+  database: DatabaseSync,
+): void {
+  const gone = new Set(deactivatedUsers(database))
   for (const [name, writes] of ledger.values) {
-    if (!name.startsWith(`${server} `)) continue
+    const user = name.split(' ')[2]
+    /* Profile and data end with their account. */
+    if (user !== undefined && gone.has(user)) continue
     const value = stored.get(name)
     if (!mayStand(writes, value)) fail(`${name} is ${value}; written were ${JSON.stringify(writes)}`)
   }
@@ -235,6 +242,20 @@ export function checkNames(server: string, rooms: Rooms, stored: ReadonlyMap<str
       if (name !== there) fail(`${user} is called ${name}, but ${there} in ${room.roomId}`)
     }
   }
+}
+
+/** Who deactivated the account is in no room. */
+export function checkDeactivated(rooms: Rooms, database: DatabaseSync): void {
+  for (const user of deactivatedUsers(database)) {
+    for (const room of rooms.values()) {
+      if (room.membership(user) === 'join') fail(`${user} is deactivated, but in ${room.roomId}`)
+    }
+  }
+}
+
+function deactivatedUsers(database: DatabaseSync): string[] {
+  const rows = database.prepare('SELECT user_id FROM accounts WHERE deactivated = 1').all()
+  return rows.map((row) => String(row['user_id']))
 }
 
 /** The database keeps all its invariants, and every index says what a rebuild would. */

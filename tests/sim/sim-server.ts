@@ -22,6 +22,8 @@ import { type SlowReads, slowStore } from './slow-store.ts'
 /** SQLite's codes for a disk that fails and one that is full. */
 const DISK_ERRORS = [10, 13]
 const REDACTION_RETENTION_MS = 5 * 60 * 1000
+/** Longer than any simulation, so that no token ends by itself. */
+const SESSION_MS = 365 * 24 * 3600 * 1000
 const CACHE_BYTES = 1_000_000
 
 export interface SimServerOptions {
@@ -260,7 +262,7 @@ function optionsOf(serverName: ServerName): ServerOptions {
       passwords: { forLogin: true, forReauth: true, policy: undefined },
       sessions: {
         lifetimeMs: undefined,
-        refreshableAccessTokenMs: undefined,
+        refreshableAccessTokenMs: SESSION_MS,
         refreshTokenMs: undefined,
         nonrefreshableAccessTokenMs: undefined,
       },

@@ -28,6 +28,8 @@ export class SimWorld {
   readonly #hash = createHash('sha256')
   readonly #history: string[] = []
   #time = 0
+  /** By how much the wall clock is wrong. */
+  clockOffset = 0
   #order = 0
   #steps = 0
   #failure: Error | undefined
@@ -46,7 +48,7 @@ export class SimWorld {
   }
 
   readonly clock: Clock = {
-    now: () => BEGIN_TS + this.#time,
+    now: () => BEGIN_TS + this.#time + this.clockOffset,
     monotonic: () => this.#time,
     after: (ms, fn) => this.after(ms, fn),
     defer: (fn) => void this.after(0, fn),

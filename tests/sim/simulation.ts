@@ -7,6 +7,7 @@ import { CALM, Network, type NetworkFaults } from './network.ts'
 import {
   checkAcknowledged,
   checkDatabase,
+  checkDeactivated,
   checkDelivered,
   checkDevice,
   checkLeaks,
@@ -48,6 +49,8 @@ export interface SimFailed {
 
 const QUIET_MS = 5 * 60 * 1000
 const SETTLE_ROUNDS_MAX = 400
+/** Steps of the wall clock, forth and back. */
+const CLOCK_STEP_MS_MAX = 120_000
 /** Crashes and disk failures of one server. */
 const TROUBLES_MAX = 5
 
@@ -136,8 +139,11 @@ class Simulation {
     for (let left = rng.below(TROUBLES_MAX + 1); left > 0; left--) {
       await this.world.sleep(rng.below(often))
       if (this.#over) return
-      const what = rng.weighted({ between: 2, statement: 3, commit: 2, committed: 3, disk: 1 })
-      if (what === 'disk') {
+      const what = rng.weighted({ between: 2, statement: 3, commit: 2, committed: 3, disk: 1, clock: 0.5 })
+      if (what === 'clock') {
+        this.world.clockOffset += rng.between(-CLOCK_STEP_MS_MAX, CLOCK_STEP_MS_MAX)
+        this.world.note(`the clock is set, now ${this.world.clockOffset} ms off`)
+      } else if (what === 'disk') {
         if (this.#without('disk')) continue
         server.diskFails = rng.pick([0.02, 0.3, 1])
         await this.world.sleep(rng.below(3000))
@@ -165,7 +171,7 @@ class Simulation {
       const fresh = this.#rng.pick(town.actors)
       for (const actor of town.actors) {
         actor.stopping = true
-        if (actor === fresh) await freshDevice(actor)
+        if (actor === fresh && !actor.deactivated) await freshDevice(actor)
         for (const device of [...actor.devices]) {
           if (!device.ended) await this.#settleDevice(device)
         }
@@ -190,7 +196,7 @@ class Simulation {
     }
     for (const view of device.rooms.values()) {
       let rounds = 0
-      while (await device.fillSome(view, 20)) {
+      while (!device.ended && (await device.fillSome(view, 20))) {
         if (++rounds > SETTLE_ROUNDS_MAX) throw new SimFailure(`${device.name}: history has no beginning`)
       }
     }
@@ -202,8 +208,9 @@ class Simulation {
     checkAcknowledged(ledger, rooms, server.database)
     checkRooms(rooms)
     checkLeaks(ledger, rooms)
-    checkValues(ledger, server.name, stored)
+    checkValues(ledger, stored, server.database)
     checkNames(server.name, rooms, stored)
+    checkDeactivated(rooms, server.database)
     const asked = new Set<string>()
     for (const actor of actors) {
       for (const device of actor.devices) {
