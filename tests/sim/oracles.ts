@@ -128,9 +128,17 @@ export function checkDelivered(ledger: Ledger, servers: readonly Rooms[]): void 
 }
 
 /** A client that synced to the end knows its rooms, invites and account data as they are. */
-export function checkDevice(device: Device, rooms: Rooms, stored: ReadonlyMap<string, string>): void {
+export function checkDevice(
+  device: Device,
+  rooms: Rooms,
+  stored: ReadonlyMap<string, string>,
+  database: DatabaseSync,
+): void {
   const { user, name } = device
+  const forgotten = forgottenRooms(user, database)
   for (const room of rooms.values()) {
+    /* Devices that had not heard of the leaving when the room was forgotten never do. */
+    if (forgotten.has(room.roomId)) continue
     const membership = room.membership(user)
     const view = device.rooms.get(room.roomId)
     const where = `${name}: room ${room.roomId}`
@@ -152,6 +160,16 @@ export function checkDevice(device: Device, rooms: Rooms, stored: ReadonlyMap<st
     }
   }
   checkDeviceData(device, stored)
+}
+
+function forgottenRooms(user: string, database: DatabaseSync): Set<string> {
+  const rows = database
+    .prepare(
+      `SELECT r.room_id FROM local_memberships m JOIN rooms r ON r.nid = m.room
+       WHERE m.user_id = ? AND m.forgotten = 1`,
+    )
+    .all(user)
+  return new Set(rows.map((row) => String(row['room_id'])))
 }
 
 function checkTimeline(device: Device, view: RoomView, room: RoomTruth): void {

@@ -91,7 +91,7 @@ export class RoomView {
     for (const id of page) {
       if (this.#known.has(id)) {
         if (id !== before) throw this.#wrong(`history before a gap repeats ${id}`)
-        stretch.gap = undefined
+        this.#close(index)
         return true
       }
       this.#learn(id)
@@ -100,7 +100,17 @@ export class RoomView {
     stretch.gap = end
     if (end !== undefined) return false
     if (before !== undefined) throw this.#wrong(`history ended without meeting ${before}`)
+    this.#close(index)
     return true
+  }
+
+  /** Nothing is missing before a stretch, nor before those that are empty in front of it. */
+  #close(index: number): void {
+    for (let i = index; i >= 0; i--) {
+      const stretch = this.stretches[i]!
+      if (i < index && stretch.events.length > 0) return
+      stretch.gap = undefined
+    }
   }
 
   #learn(id: string): void {

@@ -215,7 +215,7 @@ class Simulation {
     for (const actor of actors) {
       for (const device of actor.devices) {
         if (device.ended) continue
-        checkDevice(device, rooms, stored)
+        checkDevice(device, rooms, stored, server.database)
         for (const view of device.rooms.values()) {
           if (view.membership !== 'join' || asked.has(view.roomId)) continue
           asked.add(view.roomId)
