@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ApiClient, Json } from '../../support/api-client.ts'
+import { covers } from '../../support/covers.ts'
+import {
+  createRoom,
+  eventIds,
+  inRoom,
+  invite,
+  join,
+  leave,
+  roomOf,
+  say,
+  setState,
+  sync,
+  syncWith,
+  texts,
+} from '../../support/room-calls.ts'
+import { TestServer } from '../../support/test-server.ts'
+
+covers('GET /_matrix/client/v3/sync')
+
+let server: TestServer
+let alice: ApiClient
+before(async () => {
+  server = await TestServer.start()
+  alice = await server.user('alice')
+})
+after(() => server.close())
+
+/** Milliseconds within which a waiting sync must hear of news, far below its timeout, on a busy machine. */
+const _SOON_MS = 2000
+const _LONG_MS = 30_000
+
+const keys = (events: readonly Json[]): string[] =>
+  events.map((event) => `${event.type}|${event.state_key}`).sort()
+
+async function token(who: ApiClient): Promise<string> {
+  return (await sync(who)).next_batch
+}
+
+test('§5.11 an invite comes once, stripped, with the create event', async () => {
+  const bob = await server.user('bob')
+  const since = await token(bob)
+  const roomId = await createRoom(alice, { name: 'inviting', topic: 'secret plans', invite: [bob.userId] })
+  const answer = await sync(bob, { since })
+  const { events } = answer.rooms.invite[roomId].invite_state
+  for (const event of events) {
+    assert.deepEqual(Object.keys(event).sort(), ['content', 'sender', 'state_key', 'type'])
+  }
+  for (const type of ['m.room.create', 'm.room.name', 'm.room.join_rules']) {
+    assert.ok(
+      events.some((event: Json) => event.type === type),
+      type,
+    )
+  }
+  assert.equal(answer.rooms.join, undefined)
+  assert.equal((await sync(bob, { since: answer.next_batch })).rooms, undefined)
+  assert.ok((await sync(bob)).rooms.invite[roomId], 'an initial sync shows it as long as it stands')
+})
+
+test('an invite that was accepted is a joined room, on all devices', async () => {
+  const bob = await server.user('bob')
+  const roomId = await createRoom(alice, { invite: [bob.userId] })
+  const { next_batch: since } = await sync(bob)
+  await join(bob, roomId)
+  const answer = await sync(bob, { since })
+  assert.deepEqual([answer.rooms.invite, answer.rooms.join[roomId].timeline.limited], [undefined, true])
+})
+
+test('an invite that was refused leaves all devices, and tells nothing of the room (adv-52)', async () => {
+  const bob = await server.user('bob')
+  const phone = await server.device(bob)
+  const since = await token(phone)
+  const roomId = await createRoom(alice, { invite: [bob.userId] })
+  const middle = await sync(phone, { since })
+  await say(alice, roomId, 'inside')
+  await setState(alice, roomId, 'com.example.secret', { a: 1 })
+  await leave(bob, roomId)
+  for (const query of [
+    { since: middle.next_batch },
+    { since },
+    { since: middle.next_batch, use_state_after: true },
+  ]) {
+    const answer = await sync(phone, query)
+    const left = answer.rooms.leave[roomId]
+    assert.deepEqual(eventIds(left.timeline.events).length, 1)
+    assert.equal(left.timeline.events[0].content.membership, 'leave')
+    assert.deepEqual((left.state ?? left.state_after).events, [])
+    assert.equal(answer.rooms.invite, undefined)
+    assert.ok(!JSON.stringify(answer).includes('com.example.secret'))
+  }
+  const withLeft = await syncWith(phone, { room: { include_leave: true } })
+  assert.ok(!JSON.stringify(withLeft).includes('com.example.secret'))
+})
+
+test('an invite that was taken back leaves the list', async () => {
+  const bob = await server.user('bob')
+  const roomId = await createRoom(alice, { invite: [bob.userId] })
+  const since = await token(bob)
+  await alice.post(inRoom(roomId, 'kick'), { user_id: bob.userId })
+  const answer = await sync(bob, { since })
+  assert.equal(answer.rooms.leave[roomId].timeline.events[0].sender, alice.userId)
+  assert.equal((await sync(bob)).rooms, undefined)
+})
+
+test('a ban of somebody who was never there is told without the room (adv-52)', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice])
+  await say(alice, roomId, 'private')
+  const since = await token(bob)
+  await alice.post(inRoom(roomId, 'ban'), { user_id: bob.userId })
+  for (const answer of [await sync(bob, { since }), await syncWith(bob, { room: { include_leave: true } })]) {
+    const left = answer.rooms.leave[roomId]
+    assert.deepEqual([left.timeline.events.length, left.state.events], [1, []])
+  }
+})
+
+test('§5.11 leaving shows once, up to the leave; then the room is gone', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const since = await token(bob)
+  await say(alice, roomId, 'last words')
+  await leave(bob, roomId)
+  await say(alice, roomId, 'behind his back')
+  await setState(alice, roomId, 'm.room.topic', { topic: 'behind his back' })
+  const answer = await sync(bob, { since })
+  const { timeline, state } = answer.rooms.leave[roomId]
+  assert.deepEqual(texts(timeline.events), ['last words'])
+  assert.equal(timeline.events.at(-1).content.membership, 'leave')
+  assert.deepEqual(state.events, [])
+  assert.equal(answer.rooms.join, undefined)
+  const next = await sync(bob, { since: answer.next_batch })
+  assert.equal(next.rooms, undefined)
+  assert.equal((await sync(bob)).rooms, undefined)
+})
+
+test('no flavour of sync shows anything of after the leaving (adv-52)', async () => {
+  const bob = await server.user('bob')
+  const carol = await server.user('carol')
+  const roomId = await roomOf([alice, bob])
+  const since = await token(bob)
+  for (let i = 0; i < 15; i++) await say(alice, roomId, `n${i}`)
+  await leave(bob, roomId)
+  await say(alice, roomId, 'LATER')
+  await setState(alice, roomId, 'm.room.topic', { topic: 'LATER' })
+  await join(carol, roomId)
+  const lazy = { state: { lazy_load_members: true }, include_leave: true }
+  const flavours: [Json, Json][] = [
+    [{}, { since }],
+    [{}, { since, use_state_after: true }],
+    [{}, { since, full_state: true }],
+    [{ room: { include_leave: true } }, {}],
+    [{ room: { include_leave: true } }, { use_state_after: true }],
+    [{ room: { include_leave: true } }, { since, full_state: true }],
+    [{ room: lazy }, {}],
+    [{ room: lazy }, { since }],
+    [{ room: { ...lazy, timeline: { types: ['m.room.message'] } } }, { since }],
+    [{ room: { timeline: { limit: 1 } } }, { since }],
+    [{ room: { timeline: { types: [] } } }, { since }],
+  ]
+  for (const [filter, query] of flavours) {
+    const answer = JSON.stringify(await syncWith(bob, filter, query))
+    const what = `${JSON.stringify(filter)} ${JSON.stringify(query)}`
+    assert.ok(answer.includes(roomId), what)
+    assert.ok(!answer.includes('LATER'), what)
+    assert.ok(!answer.includes(carol.userId), what)
+    assert.ok(!answer.includes('"m.joined_member_count"'), what)
+  }
+})
+
+test('§5.11 include_leave brings the rooms that were left into an initial sync', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob], { name: 'gone by' })
+  await say(alice, roomId, 'memory')
+  await leave(bob, roomId)
+  const { timeline, state } = (await syncWith(bob, { room: { include_leave: true } })).rooms.leave[roomId]
+  assert.deepEqual(texts(timeline.events), ['memory'])
+  const all = [...keys(state.events), ...keys(timeline.events)]
+  assert.ok(all.includes('m.room.name|') && all.includes('m.room.create|'))
+})
+
+test('§5.11 a forgotten room is in no sync until one is invited or joins again', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const since = await token(bob)
+  await leave(bob, roomId)
+  await bob.post(inRoom(roomId, 'forget'))
+  await say(alice, roomId, 'x')
+  for (const answer of [
+    await sync(bob, { since }),
+    await syncWith(bob, { room: { include_leave: true } }),
+    await sync(bob, { since, full_state: true }),
+  ]) {
+    assert.ok(!JSON.stringify(answer).includes(roomId))
+  }
+  await invite(alice, roomId, bob)
+  assert.ok((await sync(bob, { since })).rooms.invite[roomId])
+  await join(bob, roomId)
+  assert.ok((await sync(bob, { since })).rooms.join[roomId])
+})
+
+test('a kicked user who was invited again sees the invite', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const since = await token(bob)
+  await alice.post(inRoom(roomId, 'kick'), { user_id: bob.userId })
+  await invite(alice, roomId, bob)
+  const { rooms } = await sync(bob, { since })
+  assert.deepEqual([Object.keys(rooms.invite), rooms.join], [[roomId], undefined])
+})
