@@ -68,8 +68,8 @@ export class JobScheduler {
         const next = await this.#store.jobs.next()
         if (next !== undefined) pause = Math.min(LOOK_MS_MAX, Math.max(0, next - now))
       } while (this.#again && !this.#closed)
-      /* Due jobs that found no place run when one ends; do not spin meanwhile. */
-      if (this.#running.size > 0) pause = Math.max(pause, RETRY_MS_FIRST)
+      /* A job that is due still found no place, and runs when one ends, or is of a kind that nobody here knows. */
+      if (pause === 0) pause = RETRY_MS_FIRST
     } catch (error) {
       this.#log.error('cannot read the jobs', { error })
     }

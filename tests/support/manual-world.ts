@@ -1,0 +1,51 @@
+/** A world whose time stands still until a test moves it. */
+import { type Clock, realWorld, type World } from '#/base/world.ts'
+
+interface Due {
+  readonly at: number
+  readonly run: () => void
+}
+
+export class ManualWorld implements World {
+  readonly rng = realWorld.rng
+  /** Milliseconds since the epoch. */
+  time = 1_700_000_000_000
+  readonly #due = new Set<Due>()
+
+  readonly clock: Clock = {
+    now: () => this.time,
+    monotonic: () => this.time,
+    after: (ms, run) => {
+      const due = { at: this.time + ms, run }
+      this.#due.add(due)
+      return { cancel: () => void this.#due.delete(due) }
+    },
+    defer: (fn) => void setImmediate(fn),
+  }
+
+  /** Milliseconds until the next timer. */
+  get next(): number | undefined {
+    const times = [...this.#due].map((due) => due.at)
+    return times.length === 0 ? undefined : Math.min(...times) - this.time
+  }
+
+  /** Moves the time on, runs the timers on the way in their order, and lets what they started come to rest. */
+  async pass(ms: number): Promise<void> {
+    const end = this.time + ms
+    await settle()
+    for (;;) {
+      const next = [...this.#due].filter((due) => due.at <= end).sort((a, b) => a.at - b.at)[0]
+      if (!next) break
+      this.#due.delete(next)
+      this.time = Math.max(this.time, next.at)
+      next.run()
+      await settle()
+    }
+    this.time = end
+  }
+}
+
+/** Some turns of the event loop: enough for work that waits for nothing but itself. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+}
