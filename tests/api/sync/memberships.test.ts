@@ -28,10 +28,6 @@ before(async () => {
 })
 after(() => server.close())
 
-/** Milliseconds within which a waiting sync must hear of news, far below its timeout, on a busy machine. */
-const _SOON_MS = 2000
-const _LONG_MS = 30_000
-
 const keys = (events: readonly Json[]): string[] =>
   events.map((event) => `${event.type}|${event.state_key}`).sort()
 
