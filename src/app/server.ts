@@ -43,7 +43,7 @@ export async function startServer(
   const signingKey = readSigningKey(config.keys.signingKeyPath)
   await using owned = new AsyncDisposableStack()
   const store = owned.use(await openStore(config, world, onFatal))
-  const metrics = metricsProm()
+  const metrics = metricsProm({ process: true })
   const limits = new RateLimiter(world.clock, configuredRates(config.rateLimits))
   const server = await assemble({
     store,
