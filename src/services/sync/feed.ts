@@ -81,10 +81,10 @@ export class Feed {
         memberships.set(room, { roomId, membership, position })
       }
       const user = new ActiveUser(userId, memberships, floor)
+      this.#makeRoom()
       this.#users.set(userId, user)
       for (const [room, { membership }] of memberships) if (membership === 'join') this.#enter(room, user)
       for (const change of this.#during.get(userId) ?? []) this.#catchUp(user, change)
-      this.#evict()
       return user
     } finally {
       this.#during.delete(userId)
@@ -103,9 +103,10 @@ export class Feed {
     }
   }
 
-  #evict(): void {
+  /** Lets go of the users who were here longest ago; those who are being served stay, however many they are. */
+  #makeRoom(): void {
     for (const [userId, user] of this.#users) {
-      if (this.#users.size <= ACTIVE_USERS_MAX) return
+      if (this.#users.size < ACTIVE_USERS_MAX) return
       if (user.busy > 0) continue
       this.#users.delete(userId)
       for (const room of user.memberships.keys()) this.#exit(room, user)
