@@ -277,3 +277,13 @@ test('sending needs a token that is known', async () => {
   stranger.token = 'nothing'
   await stranger.refused('401 M_UNKNOWN_TOKEN', 'PUT', url('x'), MESSAGE)
 })
+
+test('a user who floods one room does not hold up another room (adv-39)', async () => {
+  const [flooded, calm] = [await roomOf([alice]), await roomOf([bob])]
+  const flood = Array.from({ length: 300 }, (_, i) => say(alice, flooded, `f${i}`))
+  let pending = flood.length
+  for (const each of flood) void each.finally(() => pending--)
+  await say(bob, calm, 'one word')
+  assert.ok(pending > 0, 'the flood was over before')
+  await Promise.all(flood)
+})
