@@ -26,6 +26,8 @@ export interface MembershipChange {
   readonly unban?: boolean
   /** Removes somebody: refuses targets that are not in the room. */
   readonly kick?: boolean
+  /** Renews the member event of somebody who is in the room; changes nothing for anybody else. */
+  readonly renew?: boolean
   /** Further members of the event's content, for example `is_direct`. */
   readonly content?: JsonObject
 }
@@ -63,11 +65,12 @@ export class MembershipService {
       ['m.room.member', target],
       ...(membership === 'invite' || membership === 'knock' ? strippedStateKeys(sender) : []),
     ]
-    return this.#writer.write({
+    const eventId = await this.#writer.write({
       roomId,
       needs,
       draft: async (room) => {
         const present = room.state('m.room.member', target)
+        if (change.renew && present && membershipOf(present) !== 'join') return { already: present.eventId }
         refuseImpossible(change, present && membershipOf(present))
         const content: Record<string, JsonValue> = { ...change.content, membership, ...profile }
         if (change.reason !== undefined) content['reason'] = change.reason
@@ -81,6 +84,12 @@ export class MembershipService {
         return draft
       },
     })
+    if (membership !== 'join') return eventId
+    /* A profile that was changed and spread while the user was joining would else never reach this room. */
+    const profileNow = await this.#profile(target)
+    return canonicalJson(profileNow) === canonicalJson(profile)
+      ? eventId
+      : this.change({ ...change, renew: true })
   }
 
   /**

@@ -19,7 +19,9 @@ export function profileSpreadHandler(deps: { store: Store; membership: Membershi
     const user = job.key as UserId
     for (const row of await deps.store.rooms.membershipsOf(user)) {
       if (row.membership !== 'join') continue
-      const change = { roomId: row.roomId, sender: user, target: user, membership: 'join' } as const
+      /* Who leaves just now must not be joined again. */
+      const own = { sender: user, target: user, membership: 'join', renew: true } as const
+      const change = { roomId: row.roomId, ...own }
       try {
         await deps.membership.change(change)
       } catch (error) {

@@ -38,6 +38,8 @@ export interface RoomOfReader {
 export interface SectionRequest extends RoomOfReader {
   /** Start of the stretch, or undefined for the whole room (new to the client, or full state asked for). */
   readonly since: number | undefined
+  /** Position at which the client knew the room, also where it is told anew from the beginning. */
+  readonly knownAt: number | undefined
   readonly newest: ReadNewest
   /** Whether the reader was in the room all the while, so that every event is visible. */
   readonly present: boolean
@@ -148,6 +150,11 @@ async function stateEvents(deps: SectionDeps, ask: SectionRequest, timeline: Tim
   if (whole) rows = await deps.store.state.eventsAt(ask.room, until, lazy ? 'm.room.member' : undefined)
   else if (timeline.limited || request.useStateAfter || !first || filtered) {
     rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
+  }
+  if (whole && lazy && ask.knownAt !== undefined) {
+    /* The client holds members from before, and must hear of those that are no longer what they were. */
+    const changed = await gap(deps.store, ask.room, { branch: 0, pos: ask.knownAt }, until)
+    rows = [...rows, ...changed.filter(isMember)]
   }
   if (filtered && first) {
     /* What the timeline's filter keeps out of it the client gets as state. */

@@ -236,9 +236,11 @@ export class SyncService {
     if (left && !(await this.#wasJoined(user.userId, room, known.position - 1))) {
       return outsideSection(this.#section, ask)
     }
+    const knew = stayed || (fresh && (await this.#wasJoined(user.userId, room, since)))
     return roomSection(this.#section, {
       ...ask,
       since: stayed ? since : undefined,
+      knownAt: knew ? since : undefined,
       newest: (after, upto, limit) => feed.newest(room, after, upto, limit),
       present: stayed && !left,
       fullState: request.fullState,
