@@ -266,6 +266,11 @@ export class Actor {
     const target = own ? this.#user : this.#someone()
     const path = `/rooms/${encodeURIComponent(roomId)}/${what}`
     const answer = await device.insist('POST', path, own ? {} : { user_id: target })
+    if (what === 'join') {
+      const { joins } = this.#around.ledger
+      const key = `${roomId} ${this.#user}`
+      joins.set(key, (joins.get(key) ?? 0) + (answer?.tries ?? Number.POSITIVE_INFINITY))
+    }
     if (answer?.status !== 200) return
     const membership = what === 'kick' || what === 'unban' ? 'leave' : what
     this.#around.ledger.memberships.push({ roomId, sender: this.#user, target, membership })
@@ -328,6 +333,7 @@ export class Actor {
     const where = roomId === undefined ? '' : `/rooms/${encodeURIComponent(roomId)}`
     const path = `/user/${encodeURIComponent(this.#user)}${where}/account_data/${type}`
     const answer = await device.insist('PUT', path, { value })
+    if (answer) entry.repeated = answer.tries > 1
     if (answer?.status === 200) entry.done = world.time
   }
 
@@ -337,6 +343,7 @@ export class Actor {
     const entry = ledger.write(`${server.name} name ${this.#user}`, value, world.time)
     const path = `/profile/${encodeURIComponent(this.#user)}/displayname`
     const answer = await device.insist('PUT', path, { displayname: value })
+    if (answer) entry.repeated = answer.tries > 1
     if (answer?.status === 200) entry.done = world.time
   }
 

@@ -32,6 +32,11 @@ export interface Login {
   readonly refresh_token?: string
 }
 
+interface Tries {
+  /** With more than one, an earlier try may still be on its way to the server. */
+  readonly tries: number
+}
+
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
 
 const PATIENCE_MS = 15_000
@@ -43,6 +48,8 @@ export class Device {
   token: string
   /** Of a device that asked for one; exchanged now and then. */
   #refreshToken: string | undefined
+  /** An earlier try to refresh may arrive late and end the tokens that a later one gave. */
+  #doubtful = false
   /** The client is ending its session, so that refusals of its token are expected. */
   leaving = false
   readonly name: string
@@ -84,16 +91,17 @@ export class Device {
     if (answer?.status !== 401 || answer.body.flows) return answer
     /* A token that was exchanged meanwhile is simply too old. */
     if (token !== this.token) return undefined
-    if (!this.leaving) throw new SimFailure(`${this.name}: ${method} ${path}: a good token was refused`)
+    if (!this.leaving && !this.#doubtful)
+      throw new SimFailure(`${this.name}: ${method} ${path}: a good token was refused`)
     this.ended = true
     return answer
   }
 
   /** Tries until there is an answer that is not "later". */
-  async insist(method: Method, path: string, body?: object): Promise<Answer | undefined> {
+  async insist(method: Method, path: string, body?: object): Promise<(Answer & Tries) | undefined> {
     for (let i = 0; i < TRIES_MAX && !this.ended; i++) {
       const answer = await this.ask(method, path, body)
-      if (answer && answer.status !== 503 && answer.status !== 429) return answer
+      if (answer && answer.status !== 503 && answer.status !== 429) return { ...answer, tries: i + 1 }
       await this.#around.world.sleep(this.#rng.below(1500))
     }
     return undefined
@@ -118,9 +126,11 @@ export class Device {
         this.#refreshToken = (answer.body.refresh_token as string | undefined) ?? refreshToken
         return
       }
+      if (answer?.status === 401 && this.#doubtful) return
       if (answer && answer.status !== 503) {
         throw new SimFailure(`${this.name}: a refresh was refused: ${JSON.stringify(answer.body)}`)
       }
+      this.#doubtful = true
       await world.sleep(this.#rng.below(1500))
     }
   }
@@ -196,6 +206,7 @@ export class Device {
       view.state = new Map()
       view.senders.clear()
       view.missedStay = false
+      view.unreadable = false
     }
     view.membership = 'join'
     this.invites.delete(roomId)

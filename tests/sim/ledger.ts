@@ -26,6 +26,8 @@ export interface ValueWrite {
   readonly begun: number
   /** When it was acknowledged; undefined while nobody knows. */
   done: number | undefined
+  /** The request went out more than once, so that it may come again, later than its acknowledgement. */
+  repeated?: boolean
 }
 
 /** An event that reached a client. */
@@ -46,6 +48,8 @@ export class Ledger {
   readonly deliveries: Delivery[] = []
   /** Texts that were sent in message events, acknowledged or not, and by whom. */
   readonly markers = new Map<string, string>()
+  /** Requests to join that went out, by room and user. */
+  readonly joins = new Map<string, number>()
   operations = 0
 
   write(name: string, value: string, begun: number): ValueWrite {
@@ -63,7 +67,7 @@ export function mayStand(writes: readonly ValueWrite[], value: string | undefine
   if (value === undefined) return acked.length === 0
   return writes.some((write) => {
     if (write.value !== value) return false
-    const end = write.done ?? Number.POSITIVE_INFINITY
+    const end = write.repeated ? Number.POSITIVE_INFINITY : (write.done ?? Number.POSITIVE_INFINITY)
     return !acked.some((later) => later.begun > end)
   })
 }

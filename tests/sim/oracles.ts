@@ -84,9 +84,16 @@ export function checkValues(
   }
 }
 
-/** Rooms are lines, and nobody acted who was not in them. */
-export function checkRooms(rooms: Rooms): void {
+/** Rooms are lines, nobody acted who was not in them, and nobody came in who did not ask. */
+export function checkRooms(rooms: Rooms, ledger: Ledger): void {
   for (const room of rooms.values()) {
+    for (const user of room.members) {
+      const asked =
+        (ledger.joins.get(`${room.roomId} ${user}`) ?? 0) + Number(room.events[0]?.sender === user)
+      if (room.entries(user) > asked) {
+        fail(`${user} came into ${room.roomId} ${room.entries(user)} times and asked ${asked} times`)
+      }
+    }
     for (const [index, event] of room.events.entries()) {
       if (event.depth !== index + 1)
         fail(`${event.eventId} has the depth ${event.depth} at place ${index + 1}`)

@@ -206,7 +206,7 @@ class Simulation {
     const rooms = readTruth(server.database)
     const stored = storedValues(server.name, server.database)
     checkAcknowledged(ledger, rooms, server.database)
-    checkRooms(rooms)
+    checkRooms(rooms, ledger)
     checkLeaks(ledger, rooms)
     checkValues(ledger, stored, server.database)
     checkNames(server.name, rooms, stored)
@@ -251,6 +251,7 @@ async function checkAnswers(device: Device, rooms: Rooms, roomId: string): Promi
   const room = rooms.get(roomId)
   const path = `/rooms/${encodeURIComponent(roomId)}`
   const state = await device.ask('GET', `${path}/state`)
+  if (device.ended) return
   const ids = ((state?.body ?? []) as { event_id: string }[]).map((event) => event.event_id).sort()
   const wanted = [...(room?.state.values() ?? [])].map((event) => event.eventId).sort()
   if (ids.join() !== wanted.join())

@@ -75,8 +75,20 @@ export class RoomTruth {
     return this.#members.get(user)?.findLast((entry) => entry.index < index)?.membership ?? 'leave'
   }
 
+  get members(): Iterable<string> {
+    return this.#members.keys()
+  }
+
   membership(user: string): Membership | undefined {
     return this.#members.get(user)?.at(-1)?.membership
+  }
+
+  /** How often a user came in. */
+  entries(user: string): number {
+    const list = this.#members.get(user) ?? []
+    return list.filter(
+      (entry, i) => entry.membership === 'join' && (i === 0 || list[i - 1]!.membership !== 'join'),
+    ).length
   }
 
   /** The member event of a user that holds now, as index. */
