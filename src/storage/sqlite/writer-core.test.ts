@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { realWorld } from '#/base/world.ts'
 import type { Change, Plan } from '#/ports/store/plan.ts'
-import { openSqlite } from './store.ts'
+import { openSqlite, openSqliteInline } from './store.ts'
+import { DiskFault } from './writer-core.ts'
 
 function roomPlan(index: number): Plan {
   const roomId = `!${index}:x`
@@ -56,6 +57,44 @@ test('whoever is told of a change can read all positions up to it and was told o
     assert.equal(told.length, 40)
   } finally {
     await store[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a position that was ever told is never given out again, also after a failed disk and a crash', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'myelin-writer-'))
+  let failing = false
+  const options = {
+    path: join(folder, 'a.db'),
+    serverName: 'x',
+    world: realWorld,
+    pauseMsMax: 0,
+    faults: (point: string) => {
+      if (failing && point === 'commit') throw new DiskFault(10)
+    },
+  }
+  let told: number
+  try {
+    {
+      await using store = openSqliteInline(options)
+      failing = true
+      await assert.rejects(store.commit(roomPlan(1)))
+      failing = false
+      /* Takes no position of its own, and yet is told one. */
+      const job = { op: 'job.put', kind: 'k', key: 'k', dueTs: 1, data: '{}' } as const
+      assert.ok((await store.commit({ lane: '', ops: [job] })).ok)
+      told = store.position()
+    }
+    await using store = openSqliteInline(options)
+    const result = await store.commit(roomPlan(2))
+    assert.ok(result.ok && store.position() > told)
+    const rows = await store.events.stream(told, store.position(), 10)
+    assert.deepEqual(
+      rows.map((row) => row.eventId),
+      ['$2'],
+    )
+    assert.ok((await store.rooms.byId('!2:x'))!.nid > told)
+  } finally {
     rmSync(folder, { recursive: true })
   }
 })

@@ -22,10 +22,13 @@ export class WriterCore {
   readonly #interned = new Map<string, number>()
   readonly #faults: Faults | undefined
   #position: number
+  /** What the database says of it. A group that failed leaves numbers behind that are neither used nor written. */
+  #written: number
 
   constructor(connection: Connection, position: number, faults?: Faults) {
     this.#connection = connection
     this.#position = position
+    this.#written = position
     this.#faults = faults
   }
 
@@ -64,7 +67,6 @@ export class WriterCore {
     apply: (plan: Plan, changes: Change[]) => PlanOutcome,
   ): GroupOutcome[] | undefined {
     const db = this.#connection.db
-    const before = this.#position
     try {
       db.exec('BEGIN IMMEDIATE')
       const groups = batches.map((plans) => {
@@ -72,9 +74,11 @@ export class WriterCore {
         const outcomes = plans.map((plan) => apply(plan, changes))
         return { outcomes, changes, position: this.#position }
       })
-      if (this.#position !== before) this.#connection.run(putMeta('position', String(this.#position)))
+      const moved = this.#position !== this.#written
+      if (moved) this.#connection.run(putMeta('position', String(this.#position)))
       this.#faults?.('commit')
       db.exec('COMMIT')
+      this.#written = this.#position
       return groups
     } catch (error) {
       this.#interned.clear()
