@@ -6,6 +6,10 @@ export const READ_ROWS_SMALL = 200
 export const READ_PAGE_ROWS = 1000
 /** Plans in one group commit. */
 export const GROUP_PLANS_MAX = 1000
+/** A group waits for no more than this many plans ... */
+export const GATHER_PLANS_MAX = 32
+/** ... and no longer than this, milliseconds. */
+export const GATHER_MS = 1
 /** Plans that may wait for the writer; more are refused as busy. */
 export const QUEUED_PLANS_MAX = 20_000
 /** Bytes of a state key's older events kept in its row; more spill into rows of their own. */

@@ -1,9 +1,9 @@
 /** Plans that wait for the writer, in order, and what is told when a group is on disk. */
 import { StoreError } from '#/base/store-error.ts'
-import type { Clock } from '#/base/world.ts'
+import type { Clock, Timer } from '#/base/world.ts'
 import type { CommitResult, Plan } from '#/ports/store/plan.ts'
 import type { Announcer } from './announcer.ts'
-import { GROUP_PLANS_MAX, QUEUED_PLANS_MAX } from './limits.ts'
+import { GATHER_MS, GATHER_PLANS_MAX, GROUP_PLANS_MAX, QUEUED_PLANS_MAX } from './limits.ts'
 import type { GroupOutcome } from './outcome.ts'
 import { settle, type Waiting } from './waiting.ts'
 import { withEvents } from './written-events.ts'
@@ -23,6 +23,9 @@ export class WriteQueue {
   #scheduled = false
   #closed = false
   #idle: (() => void) | undefined
+  /** Plans that the next group waits for, for a moment: as many as were there in the last round. */
+  #wanted = 0
+  #gathering: Timer | undefined
 
   constructor(writer: GroupWriter, clock: Clock, announcer: Announcer, onFatal: (error: Error) => void) {
     this.#writer = writer
@@ -45,16 +48,31 @@ export class WriteQueue {
   /** Refuses new plans and resolves when those that wait are done. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#wanted = 0
+    this.#schedule()
     if (this.#underWay === 0 && this.#queue.length === 0) return
     await new Promise<void>((resolve) => {
       this.#idle = resolve
     })
   }
 
-  /* Plans made in one turn of the event loop travel together. */
+  /*
+   * Plans made in one turn of the event loop travel together. Beyond that, senders who were just answered are given a
+   * moment to write again: a group costs several system calls and an fsync whether one plan is in it or thirty. Who
+   * writes alone never waits.
+   */
   #schedule(): void {
     if (this.#scheduled || this.#underWay >= this.#writer.depth) return
+    if (this.#queue.length < this.#wanted) {
+      this.#gathering ??= this.#clock.after(GATHER_MS, () => {
+        this.#wanted = 0
+        this.#schedule()
+      })
+      return
+    }
     this.#scheduled = true
+    this.#gathering?.cancel()
+    this.#gathering = undefined
     this.#clock.defer(() => {
       this.#scheduled = false
       this.#send()
@@ -74,6 +92,7 @@ export class WriteQueue {
   }
 
   #settle(group: Waiting[], outcome: GroupOutcome): void {
+    this.#wanted = Math.min(GATHER_PLANS_MAX, group.length + this.#queue.length)
     this.#announcer.works()
     this.#announcer.moveTo(outcome.position)
     for (const [index, waiting] of group.entries()) settle(waiting, outcome.outcomes[index])

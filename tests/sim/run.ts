@@ -10,9 +10,9 @@ const { values } = parseArgs({
     lines: { type: 'string', default: '80' },
     /** Characters of each answer in the history. */
     chars: { type: 'string', default: '200' },
-    /** Goes on after a failure and counts them. */
     /** Prints the history of a seed that succeeds too. */
     show: { type: 'boolean', default: false },
+    /** Goes on after a failure and counts them. */
     on: { type: 'boolean', default: false },
     without: { type: 'string', multiple: true, default: [] },
   },
