@@ -31,6 +31,7 @@ export const PACKAGES: Record<string, string[]> = {
   pg: ['storage/postgres', 'storage/backup', 'importer'],
   pino: ['adapters'],
   'prom-client': ['adapters'],
+  'sodium-native': ['protocol'],
   typebox: ['http', 'api'],
   yaml: ['app/config'],
   'node:child_process': ['adapters', 'storage/backup', 'app'],

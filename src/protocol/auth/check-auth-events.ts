@@ -86,7 +86,7 @@ function checkNamed(event: Pdu, named: readonly Pdu[], isRejected: IsRejected): 
   return ALLOW
 }
 
-/** JSON keeps the border between the two parts unambiguous. */
+/** The length keeps the border between the two parts unambiguous. */
 function pairKey(type: string, stateKey: string): string {
-  return JSON.stringify([type, stateKey])
+  return `${type.length}:${type}${stateKey}`
 }

@@ -13,7 +13,7 @@ import { clientEvent } from './client-format.ts'
 import * as view from './content.ts'
 import { checkReferenceCounts } from './counts.ts'
 import { contentHash, eventIdOf, eventSignedText, hasValidContentHash } from './hash.ts'
-import { canonicalText, checkSize, parsePdu, parseStored } from './parse.ts'
+import { checkSize, parsePdu, parseStored } from './parse.ts'
 import type { Pdu } from './pdu.ts'
 import { fieldsFromTemplate } from './template.ts'
 import {
@@ -365,9 +365,9 @@ test('the texts that buildEvent puts together are those of the whole event, for 
       const built = buildEvent(rules, fields({ type, content, stateKey }), me, SPEC_KEY)
       assert.ok(built.ok, type)
       const event = built.value
-      assert.equal(canonicalText(event), canonicalJson(event.json))
+      assert.equal(event.text, canonicalJson(event.json))
       assert.ok(hasValidContentHash(event.json), type)
-      const again = parsePdu(rules, JSON.parse(canonicalText(event)))
+      const again = parsePdu(rules, JSON.parse(event.text))
       assert.ok(again.ok && again.value.eventId === event.eventId, type)
       const signature = (event.json['signatures'] as Record<string, Record<string, string>>)['a.example']!
       const signed = eventSignedText(rules, event.json)
@@ -566,7 +566,7 @@ test('D7 contents are read field by field, and junk in one spoils no other', () 
 test('a stored event is read without hashing, and a damaged one throws', () => {
   for (const rules of Object.values(ROOM_VERSIONS)) {
     const event = pdu(rules, { state_key: '' })
-    assert.deepEqual(parseStored(rules, event.json, event.eventId, canonicalText(event)), event)
+    assert.deepEqual(parseStored(rules, event.json, event.eventId, event.text), event)
     assert.throws(
       () => parseStored(rules, eventJson(rules, { depth: 'x' }), event.eventId, ''),
       /format\.depth/,

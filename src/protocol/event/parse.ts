@@ -51,9 +51,7 @@ export function parseSigned(
   if (rules.eventIds !== 'embedded' && member(json, 'event_id') !== undefined) {
     return refuse('format.event_id', 'events of this version do not carry their id')
   }
-  const parsed = fieldsOf(rules, json, eventId)
-  if (parsed.ok) texts.set(parsed.value, text)
-  return parsed
+  return fieldsOf(rules, json, eventId, text)
 }
 
 /**
@@ -62,18 +60,9 @@ export function parseSigned(
  * Throws on a form that `parsePdu` refuses, because then the store is damaged.
  */
 export function parseStored(rules: RoomVersionRules, json: JsonObject, eventId: EventId, text: string): Pdu {
-  const parsed = fieldsOf(rules, json, eventId)
+  const parsed = fieldsOf(rules, json, eventId, text)
   if (!parsed.ok) throw new TypeError(`stored event ${eventId}: ${parsed.rule}: ${parsed.why}`)
-  texts.set(parsed.value, text)
   return parsed.value
-}
-
-/** Texts that were made for the check of the size, so that storing an event does not make them again. */
-const texts = new WeakMap<Pdu, string>()
-
-/** The event's canonical JSON. */
-export function canonicalText(pdu: Pdu): string {
-  return texts.get(pdu) ?? canonicalJson(pdu.json)
 }
 
 /** The limit on the whole event, or undefined when it holds. */
@@ -86,7 +75,7 @@ export function checkSize(canonicalText: string): Refused | undefined {
     : undefined
 }
 
-function fieldsOf(rules: RoomVersionRules, json: JsonObject, eventId: EventId): Result<Pdu> {
+function fieldsOf(rules: RoomVersionRules, json: JsonObject, eventId: EventId, text: string): Result<Pdu> {
   const type = shortString(member(json, 'type'))
   if (type === undefined) return refuse('format.type', 'type is not a string of at most 255 bytes')
   const senderText = member(json, 'sender')
@@ -108,12 +97,12 @@ function fieldsOf(rules: RoomVersionRules, json: JsonObject, eventId: EventId): 
   if (!areSignatures(member(json, 'signatures'))) {
     return refuse('format.signatures', 'signatures is not an object of objects of strings')
   }
-  const depth = integer(member(json, 'depth'))
-  if (depth === undefined || depth < 0n || depth > rules.depthMax) {
+  const depth = integerWithin(member(json, 'depth'), 0n, rules.depthMax)
+  if (depth === undefined) {
     return refuse('format.depth', `depth is not an integer from 0 to ${rules.depthMax}`)
   }
-  const originServerTs = integer(member(json, 'origin_server_ts'))
-  if (originServerTs === undefined || originServerTs > INT64_MAX || originServerTs < -INT64_MAX) {
+  const originServerTs = integerWithin(member(json, 'origin_server_ts'), -INT64_MAX, INT64_MAX)
+  if (originServerTs === undefined) {
     return refuse('format.origin_server_ts', 'origin_server_ts is not an integer of 64 bits')
   }
   const prevEvents = references(rules, member(json, 'prev_events'))
@@ -126,14 +115,15 @@ function fieldsOf(rules: RoomVersionRules, json: JsonObject, eventId: EventId): 
     type,
     sender,
     stateKey,
-    originServerTs: clamp(originServerTs),
-    depth: clamp(depth),
+    originServerTs,
+    depth,
     prevEvents,
     authEvents,
     redacts: redactsOf(rules, type, json, content),
     content,
     rules,
     json,
+    text,
   }
   return { ok: true, value: pdu }
 }
@@ -183,15 +173,15 @@ function pairId(item: JsonValue): JsonValue | undefined {
   return isArray(item) && item.length === 2 && isObject(item[1]) ? item[0] : undefined
 }
 
-/** An integer written as one, of any size; undefined for anything else. */
-function integer(value: JsonValue | undefined): bigint | undefined {
-  if (typeof value === 'number') return BigInt(value)
-  return value instanceof NumberToken && value.isInteger() ? BigInt(value.token) : undefined
-}
-
-function clamp(value: bigint): number {
+/** An integer between two bounds, written as one and clamped to +-(2^53-1); undefined for anything else. */
+function integerWithin(value: JsonValue | undefined, least: bigint, most: bigint): number | undefined {
+  // Comparing a number with a bigint is exact, and costs less than making a bigint of it.
+  if (typeof value === 'number') return value >= least && value <= most ? value : undefined
+  if (!(value instanceof NumberToken) || !value.isInteger()) return undefined
+  const integer = BigInt(value.token)
+  if (integer < least || integer > most) return undefined
   const max = BigInt(Number.MAX_SAFE_INTEGER)
-  return Number(value > max ? max : value < -max ? -max : value)
+  return Number(integer > max ? max : integer < -max ? -max : integer)
 }
 
 /** Absent counts as none: whether one is needed is a question for `checkSignatures`. */

@@ -27,6 +27,8 @@ export interface Pdu {
   readonly content: JsonObject
   readonly rules: RoomVersionRules
   readonly json: JsonObject
+  /** Canonical JSON of `json`, as it is stored and sent. */
+  readonly text: string
 }
 
 /** State is a map from (type, state_key); absent is undefined. */

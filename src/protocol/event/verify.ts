@@ -11,6 +11,7 @@ import { domainOf } from '../ids/domain.ts'
 import type { KeyId } from '../ids/key-id.ts'
 import type { ServerName } from '../ids/server-name.ts'
 import { parseUserId, serverOf } from '../ids/user-id.ts'
+import { canonicalJson } from '../json/canonical.ts'
 import { member } from '../json/value.ts'
 import { authorisedViaOf, membershipOf } from './content.ts'
 import { eventSignedText } from './hash.ts'
@@ -90,5 +91,5 @@ export function redactedPdu(pdu: Pdu): Pdu {
   const json = redact(pdu.rules, pdu.json)
   const content = json['content'] as Pdu['content']
   const keepsTarget = pdu.rules.redactsInContent && pdu.type === 'm.room.redaction'
-  return { ...pdu, json, content, redacts: keepsTarget ? pdu.redacts : undefined }
+  return { ...pdu, json, text: canonicalJson(json), content, redacts: keepsTarget ? pdu.redacts : undefined }
 }

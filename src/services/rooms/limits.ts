@@ -6,6 +6,8 @@ export const REPLAN_MAX = 5
 export const LIVE_ROOMS_BYTES_DEFAULT = 32 * 1024 * 1024
 /** State events kept ready per room; beyond it the oldest are read again when needed. */
 export const LIVE_STATE_KEYS_MAX = 2000
+/** Transaction ids whose events are remembered, so that a repetition is not built and refused by the store. */
+export const RECENT_TXNS_MAX = 5000
 /** Writes that may wait for one room; more are refused. */
 export const ROOM_QUEUE_MAX = 5000
 /** When a sender may try again in a room that is too busy. */

@@ -5,7 +5,6 @@
 import type { CommitResult } from '#/ports/store/plan.ts'
 import type { RoomHead, RoomRow } from '#/ports/store/rooms.ts'
 import type { StateReader } from '#/ports/store/state.ts'
-import { canonicalText } from '#/protocol/event/parse.ts'
 import type { Pdu, StateKeyPair, StateLookup } from '#/protocol/event/pdu.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
 import type { RoomId } from '#/protocol/ids/room-id.ts'
@@ -103,5 +102,5 @@ const EVENT_BYTES = 1500
 
 function weightOf(pdu: Pdu | null | undefined): number {
   if (pdu === undefined) return 0
-  return pdu === null ? ABSENT_BYTES : EVENT_BYTES + 2 * canonicalText(pdu).length
+  return pdu === null ? ABSENT_BYTES : EVENT_BYTES + 2 * pdu.text.length
 }

@@ -1,4 +1,5 @@
 /** Sending message and state events, and redactions. */
+import { Lru } from '#/base/lru.ts'
 import type { Clock } from '#/base/world.ts'
 import type { EventOp } from '#/ports/store/events.ts'
 import type { Op } from '#/ports/store/plan.ts'
@@ -16,6 +17,7 @@ import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
+import { RECENT_TXNS_MAX } from './limits.ts'
 import type { RoomWriter } from './room-writer.ts'
 import { pduOfRow } from './stored-event.ts'
 
@@ -45,6 +47,7 @@ export class SendService {
   readonly #redactionRetentionMs: number | undefined
   /** Transactions under way, so that a repetition waits for the first instead of sending again. */
   readonly #underWay = new Map<string, Promise<string>>()
+  readonly #recent = new Lru<string, string>(RECENT_TXNS_MAX)
 
   constructor(deps: {
     writer: RoomWriter
@@ -166,19 +169,25 @@ export class SendService {
     ]
   }
 
-  /* The guard in the store is what makes this safe; the map and the read spare a signature and a rollback. */
+  /*
+   * Nothing is read before: the guard in the store refuses a transaction id that was used, and gives its event. Only
+   * what fails is looked up, since who repeats may have lost the right to send since.
+   */
   async #once(from: Sender, transaction: Transaction, send: () => Promise<string>): Promise<string> {
     const { scope, txnId } = transaction
     const name = `${from.userId}\0${from.deviceId}\0${scope}\0${txnId}`
-    const running = this.#underWay.get(name)
-    if (running) return running
-    const mine = (async () => {
-      const before = await this.#store.events.byTxn(from.userId, from.deviceId, scope, txnId)
-      return before ?? (await send())
-    })()
+    const known = this.#underWay.get(name) ?? this.#recent.get(name)
+    if (known !== undefined) return known
+    const mine = send()
     this.#underWay.set(name, mine)
     try {
-      return await mine
+      const eventId = await mine
+      this.#recent.set(name, eventId)
+      return eventId
+    } catch (error) {
+      const before = await this.#store.events.byTxn(from.userId, from.deviceId, scope, txnId)
+      if (before === undefined) throw error
+      return before
     } finally {
       this.#underWay.delete(name)
     }

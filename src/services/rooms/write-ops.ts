@@ -3,7 +3,6 @@ import type { Op } from '#/ports/store/plan.ts'
 import type { Membership } from '#/ports/store/rooms.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { membershipOf } from '#/protocol/event/content.ts'
-import { canonicalText } from '#/protocol/event/parse.ts'
 import type { Pdu } from '#/protocol/event/pdu.ts'
 import { domainOf } from '#/protocol/ids/domain.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
@@ -53,7 +52,7 @@ export function eventOps(
       sender: pdu.sender,
       ts: pdu.originServerTs,
       depth: pdu.depth,
-      json: canonicalText(pdu),
+      json: pdu.text,
       flags: 0,
       rejectedRule: null,
       authEvents: pdu.authEvents,

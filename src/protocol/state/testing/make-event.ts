@@ -4,6 +4,7 @@ import type { Pdu } from '../../event/pdu.ts'
 import type { EventId } from '../../ids/event-id.ts'
 import type { RoomId } from '../../ids/room-id.ts'
 import type { UserId } from '../../ids/user-id.ts'
+import { canonicalJson } from '../../json/canonical.ts'
 import type { JsonObject } from '../../json/value.ts'
 import { ROOM_VERSIONS, type RoomVersionRules } from '../../room-version/rules.ts'
 
@@ -58,5 +59,6 @@ export function makeEvent(fields: EventFields): Pdu {
     content,
     rules,
     json,
+    text: canonicalJson(json),
   }
 }
