@@ -1,6 +1,6 @@
 /** What operations of one plan share while they are applied. */
 import { StoreError } from '#/base/store-error.ts'
-import type { EventRef, RoomRef } from '#/ports/store/events.ts'
+import type { EventOp, EventRef, RoomRef } from '#/ports/store/events.ts'
 import type { Change, Conflict } from '#/ports/store/plan.ts'
 
 /** Thrown by a guard; the plan is rolled back and the conflict is the result. */
@@ -42,11 +42,14 @@ export class Known {
   readonly heads = new Map<number, number>()
   /** Hashes of transaction ids that nobody has used. */
   readonly newTxns = new Set<number>()
+  /** Hashes of the transaction ids of operations. */
+  readonly txnHashes = new Map<EventOp, number>()
 
   clear(): void {
     this.tails.clear()
     this.heads.clear()
     this.newTxns.clear()
+    this.txnHashes.clear()
   }
 }
 

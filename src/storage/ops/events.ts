@@ -128,7 +128,7 @@ export function txnHash(user: string, device: string, scope: string, txnId: stri
 
 /** Guard: the transaction id is new; then remembers it with its event. */
 export function* claimTxn(ctx: PlanContext, op: Extract<EventOp, { op: 'event.txn' }>): Sql<void> {
-  const hash = txnHash(op.user, op.device, op.scope, op.txnId)
+  const hash = ctx.known.txnHashes.get(op) ?? txnHash(op.user, op.device, op.scope, op.txnId)
   if (!ctx.known.newTxns.delete(hash)) {
     const used = yield* findTxn(op.user, op.device, hash, op.txnId)
     if (used !== undefined) throw new GuardFailed({ conflict: 'txn', value: used })
@@ -158,11 +158,13 @@ export function* findTxn(user: string, device: string, hash: number, txnId: stri
 
 /** Finds out for many plans at once which of their transaction ids are new. */
 export function* foreseeTxns(known: Known, plans: readonly Plan[]): Sql<void> {
-  const hashes: number[] = []
   for (const { ops } of plans) {
-    for (const op of ops)
-      if (op.op === 'event.txn') hashes.push(txnHash(op.user, op.device, op.scope, op.txnId))
+    for (const op of ops) {
+      if (op.op !== 'event.txn') continue
+      known.txnHashes.set(op, txnHash(op.user, op.device, op.scope, op.txnId))
+    }
   }
+  const hashes = [...known.txnHashes.values()]
   const used = new Set<number>()
   for (const list of lists(hashes)) {
     const rows = yield* run(

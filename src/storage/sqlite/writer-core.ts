@@ -4,8 +4,10 @@ import type { Change, Plan } from '#/ports/store/plan.ts'
 import type { Faults } from '../faults.ts'
 import { INTERNED_MAX } from '../limits.ts'
 import { putMeta } from '../migrations/index.ts'
-import { GuardFailed, PlanContext } from '../ops/context.ts'
+import { GuardFailed, Known, PlanContext } from '../ops/context.ts'
+import { foreseeTxns } from '../ops/events.ts'
 import { applyPlan } from '../ops/interpreter.ts'
+import { writeTails } from '../ops/state-log.ts'
 import type { GroupOutcome, PlanOutcome } from '../outcome.ts'
 import type { Row, Statement } from '../sql/sql.ts'
 import { runSync } from '../sql/sql.ts'
@@ -20,6 +22,7 @@ const SQLITE_IOERR_DIR_FSYNC = 1290
 export class WriterCore {
   readonly #connection: Connection
   readonly #interned = new Map<string, number>()
+  readonly #known = new Known()
   readonly #faults: Faults | undefined
   #position: number
   /** What the database says of it. A group that failed leaves numbers behind that are neither used nor written. */
@@ -49,10 +52,12 @@ export class WriterCore {
    */
   applyBatches(batches: readonly (readonly Plan[])[]): GroupOutcome[] {
     const before = this.#position
+    this.#known.deferred = true
     let groups = this.#attempt(batches, (plan, changes) => this.#applyBare(plan, changes))
     if (groups === undefined) {
       /* Some plan was refused: once more, with a savepoint around each. Most groups have no such plan. */
       this.#position = before
+      this.#known.deferred = false
       groups = this.#attempt(batches, (plan, changes) => this.#applySaved(plan, changes))
       if (groups === undefined) throw new StoreError('invalid', 'a plan failed outside of its savepoint')
     }
@@ -69,11 +74,14 @@ export class WriterCore {
     const db = this.#connection.db
     try {
       db.exec('BEGIN IMMEDIATE')
+      this.#known.clear()
+      if (this.#known.deferred) runSync(foreseeTxns(this.#known, batches.flat()), this.#execute)
       const groups = batches.map((plans) => {
         const changes: Change[] = []
         const outcomes = plans.map((plan) => apply(plan, changes))
         return { outcomes, changes, position: this.#position }
       })
+      runSync(writeTails(this.#known), this.#execute)
       const moved = this.#position !== this.#written
       if (moved) this.#connection.run(putMeta('position', String(this.#position)))
       this.#faults?.('commit')
@@ -108,13 +116,14 @@ export class WriterCore {
       this.#connection.execute({ text: 'ROLLBACK TO plan', params: [] })
       this.#connection.execute({ text: 'RELEASE plan', params: [] })
       this.#interned.clear()
+      this.#known.clear()
       if (error instanceof GuardFailed) return { ok: false, ...error.conflict }
       return { failed: error instanceof Error ? error.message : String(error) }
     }
   }
 
   #run(plan: Plan, changes: Change[]): PlanOutcome {
-    const ctx = new PlanContext({ next: () => ++this.#position }, this.#interned)
+    const ctx = new PlanContext({ next: () => ++this.#position }, this.#interned, this.#known)
     const results = runSync(applyPlan(ctx, plan), this.#execute)
     for (const change of ctx.changes) changes.push(change)
     return { ok: true, results, position: ctx.position === 0 ? this.#position : ctx.position }
