@@ -7,6 +7,7 @@ import { ALLOW, type Ask, type Verdict } from '../errors.ts'
 import type { Pdu } from '../event/pdu.ts'
 import type { EventId } from '../ids/event-id.ts'
 import { createEventIdOf } from '../ids/room-id.ts'
+import { stateMapKey } from '../state/state-map.ts'
 import { checkAuthRules } from './check-auth-rules.ts'
 import { checkCreate } from './check-create.ts'
 import { reject, ruleNumbers } from './numbering.ts'
@@ -34,13 +35,13 @@ export function checkAuthEvents(
   for (const id of implied) {
     const verdict = checkImpliedCreate(event, known.get(id)!, isRejected)
     if (!verdict.ok) return { done: verdict }
-    state.set(pairKey('m.room.create', ''), known.get(id)!)
+    state.set(stateMapKey('m.room.create', ''), known.get(id)!)
   }
   const named = event.authEvents.map((id) => known.get(id)!)
   const verdict = checkNamed(event, named, isRejected)
   if (!verdict.ok) return { done: verdict }
-  for (const auth of named) state.set(pairKey(auth.type, auth.stateKey!), auth)
-  return { done: checkAuthRules(event, (type, stateKey) => state.get(pairKey(type, stateKey))) }
+  for (const auth of named) state.set(stateMapKey(auth.type, auth.stateKey!), auth)
+  return { done: checkAuthRules(event, (type, stateKey) => state.get(stateMapKey(type, stateKey))) }
 }
 
 /** v12 rule 2: the room id names an accepted create event. */
@@ -59,7 +60,7 @@ function checkNamed(event: Pdu, named: readonly Pdu[], isRejected: IsRejected): 
   const at = ruleNumbers(rules).authEvents
   const seen = new Set<string>()
   for (const auth of named) {
-    const pair = pairKey(auth.type, auth.stateKey ?? '')
+    const pair = stateMapKey(auth.type, auth.stateKey ?? '')
     if (auth.stateKey !== undefined && seen.has(pair)) {
       return reject(rules, `${at}.1`, `two auth_events for ${auth.type}`)
     }
@@ -67,26 +68,21 @@ function checkNamed(event: Pdu, named: readonly Pdu[], isRejected: IsRejected): 
   }
   const wanted = new Set(
     selectAuthKeys(rules, event.type, event.sender, event.stateKey, event.content).map(([type, key]) =>
-      pairKey(type, key),
+      stateMapKey(type, key),
     ),
   )
   for (const auth of named) {
-    if (auth.stateKey === undefined || !wanted.has(pairKey(auth.type, auth.stateKey))) {
+    if (auth.stateKey === undefined || !wanted.has(stateMapKey(auth.type, auth.stateKey))) {
       return reject(rules, `${at}.2`, `auth_events holds an unexpected ${auth.type}`)
     }
   }
   const rejected = named.find((auth) => isRejected(auth.eventId))
   if (rejected !== undefined) return reject(rules, `${at}.3`, `auth event ${rejected.eventId} was rejected`)
-  if (!rules.auth.privilegedCreators && !seen.has(pairKey('m.room.create', ''))) {
+  if (!rules.auth.privilegedCreators && !seen.has(stateMapKey('m.room.create', ''))) {
     return reject(rules, `${at}.4`, 'auth_events holds no create event')
   }
   if (named.some((auth) => auth.roomId !== event.roomId)) {
     return reject(rules, `${at}.5`, 'an auth event is of another room')
   }
   return ALLOW
-}
-
-/** The length keeps the border between the two parts unambiguous. */
-function pairKey(type: string, stateKey: string): string {
-  return `${type.length}:${type}${stateKey}`
 }
