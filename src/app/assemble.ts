@@ -63,6 +63,9 @@ export function explainStoreError(error: unknown): MatrixError | Reply | undefin
       retry_after_ms: 1000,
     })
   }
+  if (error.kind === 'limit') {
+    return new MatrixError('M_TOO_LARGE', 'The answer would be too large.')
+  }
   if (error.kind === 'unavailable' || error.kind === 'closed') {
     const sentence = 'The server cannot store anything just now. Please try again later.'
     return json(503, { errcode: 'M_UNKNOWN', error: sentence })

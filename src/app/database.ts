@@ -1,6 +1,7 @@
 /** From the configuration's database to the store, and to where the tools find it. */
 import type { World } from '#/base/world.ts'
 import type { Store } from '#/ports/store/store.ts'
+import { POSTGRES_WRITERS_DEFAULT } from '#/storage/limits.ts'
 import type { Target } from '#/storage/postgres/session.ts'
 import { openPostgres } from '#/storage/postgres/store.ts'
 import { openSqlite } from '#/storage/sqlite/store.ts'
@@ -43,6 +44,12 @@ function postgresTarget(args: Readonly<Record<string, unknown>>): Target {
   return target as Target
 }
 
+/** Connections for reads when `cp_max` bounds all of them; without it the engine's own number. */
+export function readersOf(choice: DatabaseChoice): number | undefined {
+  const most = choice.engine === 'postgres' ? Number(choice.args['cp_max']) : Number.NaN
+  return Number.isInteger(most) ? Math.max(1, most - POSTGRES_WRITERS_DEFAULT - 1) : undefined
+}
+
 /** Opens the database of a configuration. Throws a StoreError `refused` when it is not ours. */
 export function openStore(config: Config, world: World, onFatal: (error: Error) => void): Promise<Store> {
   const location = databaseLocation(config.database)
@@ -52,5 +59,6 @@ export function openStore(config: Config, world: World, onFatal: (error: Error) 
     const { readerThreads } = config.myelin
     return openSqlite({ path, serverName, world, onFatal, readerThreads })
   }
-  return openPostgres({ target: location.target, serverName, world, onFatal })
+  const { target } = location
+  return openPostgres({ target, serverName, world, onFatal, poolSize: readersOf(config.database) })
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
@@ -65,6 +65,7 @@ for (const journal of ['DELETE', 'WAL']) {
       assert.match(stderr, /Synapse|not a database of/i, command.join(' '))
       assert.doesNotMatch(stderr, /\n\s+at /, 'a sentence, not a stack')
       assert.deepEqual(hashesOf(folder, own), before, command.join(' '))
+      assert.ok(!existsSync(join(folder, 'homeserver.db.lock')), command.join(' '))
     }
   })
 }

@@ -43,4 +43,5 @@ test('a bad one: every problem with file and line', () => {
     text,
     /^Problems \(2\):\n {2}\/work\/h\.yaml:11: enable_search: .*\n {2}\/work\/h\.yaml:12: enable_metrics: /,
   )
+  assert.match(text, /\nWarnings:\n(.*\n)*? {2}.*rc_mesage/)
 })

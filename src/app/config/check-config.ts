@@ -20,7 +20,8 @@ export function checkConfig(paths: readonly string[], files: FileReader = diskRe
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const problems = error.problems.map((p) => `  ${describe(p)}`)
-    return { ok: false, text: lines([`Problems (${problems.length}):`, ...problems]) }
+    const warnings = block('Warnings', error.warnings.map(describe))
+    return { ok: false, text: lines([`Problems (${problems.length}):`, ...problems, ...warnings]) }
   }
 }
 

@@ -46,10 +46,10 @@ export function loadConfig(paths: readonly string[], files: FileReader = diskRea
   const missing = withoutMissingSecret(root, files)
   const tree = readTree(missing.root, report.reading(files))
   report.unknownKeys(root, allKeys())
-  if (report.problems.length > 0) throw new ConfigError(report.problems)
+  if (report.problems.length > 0) throw new ConfigError(report.problems, report.notices)
   const config = derive(tree, root, dirname(found.files.at(-1) ?? files.cwd), files, report)
   checkTogether(config, tree, root, files, report)
-  if (report.problems.length > 0) throw new ConfigError(report.problems)
+  if (report.problems.length > 0) throw new ConfigError(report.problems, report.notices)
   const unmade = [...missing.files, ...missingKey(config, files)]
   return {
     config,

@@ -24,12 +24,15 @@ export interface Notice extends Place {
 /** Thrown when the configuration cannot be used; carries every problem, not only the first. */
 export class ConfigError extends Error {
   readonly problems: readonly Problem[]
+  /** What else was noticed until then. */
+  readonly warnings: readonly Notice[]
 
-  constructor(problems: readonly Problem[]) {
+  constructor(problems: readonly Problem[], warnings: readonly Notice[] = []) {
     const sorted = problems.toSorted(byPlace)
     super(['The configuration cannot be used:', ...sorted.map((p) => `  ${describe(p)}`)].join('\n'))
     this.name = 'ConfigError'
     this.problems = sorted
+    this.warnings = warnings.toSorted(byPlace)
   }
 }
 

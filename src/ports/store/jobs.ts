@@ -32,7 +32,8 @@ export type JobOp =
   | { readonly op: 'job.sweep'; readonly now: number; readonly limit: number }
 
 export interface JobReader {
-  due(now: number, limit: number): Promise<JobRow[]>
-  /** Time of the earliest job. */
-  next(): Promise<number | undefined>
+  /** The earliest jobs whose time has come; with `kinds` only of these. */
+  due(now: number, limit: number, kinds?: readonly string[]): Promise<JobRow[]>
+  /** Time of the earliest job; with `kinds` only of these. */
+  next(kinds?: readonly string[]): Promise<number | undefined>
 }

@@ -7,6 +7,7 @@ import { ManualWorld, settle } from '../../../tests/support/manual-world.ts'
 import { openMemoryStore } from '../../../tests/support/memory-store.ts'
 import {
   JOBS_AT_ONCE,
+  JOBS_PER_LOOK,
   LOOK_MS_MAX,
   RETRY_MS_FIRST,
   RETRY_MS_MAX,
@@ -193,9 +194,9 @@ bench('a job of a kind that nobody handles is left alone, without spinning', asy
   await b.put('of a newer release', 'x', 0)
   let looks = 0
   const due = b.store.jobs.due
-  b.store.jobs.due = (now, limit) => {
+  b.store.jobs.due = (now, limit, kinds) => {
     looks++
-    return due(now, limit)
+    return due(now, limit, kinds)
   }
   b.jobs.start()
   await b.world.pass(60_000)
@@ -204,6 +205,15 @@ bench('a job of a kind that nobody handles is left alone, without spinning', asy
   await b.world.pass(LOOK_MS_MAX)
   assert.deepEqual(b.ran, ['mine'])
   assert.notEqual(await b.store.jobs.next(), undefined)
+})
+
+bench('many due jobs of kinds that nobody handles do not stand in the way', async (b) => {
+  b.handle('k', async () => undefined)
+  for (let i = 0; i < 2 * JOBS_PER_LOOK; i++) await b.put('of a newer release', `x${i}`, -1000)
+  await b.put('k', 'mine', 0)
+  b.jobs.start()
+  await b.world.pass(1)
+  assert.deepEqual(b.ran, ['mine'])
 })
 
 bench('closing waits for what runs and begins nothing more', async (b) => {

@@ -64,11 +64,13 @@ export class JobScheduler {
       do {
         this.#again = false
         const now = this.#world.clock.now()
-        for (const job of await this.#store.jobs.due(now, JOBS_PER_LOOK)) this.#begin(job)
-        const next = await this.#store.jobs.next()
+        /* Jobs of other kinds, of a newer release for example, must not stand in the way of these. */
+        const kinds = [...this.#handlers.keys()]
+        for (const job of await this.#store.jobs.due(now, JOBS_PER_LOOK, kinds)) this.#begin(job)
+        const next = await this.#store.jobs.next(kinds)
         if (next !== undefined) pause = Math.min(LOOK_MS_MAX, Math.max(0, next - now))
       } while (this.#again && !this.#closed)
-      /* A job that is due still found no place, and runs when one ends, or is of a kind that nobody here knows. */
+      /* A job that is due still found no place, and runs when one ends. */
       if (pause === 0) pause = RETRY_MS_FIRST
     } catch (error) {
       this.#log.error('cannot read the jobs', { error })

@@ -20,7 +20,7 @@ export interface PostgresOptions {
   /** Called when another process has taken the database; this one must stop. */
   readonly onFatal: (error: Error) => void
   /** Connections for reads. */
-  readonly poolSize?: number
+  readonly poolSize?: number | undefined
   /** Connections that write. */
   readonly writers?: number
 }

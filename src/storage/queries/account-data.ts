@@ -1,7 +1,7 @@
 /** Reading account data, filters and timed work. */
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
 import type { JobRow } from '#/ports/store/jobs.ts'
-import { first, type Row, run, type Sql } from '../sql/sql.ts'
+import { first, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
 
 function accountDataFrom(row: Row): AccountDataRow {
@@ -48,22 +48,36 @@ export const filterById = query('accountData.filter', 'small', function* (user: 
   return row?.json as string | undefined
 })
 
-export const jobsDue = query('jobs.due', 'small', function* (now: number, limit: number): Sql<JobRow[]> {
-  const rows = yield* run(
-    'SELECT kind, key, due_ts, attempts, data FROM jobs WHERE due_ts <= ?1 ORDER BY due_ts LIMIT ?2',
-    now,
-    limit,
-  )
-  return rows.map((row) => ({
-    kind: row.kind as string,
-    key: row.key as string,
-    dueTs: row.due_ts as number,
-    data: row.data as string,
-    attempts: row.attempts as number,
-  }))
-})
+/** The condition that a job is of one of the kinds; their parameters begin at `from`. Without kinds every job is. */
+function ofKinds(kinds: readonly string[] | undefined, from: number): string {
+  if (kinds === undefined) return '1 = 1'
+  return kinds.length === 0 ? '1 = 0' : `kind IN (${placeholders(from, kinds.length)})`
+}
 
-export const jobsNext = query('jobs.next', 'small', function* (): Sql<number | undefined> {
-  const row = yield* first('SELECT MIN(due_ts) AS due FROM jobs')
+export const jobsDue = query(
+  'jobs.due',
+  'small',
+  function* (now: number, limit: number, kinds?: readonly string[]): Sql<JobRow[]> {
+    const rows = yield* run(
+      `SELECT kind, key, due_ts, attempts, data FROM jobs
+     WHERE due_ts <= ?1 AND ${ofKinds(kinds, 3)} ORDER BY due_ts LIMIT ?2`,
+      now,
+      limit,
+      ...(kinds ?? []),
+    )
+    return rows.map((row) => ({
+      kind: row.kind as string,
+      key: row.key as string,
+      dueTs: row.due_ts as number,
+      data: row.data as string,
+      attempts: row.attempts as number,
+    }))
+  },
+)
+
+export const jobsNext = query('jobs.next', 'small', function* (kinds?: readonly string[]): Sql<
+  number | undefined
+> {
+  const row = yield* first(`SELECT MIN(due_ts) AS due FROM jobs WHERE ${ofKinds(kinds, 1)}`, ...(kinds ?? []))
   return (row?.due as number | null) ?? undefined
 })

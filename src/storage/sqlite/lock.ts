@@ -1,9 +1,17 @@
 /** Keeps a second process off the database. The lock dies with the process, so nothing is left to clean up. */
+import { existsSync, rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { StoreError } from '#/base/store-error.ts'
 
-/** Locks the database at `path`; returns the release. Throws `refused` when another process holds it. */
-export function lockDatabase(path: string): () => void {
+export interface DatabaseLock {
+  release(): void
+  /** Releases it and leaves nothing behind, for a database that turned out not to be ours. */
+  undo(): void
+}
+
+/** Locks the database at `path`. Throws `refused` when another process holds it. */
+export function lockDatabase(path: string): DatabaseLock {
+  const made = !existsSync(`${path}.lock`)
   const db = new DatabaseSync(`${path}.lock`, { timeout: 0 })
   try {
     db.exec('PRAGMA journal_mode = MEMORY')
@@ -12,5 +20,11 @@ export function lockDatabase(path: string): () => void {
     db.close()
     throw new StoreError('refused', `another process uses the database ${path}`, { cause: error })
   }
-  return () => db.close()
+  return {
+    release: () => db.close(),
+    undo() {
+      if (made) rmSync(`${path}.lock`, { force: true })
+      db.close()
+    },
+  }
 }

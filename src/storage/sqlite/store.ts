@@ -33,7 +33,7 @@ export interface SqliteOptions {
 
 /** Opens a database file, making or migrating it first. Throws a StoreError `refused` when it is not ours. */
 export async function openSqlite(options: SqliteOptions): Promise<Store> {
-  const unlock = lockDatabase(options.path)
+  const lock = lockDatabase(options.path)
   try {
     const meta = prepare(options.path, options.serverName)
     const writer = threadWriter({ path: options.path, position: meta.position })
@@ -41,9 +41,9 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     const local = new Connection({ path: options.path, readOnly: true })
     const announcer = new Announcer(meta.position)
     const queue = new WriteQueue(writer, options.world.clock, announcer, options.onFatal)
-    return assemble({ queue, announcer, writer, readers, local, meta, release: unlock })
+    return assemble({ queue, announcer, writer, readers, local, meta, release: lock.release })
   } catch (error) {
-    unlock()
+    lock.undo()
     throw error
   }
 }

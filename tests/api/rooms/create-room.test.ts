@@ -260,6 +260,13 @@ test('inviting somebody who is no user id is refused', async () => {
   await alice.refused('400 M_INVALID_PARAM', 'POST', CREATE, { invite: ['bob'] })
 })
 
+test('inviting a user of this server who does not exist is refused, and no room is made', async () => {
+  const before = await alice.get(`${V3}/joined_rooms`)
+  const ghost = alice.userId.replace('@', '@ghost-of-')
+  await alice.refused('400 M_INVALID_PARAM', 'POST', CREATE, { invite: [ghost] })
+  assert.deepEqual(await alice.get(`${V3}/joined_rooms`), before)
+})
+
 test('a second create event in initial_state is refused (adv-2)', async () => {
   const initial_state = [{ type: 'm.room.create', state_key: '', content: { room_version: '1' } }]
   const { status } = await alice.call('POST', CREATE, { initial_state })

@@ -95,6 +95,11 @@ test('one user is invited only so often, and one room invites only so often', as
   assert.deepEqual(verdicts, [200, 200, 200, 200, 200, 429])
 })
 
+test('invites of createRoom count as well', async () => {
+  const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+  await limitedAfterThree(alice, 'POST', () => `${V3}/createRoom`, { invite: [bob.userId] })
+})
+
 test('rooms beyond rc_room_creation are refused', async () => {
   const alice = await server.user('alice')
   for (let i = 0; i < 12; i++) await createRoom(alice)

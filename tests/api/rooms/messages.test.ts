@@ -153,6 +153,16 @@ test('a filter that lets nothing through ends with an end, not with everything',
   assert.deepEqual(events, [])
 })
 
+test('rooms and not_rooms of a filter are obeyed', async () => {
+  const pages = async (filter: Json) =>
+    (await allPages(bob, long, { dir: 'b', limit: 100, filter: JSON.stringify(filter) })).events.length
+  const all = await pages({})
+  assert.ok(all > COUNT)
+  assert.equal(await pages({ rooms: [long] }), all)
+  assert.equal(await pages({ rooms: ['!other:x'] }), 0)
+  assert.equal(await pages({ not_rooms: [long] }), 0)
+})
+
 test('contains_url, not_types and not_senders are obeyed', async () => {
   const roomId = await roomOf([alice, bob])
   await say(alice, roomId, 'plain')

@@ -67,6 +67,22 @@ test('the same transaction id twenty times side by side sends once', async () =>
   assert.equal(texts((await messages(alice, roomId, { limit: 50 })).chunk).length, 1)
 })
 
+test('a repetition gives the first event also to who has left since, and after a restart', async () => {
+  const roomId = await roomOf([alice, bob])
+  const [txn, other] = [bob.txn(), bob.txn()]
+  const first = await bob.put(url(txn, roomId), MESSAGE)
+  const second = await bob.put(url(other, roomId), MESSAGE)
+  await say(alice, roomId, 'between')
+  await server.restart()
+  assert.deepEqual(await bob.put(url(txn, roomId), MESSAGE), first)
+  await leave(bob, roomId)
+  assert.deepEqual(await bob.put(url(txn, roomId), MESSAGE), first)
+  await server.restart()
+  assert.deepEqual(await bob.put(url(other, roomId), MESSAGE), second)
+  await bob.refused('403 M_FORBIDDEN', 'PUT', url(bob.txn(), roomId), MESSAGE)
+  assert.equal(texts((await messages(alice, roomId, { limit: 50 })).chunk).length, 3)
+})
+
 test('a transaction id belongs to its room, type, device and user', async () => {
   const other = await roomOf([alice, bob])
   const txn = 'shared-id'

@@ -1,14 +1,20 @@
 /** Creating rooms. https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3createroom */
+import type { RateLimits } from '#/base/rate-limit.ts'
+import type { LimitName } from '#/http/limit-names.ts'
 import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
-import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
+import { parseUserId, serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import type { CreateRoomService } from '#/services/rooms/create/create-room.ts'
 import type { Preset } from '#/services/rooms/create/presets.ts'
 import { CREATE_INVITES_MAX, INITIAL_STATE_MAX } from '#/services/rooms/limits.ts'
+import { count } from '../../rate.ts'
 
 export interface CreationDeps {
   readonly createRoom: CreateRoomService
+  readonly limits: RateLimits<LimitName>
+  /** Whether an account of this server exists. */
+  readonly accountExists: (userId: UserId) => Promise<boolean>
   readonly defaultRoomVersion: string
 }
 
@@ -49,6 +55,7 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
       power_level_content_override: t.opt(t.json),
     }),
     async handle({ who, body }) {
+      const invite = userIds([...new Set(body.invite ?? [])])
       if (typeof body.room_alias_name === 'string') {
         throw new MatrixError('M_INVALID_PARAM', 'Room aliases are not supported here yet.')
       }
@@ -57,6 +64,13 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
           'M_THREEPID_DENIED',
           'Invitations by e-mail or phone are not supported here yet.',
         )
+      }
+      for (const target of invite) {
+        count(d.limits, who, 'rc_invites.per_issuer', who.userId)
+        count(d.limits, who, 'rc_invites.per_user', target)
+        if (serverOf(target) === serverOf(who.userId) && !(await d.accountExists(target))) {
+          throw new MatrixError('M_INVALID_PARAM', `There is no user ${target} on this server.`)
+        }
       }
       const preset: Preset = body.preset ?? (body.visibility === 'public' ? 'public_chat' : 'private_chat')
       const roomId = await d.createRoom.create({
@@ -72,7 +86,7 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
         })),
         name: body.name ?? undefined,
         topic: body.topic ?? undefined,
-        invite: userIds([...new Set(body.invite ?? [])]),
+        invite,
         isDirect: body.is_direct ?? false,
       })
       return { room_id: roomId }
