@@ -8,5 +8,5 @@ test('cp_max bounds all connections: those that write, the one that holds the lo
   assert.equal(readers({ cp_max: 10 }), 10 - POSTGRES_WRITERS_DEFAULT - 1)
   assert.equal(readers({ cp_max: 1 }), 1)
   assert.equal(readers({}), undefined)
-  assert.equal(readersOf({ engine: 'sqlite', path: 'x' }), undefined)
+  assert.equal(readersOf({ engine: 'sqlite', path: 'x', args: {} }), undefined)
 })
