@@ -8,83 +8,82 @@ import { olderAt } from '../sql/state-codec.ts'
 import { query } from './query.ts'
 import { lineage, spilledAt } from './state-walk.ts'
 
-/** Entries as columns: numbers with spaces between, names one behind the other. */
+/** Entries in texts: numbers with commas between, and names one behind the other. */
 interface Columns {
-  /** Row ids; 0 for what was taken away, -1 for what was not set yet. */
-  readonly events: string
-  /** Bytes of each type and of each state key. Empty where names were not asked for. */
-  readonly typeSizes: string
-  readonly keySizes: string
+  /** For each entry `lead` numbers; then the bytes of the type and of the state key, or the key's row id without names. */
+  readonly numbers: string
+  readonly lead: number
+  /** Row ids of the events; 0 for what was taken away, -1 for what was not set yet. Absent: the first of each lead. */
+  readonly events?: string
   readonly names: string
 }
 
 /** A state as it comes from the database: for each branch, the main line first, what it says of its keys. */
 export type PackedState = readonly Columns[]
 
-const joined = (number: string): string => `string_agg(CAST(${number} AS TEXT), ' ')`
+/** One text of several numbers of each row: each further text would cost as much as the first. */
+const numbers = (...of: string[]): string => `string_agg(${of.join(" || ',' || ")}, ',') AS numbers`
 
-const NAMES = `${joined('octet_length(k.type)')} AS type_sizes, ${joined('octet_length(k.state_key)')} AS key_sizes,
-  string_agg(k.type || k.state_key, '') AS names`
+const SIZES = ['octet_length(k.type)', 'octet_length(k.state_key)']
+const NAMES = `string_agg(k.type || k.state_key, '') AS names`
 const NAMED = 'room_state s JOIN state_keys k ON k.nid = s.state_key'
 /* For a branch, the row of a key says for itself whether it held at the point already; for which the key's name and
    the event are enough. */
 const SETTLED = 'WHERE s.room = ?1 AND s.branch = ?2 AND s.pos <= ?3'
 /* Rows that are newer need the packed list of former events. */
 const NEWER = `WHERE s.room = ?1 AND s.branch = ?2 AND s.pos > ?3 AND (s.older IS NOT NULL OR s.spilled > 0)`
-const FORMER = `${joined('s.state_key')} AS keys, ${joined('COALESCE(length(s.older), 0)')} AS sizes,
-  ${joined('s.spilled')} AS spilled, string_agg(hex(s.older), '') AS bytes`
+const FORMER = ['s.state_key', 'COALESCE(length(s.older), 0)', 's.spilled']
+const BYTES = `string_agg(hex(s.older), '') AS bytes`
 
 const TEXTS = {
   named: {
-    settled: `SELECT ${joined('s.event')} AS events, ${NAMES} FROM ${NAMED} ${SETTLED}`,
-    newer: `SELECT ${FORMER}, ${NAMES} FROM ${NAMED} ${NEWER}`,
+    settled: `SELECT ${numbers('s.event', ...SIZES)}, ${NAMES} FROM ${NAMED} ${SETTLED}`,
+    newer: `SELECT ${numbers(...FORMER, ...SIZES)}, ${BYTES}, ${NAMES} FROM ${NAMED} ${NEWER}`,
+    /** Numbers of an entry behind its lead. */
+    more: 2,
   },
   keyed: {
-    settled: `SELECT ${joined('s.event')} AS events, ${joined('s.state_key')} AS names FROM room_state s ${SETTLED}`,
-    newer: `SELECT ${FORMER}, ${joined('s.state_key')} AS names FROM room_state s ${NEWER}`,
+    settled: `SELECT ${numbers('s.event', 's.state_key')} FROM room_state s ${SETTLED}`,
+    newer: `SELECT ${numbers(...FORMER, 's.state_key')}, ${BYTES} FROM room_state s ${NEWER}`,
+    more: 1,
   },
 } as const
 
 function* columnsAt(room: number, point: StatePoint, kind: keyof typeof TEXTS): Sql<PackedState> {
   const columns: Columns[] = []
+  const { settled, newer, more } = TEXTS[kind]
   for (const { branch, pos } of (yield* lineage(point)).reverse()) {
-    const settled = yield* first(TEXTS[kind].settled, room, branch, pos)
-    if (settled) columns.push(columnsOf(settled, textOf(settled, 'events')))
-    const newer = yield* first(TEXTS[kind].newer, room, branch, pos)
-    if (newer) columns.push(columnsOf(newer, yield* formerEvents(room, branch, pos, newer)))
+    const now = yield* first(settled, room, branch, pos)
+    if (now) columns.push({ numbers: textOf(now, 'numbers'), lead: 1, names: textOf(now, 'names') })
+    const then = yield* first(newer, room, branch, pos)
+    if (!then) continue
+    const events = yield* formerEvents(room, branch, pos, then, more)
+    const lead = FORMER.length
+    columns.push({ events, numbers: textOf(then, 'numbers'), lead, names: textOf(then, 'names') })
   }
   return columns
 }
 
 const textOf = (row: Row, column: string): string => (row[column] as string | null | undefined) ?? ''
 
-function columnsOf(row: Row, events: string): Columns {
-  return {
-    events,
-    typeSizes: textOf(row, 'type_sizes'),
-    keySizes: textOf(row, 'key_sizes'),
-    names: textOf(row, 'names'),
+/** Who held each key at a position before its row's. `more` numbers follow the lead. */
+function* formerEvents(room: number, branch: number, pos: number, row: Row, more: number): Sql<string> {
+  const given = numbersOf(textOf(row, 'numbers'))
+  const bytes = Buffer.from(textOf(row, 'bytes'), 'hex')
+  const events: number[] = []
+  let start = 0
+  for (let at = 0; at < given.length; at += FORMER.length + more) {
+    const [key, size, spilled] = [given[at]!, given[at + 1]!, given[at + 2]!]
+    const held = olderAt(bytes, pos, start, start + size)?.event
+    start += size
+    events.push(held ?? (spilled > 0 ? yield* spilledAt(room, branch, key, pos) : undefined) ?? -1)
   }
+  return events.join(',')
 }
 
-/** Who held each key at a position before its row's. */
-function* formerEvents(room: number, branch: number, pos: number, row: Row): Sql<string> {
-  const keys = new Numbers(textOf(row, 'keys'))
-  const sizes = new Numbers(textOf(row, 'sizes'))
-  const spilled = new Numbers(textOf(row, 'spilled'))
-  const bytes = Buffer.from(textOf(row, 'bytes'), 'hex')
-  let events = ''
-  let at = 0
-  while (!keys.done) {
-    const key = keys.next()
-    const end = at + sizes.next()
-    const spills = spilled.next() > 0
-    const held = olderAt(bytes.subarray(at, end), pos)?.event
-    at = end
-    const event = held ?? (spills ? yield* spilledAt(room, branch, key, pos) : undefined)
-    events += `${event ?? -1} `
-  }
-  return events
+/** Numbers with commas between; by the JSON parser, which needs no warming up to be fast. */
+function numbersOf(text: string): number[] {
+  return JSON.parse(`[${text}]`) as number[]
 }
 
 export const packedStateAt = query(
@@ -98,13 +97,10 @@ export const packedStateAt = query(
 export function* eventNidsAt(room: number, point: StatePoint): Sql<number[]> {
   const held = new Map<number, number>()
   for (const columns of yield* columnsAt(room, point, 'keyed')) {
-    const events = new Numbers(columns.events)
-    const keys = new Numbers(columns.names)
-    while (!events.done) {
-      const event = events.next()
-      const key = keys.next()
-      if (event >= 0) held.set(key, event)
-    }
+    const { lead } = columns
+    eachEntry(columns, TEXTS.keyed.more, (event, numbers, at) => {
+      if (event >= 0) held.set(numbers[at + lead]!, event)
+    })
   }
   return [...held.values()].filter((event) => event !== 0)
 }
@@ -112,62 +108,49 @@ export function* eventNidsAt(room: number, point: StatePoint): Sql<number[]> {
 /** The entries of a packed state. */
 export function unpackState(packed: PackedState): StateEntry[] {
   /* On the main line alone no key comes twice. */
-  const [settled, newer] = packed
   if (packed.length <= 2) {
     const entries: StateEntry[] = []
-    for (const columns of [settled, newer]) {
-      if (columns) for (const entry of entriesOf(columns)) if (entry.event > 0) entries.push(entry)
+    for (const columns of packed) {
+      eachNamed(columns, (entry) => {
+        if (entry.event > 0) entries.push(entry)
+      })
     }
     return entries
   }
   const entries = new Map<string, StateEntry>()
   for (const columns of packed) {
-    for (const entry of entriesOf(columns)) {
+    eachNamed(columns, (entry) => {
       if (entry.event >= 0) entries.set(`${entry.type}\0${entry.stateKey}`, entry)
-    }
+    })
   }
   return [...entries.values()].filter((entry) => entry.event !== 0)
 }
 
-function* entriesOf(columns: Columns): Generator<StateEntry> {
-  const events = new Numbers(columns.events)
-  const typeSizes = new Numbers(columns.typeSizes)
-  const keySizes = new Numbers(columns.keySizes)
+function eachNamed(columns: Columns, take: (entry: StateEntry) => void): void {
+  const { lead } = columns
   const names = new Names(columns.names)
   let type = ''
   let typeSize = 0
-  while (!events.done) {
-    const event = events.next()
-    const size = typeSizes.next()
+  eachEntry(columns, TEXTS.named.more, (event, numbers, at) => {
+    const size = numbers[at + lead]!
     /* Most entries have the same type as the one before. */
     if (size !== typeSize || !names.skip(type, size)) type = names.next(size)
     typeSize = size
-    yield { type, stateKey: names.next(keySizes.next()), event }
-  }
+    take({ type, stateKey: names.next(numbers[at + lead + 1]!), event })
+  })
 }
 
-/** Reads integers with spaces between. */
-class Numbers {
-  readonly #text: string
-  #at = 0
-
-  constructor(text: string) {
-    this.#text = text
-  }
-
-  get done(): boolean {
-    return this.#at >= this.#text.length
-  }
-
-  next(): number {
-    const negative = this.#text.charCodeAt(this.#at) === 0x2d
-    if (negative) this.#at++
-    let value = 0
-    for (;;) {
-      const digit = this.#text.charCodeAt(this.#at++) - 0x30
-      if (!(digit >= 0)) return negative ? -value : value
-      value = value * 10 + digit
-    }
+/** Calls `take` with the event of each entry, and where its numbers begin. `more` numbers follow each lead. */
+function eachEntry(
+  columns: Columns,
+  more: number,
+  take: (event: number, numbers: readonly number[], at: number) => void,
+): void {
+  const numbers = numbersOf(columns.numbers)
+  const events = columns.events === undefined ? undefined : numbersOf(columns.events)
+  const each = columns.lead + more
+  for (let at = 0, entry = 0; at < numbers.length; at += each, entry++) {
+    take(events ? events[entry]! : numbers[at]!, numbers, at)
   }
 }
 

@@ -35,10 +35,15 @@ export function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
   return both
 }
 
-/** The newest entry at or before `pos`. */
-export function olderAt(packed: Uint8Array | null, pos: number): Held | undefined {
+/** The newest entry at or before `pos`, in all bytes or in those from `start` to before `end`. */
+export function olderAt(
+  packed: Uint8Array | null,
+  pos: number,
+  start?: number,
+  end?: number,
+): Held | undefined {
   if (packed === null) return undefined
-  const reader = new ByteReader(packed)
+  const reader = new ByteReader(packed, start, end)
   let found: Held | undefined
   while (!reader.done) {
     const held = readHeld(reader)

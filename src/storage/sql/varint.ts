@@ -31,21 +31,24 @@ export class ByteWriter {
 /** Reads what ByteWriter wrote. Throws a RangeError when the bytes end inside a number. */
 export class ByteReader {
   readonly #bytes: Uint8Array
-  #at = 0
+  readonly #end: number
+  #at: number
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.#bytes = bytes
+    this.#at = start
+    this.#end = end
   }
 
   get done(): boolean {
-    return this.#at >= this.#bytes.length
+    return this.#at >= this.#end
   }
 
   uint(): number {
     let value = 0
     let scale = 1
     for (;;) {
-      const byte = this.#bytes[this.#at++]
+      const byte = this.#at < this.#end ? this.#bytes[this.#at++] : undefined
       if (byte === undefined) throw new RangeError('packed number is cut short')
       value += (byte & 0x7f) * scale
       if (byte < 0x80) return value
