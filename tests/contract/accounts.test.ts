@@ -239,6 +239,8 @@ onEveryEngine('accounts', (bench) => {
     assert.deepEqual(await store.accountData.since(name, start, middle), rows.slice(0, 1))
     assert.deepEqual(await store.accountData.since(name, rows[2]!.position, store.position()), [])
     assert.equal(await store.accountData.get(name, room, 'b'), undefined)
+    await accepted(store, name, { op: 'account_data.clear', user: name })
+    assert.deepEqual(await store.accountData.since(name, 0, store.position()), [])
   })
 
   it('numbers filters per user, an equal one once', async () => {
@@ -256,6 +258,8 @@ onEveryEngine('accounts', (bench) => {
     assert.equal(await store.accountData.filter(name, 1), '{"b":1}')
     assert.equal(await store.accountData.filter(name, 2), undefined)
     assert.equal(await store.accountData.filter(name, 2 ** 40), undefined)
+    await accepted(store, name, { op: 'account_data.clear', user: name })
+    assert.equal(await store.accountData.filter(name, 1), undefined)
   })
 
   it('keeps jobs by time', async () => {

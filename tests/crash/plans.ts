@@ -54,6 +54,8 @@ function tablesPlan(): Plan {
     { op: 'registration_token.put', token: 'welcome', usesAllowed: 2, expiresTs: null, admin: false },
     { op: 'uia.put', session: 'session', data: '{}', expiresTs: 1 },
     { op: 'job.put', kind: 'kind', key: 'key', dueTs: LATER, data: '{}' },
+    { op: 'account_data.put', user, room: 0, type: 'm.here', content: '{}' },
+    { op: 'filter.put', user, json: '{"room":{}}' },
   ]
   return { lane: user, ops }
 }
@@ -132,6 +134,7 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'account_data.put', user, room: room.nid, type: 'm.tag', content: '{"tags":{}}' },
     { op: 'account_data.put', user, room: 0, type: 'm.direct', content: '{}' },
   ],
+  'account_data.clear': () => [{ op: 'account_data.clear', user }],
   'filter.put': () => [{ op: 'filter.put', user, json: '{}' }],
   'job.put': () => [{ op: 'job.put', kind: 'kind', key: 'other', dueTs: LATER, data: '{}' }],
   'job.done': () => [{ op: 'job.done', kind: 'kind', key: 'key' }],

@@ -4,12 +4,12 @@
  */
 export const SURVIVORS: readonly { readonly mutant: string; readonly why: string }[] = [
   {
-    mutant: "auth/check-auth-events.ts | const pair = pairKey(auth.type, auth.stateKey ?? '') | '' -> '~'",
+    mutant: "auth/check-auth-events.ts | const pair = stateMapKey(auth.type, auth.stateKey ?? '') | '' -> '~'",
     why: 'The pair of a message event is never looked up: a message among the auth events is rejected by the next rule.',
   },
   {
     mutant:
-      'auth/check-auth-events.ts | if (auth.stateKey === undefined || !wanted.has(pairKey(auth.type, auth.stateKey))) { | undefined -> null',
+      'auth/check-auth-events.ts | if (auth.stateKey === undefined || !wanted.has(stateMapKey(auth.type, auth.stateKey))) { | undefined -> null',
     why: 'The key of a pair without state key is in no wanted set, so the second half says the same.',
   },
   {

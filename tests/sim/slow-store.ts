@@ -16,7 +16,8 @@ export interface Liveness {
   readonly alive: boolean
 }
 
-const NEVER = new Promise<never>(() => {})
+/** A new one for each who waits: one for all would hold them all for ever. */
+const never = (): Promise<never> => new Promise(() => {})
 
 export function slowStore(
   store: Store,
@@ -27,15 +28,15 @@ export function slowStore(
 ): Store {
   const pause = async (): Promise<void> => {
     if (rng.chance(slow.share)) await world.sleep(rng.below(slow.msMax + 1))
-    if (!life.alive) await NEVER
+    if (!life.alive) await never()
   }
   const whileAlive = async <T>(ask: () => Promise<T>): Promise<T> => {
-    if (!life.alive) return NEVER
+    if (!life.alive) return never()
     try {
       const answer = await ask()
-      return life.alive ? answer : await NEVER
+      return life.alive ? answer : await never()
     } catch (error) {
-      if (!life.alive) return NEVER
+      if (!life.alive) return never()
       throw error
     }
   }

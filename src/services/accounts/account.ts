@@ -1,7 +1,6 @@
 /** Changing the password and deactivating an account. */
 import type { World } from '#/base/world.ts'
 import type { Passwords } from '#/ports/passwords.ts'
-import type { AccountDataOp } from '#/ports/store/account-data.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
@@ -72,23 +71,12 @@ export class AccountService {
         { op: 'device.delete', user: userId },
         { op: 'token.clear', user: userId },
         { op: 'profile.put', user: userId, fields: '{}' },
-        ...(await this.#emptyAccountData(userId)),
+        { op: 'account_data.clear', user: userId },
         ...(this.#hooks.deactivationOps?.(userId, now) ?? []),
       ]
       await this.#commit(userId, ops)
     })
     this.#hooks.onDeactivated?.(userId)
-  }
-
-  async #emptyAccountData(userId: UserId): Promise<AccountDataOp[]> {
-    const rows = await this.#store.accountData.since(userId, 0, this.#store.position())
-    return rows.map(({ room, type }) => ({
-      op: 'account_data.put',
-      user: userId,
-      room,
-      type,
-      content: '{}',
-    }))
   }
 
   async #commit(userId: UserId, ops: readonly Op[]): Promise<void> {

@@ -19,6 +19,12 @@ export function* putAccountData(ctx: PlanContext, op: OpOf<'account_data.put'>):
   ctx.changes.push({ stream: 'account_data', position: pos, user: op.user, room: op.room })
 }
 
+/** Nobody is told: the user has no devices any more. */
+export function* clearAccountData(_ctx: PlanContext, op: OpOf<'account_data.clear'>): Sql<void> {
+  yield* run('DELETE FROM account_data WHERE user_id = ?1', op.user)
+  yield* run('DELETE FROM filters WHERE user_id = ?1', op.user)
+}
+
 /** Stores a filter and gives its number; an equal one keeps its number. */
 export function* putFilter(_ctx: PlanContext, op: OpOf<'filter.put'>): Sql<number> {
   const same = yield* first('SELECT nid FROM filters WHERE user_id = ?1 AND json = ?2', op.user, op.json)

@@ -1,7 +1,7 @@
 /** Applies a plan: every operation in order, or none. One interpreter serves both engines. */
 import type { Op, Plan } from '#/ports/store/plan.ts'
 import type { Sql } from '../sql/sql.ts'
-import { putAccountData, putFilter } from './account-data.ts'
+import { clearAccountData, putAccountData, putFilter } from './account-data.ts'
 import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
@@ -41,6 +41,7 @@ const HANDLERS: Handlers = {
   'uia.put': accounts.putUia,
   'uia.delete': accounts.deleteUia,
   'account_data.put': putAccountData,
+  'account_data.clear': clearAccountData,
   'filter.put': putFilter,
   'job.put': putJob,
   'job.done': finishJob,

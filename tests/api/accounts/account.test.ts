@@ -148,6 +148,9 @@ test('adv-72: deactivation leaves nothing of an account but its name', async () 
   })
   const data = { token, body: { secret: 1 } }
   await server.expect(200, 'PUT', `${V3}/user/${ALICE}/account_data/m.direct`, data)
+  const filter = await server.expect(200, 'POST', `${V3}/user/${ALICE}/filter`, { token, body: { room: {} } })
+  const filterId = Number(filter.filter_id)
+  assert.equal(await server.store.accountData.filter(ALICE, filterId), '{"room":{}}')
   const bob = await server.register('bob')
   assert.equal((await server.call('POST', DEACTIVATE, { token })).status, 401)
   const auth = proof('alice', 'wordpass')
@@ -169,11 +172,8 @@ test('adv-72: deactivation leaves nothing of an account but its name', async () 
   assert.equal(account?.passwordHash, null)
   assert.deepEqual(await accounts.devices(ALICE), [])
   assert.equal((await accounts.profile(ALICE))?.fields, '{}')
-  const rows = await accountData.since(ALICE, 0, server.store.position())
-  assert.deepEqual(
-    rows.map(({ type, content }) => [type, content]),
-    [['m.direct', '{}']],
-  )
+  assert.deepEqual(await accountData.since(ALICE, 0, server.store.position()), [])
+  assert.equal(await accountData.filter(ALICE, filterId), undefined)
   const due = await jobs.due(server.now(), 10)
   assert.deepEqual(
     due.map(({ kind, key }) => [kind, key]),
