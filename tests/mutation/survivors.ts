@@ -4,7 +4,8 @@
  */
 export const SURVIVORS: readonly { readonly mutant: string; readonly why: string }[] = [
   {
-    mutant: "auth/check-auth-events.ts | const pair = stateMapKey(auth.type, auth.stateKey ?? '') | '' -> '~'",
+    mutant:
+      "auth/check-auth-events.ts | const pair = stateMapKey(auth.type, auth.stateKey ?? '') | '' -> '~'",
     why: 'The pair of a message event is never looked up: a message among the auth events is rejected by the next rule.',
   },
   {

@@ -2,6 +2,11 @@
 
 /** Longest time a sync waits for news, whatever the client asks. */
 export const SYNC_TIMEOUT_MS_MAX = 5 * 60 * 1000
+/** Filters kept ready in their parsed form, and how long the JSON of one may be. */
+export const FILTERS_KNOWN_MAX = 2000
+export const FILTER_KNOWN_CHARS_MAX = 2000
+/** Rooms whose rules are remembered. */
+export const ROOM_RULES_MAX = 10_000
 /** Events looked at to fill a filtered timeline. */
 export const TIMELINE_SCAN_MAX = 1000
 /** Recent events kept ready per room. */

@@ -80,7 +80,9 @@ test('a room of a version that this server no longer knows breaks no other room 
   const { next_batch: since } = await syncLoosely(bob)
   await say(alice, old, 'x')
   await say(alice, good, 'y')
-  server.database.prepare("UPDATE rooms SET version = 'org.example.gone' WHERE room_id = ?").run(old)
+  await server.restart((database) => {
+    database.prepare("UPDATE rooms SET version = 'org.example.gone' WHERE room_id = ?").run(old)
+  })
   for (const query of ['', `?since=${since}`]) {
     const { rooms } = await syncLoosely(bob, query)
     assert.deepEqual(Object.keys(rooms.join), [good], query)

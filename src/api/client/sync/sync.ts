@@ -1,4 +1,5 @@
 /** `/sync`. https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3sync */
+import { Lru } from '#/base/lru.ts'
 import { jsonText } from '#/http/reply.ts'
 import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
@@ -6,6 +7,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import { FILTER_CHARS_MAX } from '#/services/rooms/read/limits.ts'
 import { parseStream } from '#/services/rooms/read/tokens.ts'
 import { DEFAULT_FILTER, parseSyncFilter, type SyncFilter } from '#/services/sync/filter.ts'
+import { FILTER_KNOWN_CHARS_MAX, FILTERS_KNOWN_MAX } from '#/services/sync/limits.ts'
 import type { SyncService } from '#/services/sync/v3/sync.ts'
 import { inlineFilter } from '../rooms/reading.ts'
 
@@ -16,12 +18,31 @@ export interface SyncRouteDeps {
   readonly epoch: number
 }
 
-async function filterFor(d: SyncRouteDeps, userId: string, text: string | undefined): Promise<SyncFilter> {
-  if (text === undefined) return DEFAULT_FILTER
-  if (text.startsWith('{')) return parseSyncFilter(inlineFilter(text))
-  const stored = /^\d{1,15}$/.test(text) ? await d.filterOf(userId, Number(text)) : undefined
-  if (stored === undefined) throw new MatrixError('M_INVALID_PARAM', 'There is no filter with this id.')
-  return parseSyncFilter(inlineFilter(stored))
+/** Filters as they are asked for: the JSON text itself, or user and number. A client repeats the same one all day. */
+class Filters {
+  readonly #known = new Lru<string, SyncFilter>(FILTERS_KNOWN_MAX)
+  readonly #stored: SyncRouteDeps['filterOf']
+
+  constructor(stored: SyncRouteDeps['filterOf']) {
+    this.#stored = stored
+  }
+
+  async of(userId: string, text: string | undefined): Promise<SyncFilter> {
+    if (text === undefined) return DEFAULT_FILTER
+    const name = text.startsWith('{') ? text : `${userId} ${text}`
+    const known = this.#known.get(name)
+    if (known) return known
+    const json = name === text ? text : await this.#textOf(userId, text)
+    const filter = parseSyncFilter(inlineFilter(json))
+    if (json.length <= FILTER_KNOWN_CHARS_MAX) this.#known.set(name, filter)
+    return filter
+  }
+
+  async #textOf(userId: string, id: string): Promise<string> {
+    const stored = /^\d{1,15}$/.test(id) ? await this.#stored(userId, Number(id)) : undefined
+    if (stored === undefined) throw new MatrixError('M_INVALID_PARAM', 'There is no filter with this id.')
+    return stored
+  }
 }
 
 /** A position of this database's life; a token of before a restore begins anew. */
@@ -32,37 +53,40 @@ function sinceOf(d: SyncRouteDeps, text: string | undefined): number | undefined
   return token.epoch === d.epoch ? token.position : undefined
 }
 
-export const syncRoutes = (d: SyncRouteDeps): Route[] => [
-  route({
-    method: 'GET',
-    path: '/_matrix/client/v3/sync',
-    also: ['/_matrix/client/r0/sync', '/_matrix/client/v2_alpha/sync'],
-    spec: 'client-server-api/#get_matrixclientv3sync',
-    operations: ['sync'],
-    auth: 'user',
-    limit: 'none',
-    servlet: 'SyncRestServlet',
-    query: t.object({
-      since: t.opt(t.text()),
-      timeout: t.opt(t.int(0)),
-      filter: t.opt(t.text(FILTER_CHARS_MAX)),
-      full_state: t.opt(t.bool),
-      set_presence: t.opt(t.oneOf('offline', 'online', 'unavailable')),
-      use_state_after: t.opt(t.bool),
-      'org.matrix.msc4222.use_state_after': t.opt(t.bool),
+export function syncRoutes(d: SyncRouteDeps): Route[] {
+  const filters = new Filters(d.filterOf)
+  return [
+    route({
+      method: 'GET',
+      path: '/_matrix/client/v3/sync',
+      also: ['/_matrix/client/r0/sync', '/_matrix/client/v2_alpha/sync'],
+      spec: 'client-server-api/#get_matrixclientv3sync',
+      operations: ['sync'],
+      auth: 'user',
+      limit: 'none',
+      servlet: 'SyncRestServlet',
+      query: t.object({
+        since: t.opt(t.text()),
+        timeout: t.opt(t.int(0)),
+        filter: t.opt(t.text(FILTER_CHARS_MAX)),
+        full_state: t.opt(t.bool),
+        set_presence: t.opt(t.oneOf('offline', 'online', 'unavailable')),
+        use_state_after: t.opt(t.bool),
+        'org.matrix.msc4222.use_state_after': t.opt(t.bool),
+      }),
+      async handle({ who, query, request }) {
+        const text = await d.sync.sync({
+          userId: who.userId,
+          deviceId: who.deviceId ?? '',
+          since: sinceOf(d, query.since),
+          filter: await filters.of(who.userId, query.filter),
+          fullState: query.full_state ?? false,
+          useStateAfter: query.use_state_after ?? query['org.matrix.msc4222.use_state_after'] ?? false,
+          timeoutMs: query.timeout ?? 0,
+          signal: request.signal,
+        })
+        return jsonText(text)
+      },
     }),
-    async handle({ who, query, request }) {
-      const text = await d.sync.sync({
-        userId: who.userId,
-        deviceId: who.deviceId ?? '',
-        since: sinceOf(d, query.since),
-        filter: await filterFor(d, who.userId, query.filter),
-        fullState: query.full_state ?? false,
-        useStateAfter: query.use_state_after ?? query['org.matrix.msc4222.use_state_after'] ?? false,
-        timeoutMs: query.timeout ?? 0,
-        signal: request.signal,
-      })
-      return jsonText(text)
-    },
-  }),
-]
+  ]
+}

@@ -36,7 +36,7 @@ interface Shared {
 export class ClientEvents {
   readonly #store: Store
   readonly #clock: Clock
-  readonly #shared = new WeakMap<EventRow, Shared>()
+  readonly #shared = new WeakMap<EventRow, Promise<Shared>>()
 
   constructor(deps: { store: Store; clock: Clock }) {
     this.#store = deps.store
@@ -45,12 +45,12 @@ export class ClientEvents {
 
   /** One JSON text per row, in order. All rows are of rooms with the given rules. */
   async view(rows: readonly EventRow[], viewer: Viewer, options: ViewOptions): Promise<string[]> {
-    for (const row of rows)
-      if (!this.#shared.has(row)) this.#shared.set(row, await this.#share(row, options.rules))
+    const parts: Shared[] = []
+    for (const row of rows) parts.push(await this.#sharedOf(row, options.rules))
     const txns = await this.#transactions(rows, viewer)
     const now = this.#clock.now()
-    return rows.map((row) => {
-      const shared = this.#shared.get(row)!
+    return rows.map((row, index) => {
+      const shared = parts[index]!
       let unsigned = `"age":${Math.max(0, now - row.ts)}${shared.unsigned}`
       const txn = txns.get(row.nid)
       if (txn !== undefined) unsigned += `,"transaction_id":${JSON.stringify(txn)}`
@@ -58,6 +58,16 @@ export class ClientEvents {
       if (membership !== undefined) unsigned += `,"membership":${JSON.stringify(membership)}`
       return `${options.withoutRoomId ? shared.withoutRoom : shared.withRoom},"unsigned":{${unsigned}}}`
     })
+  }
+
+  /** Many readers who wake at once wait for one making. */
+  #sharedOf(row: EventRow, rules: RoomVersionRules): Promise<Shared> {
+    const known = this.#shared.get(row)
+    if (known) return known
+    const making = this.#share(row, rules)
+    this.#shared.set(row, making)
+    making.catch(() => this.#shared.delete(row))
+    return making
   }
 
   async #share(row: EventRow, rules: RoomVersionRules): Promise<Shared> {

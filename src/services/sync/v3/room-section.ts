@@ -140,17 +140,18 @@ async function stateEvents(deps: SectionDeps, ask: SectionRequest, timeline: Tim
   const filter = request.filter.state
   if (filter.passesNone || !filter.passesRoom(ask.roomId)) return []
   const first = timeline.rows[0]
-  const end: StatePoint = { branch: 0, pos: now }
-  const start = first ? ((await deps.store.state.pointBefore(first.nid)) ?? end) : end
-  const until = request.useStateAfter ? end : start
   const whole = since === undefined || ask.fullState
   const lazy = filter.lazyLoadMembers
   const filtered = !request.useStateAfter && !request.filter.timeline.passesAll
+  const behind = timeline.limited || request.useStateAfter || !first || filtered
+  /* Most answers: the timeline holds all that happened. */
+  if (!whole && !behind && !lazy) return []
+  const end: StatePoint = { branch: 0, pos: now }
+  const start = first ? ((await deps.store.state.pointBefore(first.nid)) ?? end) : end
+  const until = request.useStateAfter ? end : start
   let rows: EventRow[] = []
   if (whole) rows = await deps.store.state.eventsAt(ask.room, until, lazy ? 'm.room.member' : undefined)
-  else if (timeline.limited || request.useStateAfter || !first || filtered) {
-    rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
-  }
+  else if (behind) rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
   if (whole && lazy && ask.knownAt !== undefined) {
     /* The client holds members from before, and must hear of those that are no longer what they were. */
     const changed = await gap(deps.store, ask.room, { branch: 0, pos: ask.knownAt }, until)

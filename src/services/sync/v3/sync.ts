@@ -1,15 +1,16 @@
 /** `/sync`. Its cost follows what changed: an incremental answer looks only at rooms that had news. */
+import { Lru } from '#/base/lru.ts'
 import { type Clock, turn } from '#/base/world.ts'
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Membership } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { rulesOf } from '#/protocol/room-version/rules.ts'
+import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { type ActiveUser, type KnownMembership, NO_ROOM } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
 import { LazyMembers } from '../lazy-members.ts'
-import { OWN_CHANGES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { OWN_CHANGES_MAX, ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import { answerJson, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
 
@@ -29,6 +30,7 @@ export interface SyncDeps {
 
 export class SyncService {
   readonly #deps: SyncDeps
+  readonly #rules = new Lru<number, RoomVersionRules>(ROOM_RULES_MAX)
   readonly #section: SectionDeps
 
   constructor(deps: SyncDeps) {
@@ -219,9 +221,8 @@ export class SyncService {
     data: readonly AccountDataRow[],
     left: boolean,
   ): Promise<string | undefined> {
-    const { store, feed } = this.#deps
-    const row = await store.rooms.byNid(room)
-    const rules = row && rulesOf(row.version)
+    const { feed } = this.#deps
+    const rules = await this.#rulesOf(room)
     if (!rules) return undefined
     const { since } = request
     const end = left ? known.position : now
@@ -245,6 +246,16 @@ export class SyncService {
       present: stayed && !left,
       fullState: request.fullState,
     })
+  }
+
+  /** The rules of a room, which never change; undefined for a version that this release does not know. */
+  async #rulesOf(room: number): Promise<RoomVersionRules | undefined> {
+    const known = this.#rules.get(room)
+    if (known) return known
+    const row = await this.#deps.store.rooms.byNid(room)
+    const rules = row && rulesOf(row.version)
+    if (rules) this.#rules.set(room, rules)
+    return rules
   }
 
   /** All account data of a room, for a client to which the room is new. */
