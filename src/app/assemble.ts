@@ -110,7 +110,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const membership = new MembershipService({ writer, store, serverName, profile })
   const feed = new Feed(store, options.cacheBytes / 2)
   const clientEvents = new ClientEvents({ store, clock })
-  const sync = new SyncService({ store, feed, clock, clientEvents, defaultAccountData })
+  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({

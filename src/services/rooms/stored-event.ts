@@ -7,10 +7,18 @@ import { readJson } from '#/protocol/json/reader.ts'
 import { isObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 
-/** The event of a row. Throws when the row is damaged. */
+/** An event that the disk no longer holds as it was written. `myelin verify` finds all of them. */
+export class DamagedEvent extends Error {}
+
+/** The event of a row. Throws DamagedEvent when the row is damaged. */
 export function pduOfRow(row: Pick<EventRow, 'json' | 'eventId'>, rules: RoomVersionRules): Pdu {
   const json = readJson(row.json, 'lenient')
-  if (!json.ok || !isObject(json.value))
-    throw new TypeError(`stored event ${row.eventId} is not a JSON object`)
-  return parseStored(rules, json.value, row.eventId as EventId, row.json)
+  if (!json.ok || !isObject(json.value)) {
+    throw new DamagedEvent(`stored event ${row.eventId} is not a JSON object`)
+  }
+  try {
+    return parseStored(rules, json.value, row.eventId as EventId, row.json)
+  } catch (error) {
+    throw new DamagedEvent((error as Error).message, { cause: error })
+  }
 }

@@ -89,3 +89,26 @@ test('a room of a version that this server no longer knows breaks no other room 
   }
   await bob.refused('403 M_FORBIDDEN', 'GET', inRoom(old, 'state'))
 })
+
+test('a damaged event leaves a gap in its room alone, and the log says so (adv-36)', async () => {
+  const bob = await server.user('bob')
+  const good = await roomOf([alice, bob])
+  const odd = await roomOf([alice, bob])
+  const { next_batch: since } = await syncLoosely(bob)
+  await say(alice, good, 'y')
+  const damaged = await say(alice, odd, 'x')
+  await server.restart((database) => {
+    database.prepare('UPDATE events SET json = substr(json, 2) WHERE event_id = ?').run(damaged)
+  })
+  for (const query of ['', `?since=${since}`]) {
+    const { rooms } = await syncLoosely(bob, query)
+    assert.equal(rooms.join[good].timeline.events.at(-1).content.body, 'y', query)
+    assert.deepEqual(rooms.join[odd].timeline.events, [], query)
+    assert.equal(rooms.join[odd].timeline.limited, true, query)
+  }
+  assert.ok(server.log.some(({ level, message }) => level === 'error' && message.includes('is damaged')))
+  const { next_batch: later } = await syncLoosely(bob)
+  await say(alice, odd, 'z')
+  const { rooms } = await syncLoosely(bob, `?since=${later}`)
+  assert.equal(rooms.join[odd].timeline.events.at(-1).content.body, 'z')
+})
