@@ -115,7 +115,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...accounts.routes,
     ...roomRoutes({
       send: new SendService({ writer, store, clock, redactionRetentionMs: options.redactionRetentionMs }),
-      createRoom: new CreateRoomService({ store, signer, world, profile }),
+      createRoom: new CreateRoomService({
+        store,
+        signer,
+        world,
+        profile,
+        renew: (user, roomId) => membership.renew(user, roomId),
+      }),
       defaultRoomVersion: options.defaultRoomVersion,
       membership,
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),

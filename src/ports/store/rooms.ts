@@ -80,8 +80,8 @@ export interface RoomReader {
   byId(roomId: string): Promise<RoomRow | undefined>
   byNid(nid: number): Promise<RoomRow | undefined>
   head(room: number): Promise<RoomHead | undefined>
-  /** All memberships of a local user, forgotten rooms left out. */
-  membershipsOf(user: string): Promise<MembershipRow[]>
+  /** All memberships of a local user; those of forgotten rooms only when asked for. */
+  membershipsOf(user: string, forgottenToo?: boolean): Promise<MembershipRow[]>
   membership(room: number, user: string): Promise<MembershipRow | undefined>
   /** Local users joined to a room. */
   localJoined(room: number): Promise<string[]>

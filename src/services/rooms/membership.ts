@@ -87,9 +87,12 @@ export class MembershipService {
     if (membership !== 'join') return eventId
     /* A profile that was changed and spread while the user was joining would else never reach this room. */
     const profileNow = await this.#profile(target)
-    return canonicalJson(profileNow) === canonicalJson(profile)
-      ? eventId
-      : this.change({ ...change, renew: true })
+    return canonicalJson(profileNow) === canonicalJson(profile) ? eventId : this.renew(target, roomId)
+  }
+
+  /** Brings the member event of somebody who is in the room up to their profile; does nothing for anybody else. */
+  renew(user: UserId, roomId: string): Promise<string> {
+    return this.change({ roomId, sender: user, target: user, membership: 'join', renew: true })
   }
 
   /**

@@ -19,11 +19,9 @@ export function profileSpreadHandler(deps: { store: Store; membership: Membershi
     const user = job.key as UserId
     for (const row of await deps.store.rooms.membershipsOf(user)) {
       if (row.membership !== 'join') continue
-      /* Who leaves just now must not be joined again. */
-      const own = { sender: user, target: user, membership: 'join', renew: true } as const
-      const change = { roomId: row.roomId, ...own }
       try {
-        await deps.membership.change(change)
+        /* Who leaves just now must not be joined again. */
+        await deps.membership.renew(user, row.roomId)
       } catch (error) {
         /* The room's rules refuse it, now and later: the old name stays there. */
         if (!(error instanceof MatrixError) || error.errcode !== 'M_FORBIDDEN') throw error

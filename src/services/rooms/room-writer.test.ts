@@ -30,7 +30,13 @@ before(async () => {
   plain = openMemoryStore()
   const account = { user: ALICE, passwordHash: null, admin: false, guest: false, ts: 0 }
   await plain.commit({ lane: ALICE, ops: [{ op: 'account.create', ...account }] })
-  const rooms = new CreateRoomService({ store: plain, signer, world: realWorld, profile: async () => ({}) })
+  const rooms = new CreateRoomService({
+    store: plain,
+    signer,
+    world: realWorld,
+    profile: async () => ({}),
+    renew: async () => undefined,
+  })
   roomId = await rooms.create({
     creator: ALICE,
     version: '12',

@@ -6,6 +6,8 @@ export interface KnownMembership {
   readonly roomId: string
   readonly membership: Membership
   readonly position: number
+  /** Devices that have not heard of the leaving are still told of it; nobody else sees the room. */
+  readonly forgotten?: boolean
 }
 
 /** Stands for news that is not in a room: account data and the like. */

@@ -62,7 +62,9 @@ export class Feed {
 
   /** Takes a room out of the user's sight after it was forgotten. */
   forget(userId: string, room: number): void {
-    this.#users.get(userId)?.memberships.delete(room)
+    const memberships = this.#users.get(userId)?.memberships
+    const known = memberships?.get(room)
+    if (known) memberships?.set(room, { ...known, forgotten: true })
   }
 
   /** Events of a room in (after, upto], newest first. */
@@ -75,10 +77,10 @@ export class Feed {
     this.#during.set(userId, [])
     try {
       const floor = this.#store.position()
-      const rows = await this.#store.rooms.membershipsOf(userId)
+      const rows = await this.#store.rooms.membershipsOf(userId, true)
       const memberships = new Map<number, KnownMembership>()
-      for (const { room, roomId, membership, position } of rows) {
-        memberships.set(room, { roomId, membership, position })
+      for (const { room, roomId, membership, position, forgotten } of rows) {
+        memberships.set(room, { roomId, membership, position, forgotten })
       }
       const user = new ActiveUser(userId, memberships, floor)
       this.#makeRoom()

@@ -54,12 +54,15 @@ function membershipFrom(row: Row): MembershipRow {
   }
 }
 
-export const membershipsOf = query('rooms.membershipsOf', 'large', function* (user: string): Sql<
-  MembershipRow[]
-> {
-  const rows = yield* run(`${MEMBERSHIP} WHERE m.user_id = ?1 AND m.forgotten = 0`, user)
-  return rows.map(membershipFrom)
-})
+export const membershipsOf = query(
+  'rooms.membershipsOf',
+  'large',
+  function* (user: string, forgottenToo = false): Sql<MembershipRow[]> {
+    const seen = forgottenToo ? '' : ' AND m.forgotten = 0'
+    const rows = yield* run(`${MEMBERSHIP} WHERE m.user_id = ?1${seen}`, user)
+    return rows.map(membershipFrom)
+  },
+)
 
 export const membership = query('rooms.membership', 'small', function* (room: number, user: string): Sql<
   MembershipRow | undefined

@@ -183,10 +183,12 @@ test('§5.11 a forgotten room is in no sync until one is invited or joins again'
   await leave(bob, roomId)
   await bob.post(inRoom(roomId, 'forget'))
   await say(alice, roomId, 'x')
+  const after = await token(bob)
   for (const answer of [
-    await sync(bob, { since }),
+    await sync(bob),
     await syncWith(bob, { room: { include_leave: true } }),
-    await sync(bob, { since, full_state: true }),
+    await sync(bob, { since: after }),
+    await sync(bob, { since: after, full_state: true }),
   ]) {
     assert.ok(!JSON.stringify(answer).includes(roomId))
   }
@@ -194,6 +196,22 @@ test('§5.11 a forgotten room is in no sync until one is invited or joins again'
   assert.ok((await sync(bob, { since })).rooms.invite[roomId])
   await join(bob, roomId)
   assert.ok((await sync(bob, { since })).rooms.join[roomId])
+})
+
+test('§5.11 devices that did not hear of the leaving are told of it, although the room was forgotten', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const since = await token(bob)
+  await leave(bob, roomId)
+  await say(alice, roomId, 'behind his back')
+  await bob.post(inRoom(roomId, 'forget'))
+  for (let i = 0; i < 2; i++) {
+    const answer = await sync(bob, { since })
+    assert.deepEqual([Object.keys(answer.rooms.leave), answer.rooms.join], [[roomId], undefined])
+    assert.equal(answer.rooms.leave[roomId].timeline.events.at(-1).content.membership, 'leave')
+    assert.ok(!JSON.stringify(await sync(bob, { since: answer.next_batch })).includes(roomId))
+    await server.restart()
+  }
 })
 
 test('a kicked user who was invited again sees the invite', async () => {

@@ -9,6 +9,7 @@ import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
 import { mintRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
 import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
+import { canonicalJson } from '#/protocol/json/canonical.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../../keys/signer.ts'
@@ -47,10 +48,19 @@ interface FirstEvent {
 const ROOM_ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const ROOM_ID_LENGTH = 18
 
-export class CreateRoomService {
-  readonly #deps: { store: Store; signer: Signer; world: World; profile: MemberProfile }
+export interface CreateRoomDeps {
+  readonly store: Store
+  readonly signer: Signer
+  readonly world: World
+  readonly profile: MemberProfile
+  /** Brings the creator's member event up to their profile. */
+  readonly renew: (userId: UserId, roomId: RoomId) => Promise<unknown>
+}
 
-  constructor(deps: { store: Store; signer: Signer; world: World; profile: MemberProfile }) {
+export class CreateRoomService {
+  readonly #deps: CreateRoomDeps
+
+  constructor(deps: CreateRoomDeps) {
     this.#deps = deps
   }
 
@@ -83,8 +93,9 @@ export class CreateRoomService {
     }
     const building = new RoomBuilder(rules, signer, world, this.#nextTs(), room.creator)
     building.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
-    const creator: JsonObject = { membership: 'join', ...(await profile(room.creator)) }
-    building.add({ type: 'm.room.member', stateKey: room.creator, content: creator })
+    const creator = await profile(room.creator)
+    const joined: JsonObject = { membership: 'join', ...creator }
+    building.add({ type: 'm.room.member', stateKey: room.creator, content: joined })
     for (const event of firstState(rules, room)) building.add(event)
     for (const user of room.invite) {
       const content: Record<string, JsonValue> = { membership: 'invite', ...(await profile(user)) }
@@ -94,6 +105,10 @@ export class CreateRoomService {
     const { roomId, ops } = building.plan()
     const result = await store.commit({ lane: roomId, ops })
     if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', 'A room with this id exists already.')
+    /* A profile that was changed and spread while the room was made would else never reach it. */
+    if (canonicalJson(await profile(room.creator)) !== canonicalJson(creator)) {
+      await this.#deps.renew(room.creator, roomId)
+    }
     return roomId
   }
 }

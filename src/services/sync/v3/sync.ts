@@ -172,7 +172,7 @@ export class SyncService {
       for (const [room, known] of user.memberships) {
         if (known.membership === 'join') continue
         const left = known.membership === 'leave' || known.membership === 'ban'
-        const wanted = left ? request.filter.includeLeave || since !== undefined : true
+        const wanted = left ? (request.filter.includeLeave && !known.forgotten) || since !== undefined : true
         if (wanted && (since === undefined || known.position > since)) rooms.add(room)
       }
     }
@@ -200,6 +200,7 @@ export class SyncService {
     }
     const left = membership !== 'join'
     if (left && request.since !== undefined && known.position <= request.since) return
+    if (known.forgotten && request.since === undefined) return
     const text = await this.#joinedOrLeft(user, request, room, known, now, data ?? [], left).catch(
       (error: unknown) => this.#gapOf(known.roomId, now, error),
     )
