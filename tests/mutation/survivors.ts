@@ -72,10 +72,6 @@ export const SURVIVORS: readonly { readonly mutant: string; readonly why: string
     why: 'A single missing event is told at the end as well, after work in vain.',
   },
   {
-    mutant: 'state/resolve-v1.ts | return id === undefined ? undefined : asker.event(id) | undefined -> null',
-    why: 'The rules ask for state with ?. and ??, for which both are absent.',
-  },
-  {
     mutant: 'state/resolve-v1.ts | if (a.depth !== b.depth) return a.depth > b.depth ? -1 : 1 | > -> >=',
     why: 'Equal depths do not come here.',
   },
