@@ -103,6 +103,7 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   ],
   'account.create': () => accountPlan(scriptUser('new'), 'NEW', 'n'.repeat(64)).ops,
   'account.password': () => [{ op: 'account.password', user, passwordHash: '$2b$x' }],
+  'account.active': (base) => [{ op: 'account.active', user }, ...message(base)],
   'account.flags': () => [{ op: 'account.flags', user, locked: true }],
   'device.put': () => [{ op: 'device.put', user, device: 'SECOND', displayName: null, ts: 1 }],
   'device.delete': () => [{ op: 'device.delete', user }],

@@ -62,6 +62,8 @@ export type AccountOp =
       readonly ts: number
     }
   | { readonly op: 'account.password'; readonly user: string; readonly passwordHash: string | null }
+  /** Guard: the account is not deactivated, and will not be before this plan is on disk. */
+  | { readonly op: 'account.active'; readonly user: string }
   | {
       readonly op: 'account.flags'
       readonly user: string

@@ -41,6 +41,8 @@ export interface Conflict {
     | 'taken'
     /** A row that the plan expects is not there any more. */
     | 'gone'
+    /** The account that acts was deactivated. */
+    | 'deactivated'
   readonly value?: string
 }
 

@@ -83,6 +83,8 @@ export class MembershipService {
         const draft: Draft = { type: 'm.room.member', sender, stateKey: target, content }
         return draft
       },
+      /* Whoever deactivates the account has its rooms left; one that is joined meanwhile would be missed. */
+      more: () => (membership === 'join' ? [{ op: 'account.active', user: target }] : []),
     })
     if (membership !== 'join') return eventId
     /* A profile that was changed and spread while the user was joining would else never reach this room. */

@@ -29,6 +29,15 @@ export function* setPassword(_ctx: PlanContext, op: OpOf<'account.password'>): S
   if (rows.length === 0) throw new GuardFailed({ conflict: 'gone', value: op.user })
 }
 
+/** An update and not a read: on PostgreSQL it makes a deactivation wait for the end of this transaction. */
+export function* guardActive(_ctx: PlanContext, op: OpOf<'account.active'>): Sql<void> {
+  const [row] = yield* run(
+    'UPDATE accounts SET deactivated = deactivated WHERE user_id = ?1 RETURNING deactivated',
+    op.user,
+  )
+  if (row?.deactivated === 1) throw new GuardFailed({ conflict: 'deactivated', value: op.user })
+}
+
 export function* setAccountFlags(_ctx: PlanContext, op: OpOf<'account.flags'>): Sql<void> {
   const bit = (flag: boolean | undefined) => (flag === undefined ? null : flag ? 1 : 0)
   const rows = yield* run(

@@ -28,6 +28,7 @@ const HANDLERS: Handlers = {
   'state.at': setStatePoint,
   'account.create': accounts.createAccount,
   'account.password': accounts.setPassword,
+  'account.active': accounts.guardActive,
   'account.flags': accounts.setAccountFlags,
   'device.put': accounts.putDevice,
   'device.delete': accounts.deleteDevices,

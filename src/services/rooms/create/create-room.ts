@@ -16,7 +16,7 @@ import type { Signer } from '../../keys/signer.ts'
 import { passLocal } from '../ingest/gate.ts'
 import type { MemberProfile } from '../membership.ts'
 import { inRoomFormat } from '../old-format.ts'
-import { countDelta, eventOps, refuseEvent } from '../write-ops.ts'
+import { countDelta, deactivated, eventOps, refuseEvent } from '../write-ops.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
 
 export interface InitialState {
@@ -103,7 +103,9 @@ export class CreateRoomService {
       building.add({ type: 'm.room.member', stateKey: user, content })
     }
     const { roomId, ops } = building.plan()
-    const result = await store.commit({ lane: roomId, ops })
+    const active = { op: 'account.active', user: room.creator } as const
+    const result = await store.commit({ lane: roomId, ops: [active, ...ops] })
+    if (!result.ok && result.conflict === 'deactivated') throw deactivated()
     if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', 'A room with this id exists already.')
     /* A profile that was changed and spread while the room was made would else never reach it. */
     if (canonicalJson(await profile(room.creator)) !== canonicalJson(creator)) {
