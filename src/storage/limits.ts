@@ -7,7 +7,7 @@ export const READ_PAGE_ROWS = 1000
 /** Plans in one group commit. */
 export const GROUP_PLANS_MAX = 1000
 /** A group waits for no more than this many plans ... */
-export const GATHER_PLANS_MAX = Number(process.env['GP'] ?? 32)
+export const GATHER_PLANS_MAX = 32
 /** ... and no longer than this, milliseconds. */
 export const GATHER_MS = 1
 /** Plans that may wait for the writer; more are refused as busy. */
