@@ -120,7 +120,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         signer,
         world,
         profile,
-        renew: (user, roomId) => membership.renew(user, roomId),
+        follow: (user, roomId, said) => membership.follow(user, roomId, said),
       }),
       defaultRoomVersion: options.defaultRoomVersion,
       membership,

@@ -87,9 +87,16 @@ export class MembershipService {
       more: () => (membership === 'join' ? [{ op: 'account.active', user: target }] : []),
     })
     if (membership !== 'join') return eventId
-    /* A profile that was changed and spread while the user was joining would else never reach this room. */
-    const profileNow = await this.#profile(target)
-    return canonicalJson(profileNow) === canonicalJson(profile) ? eventId : this.renew(target, roomId)
+    return (await this.follow(target, roomId, profile)) ?? eventId
+  }
+
+  /**
+   * Renews a member event that was made with `said` if the profile says something else by now: a profile that was
+   * changed and spread before the user was in the room would else never reach it. Returns the id of the new event.
+   */
+  async follow(user: UserId, roomId: string, said: JsonObject): Promise<string | undefined> {
+    const now = await this.#profile(user)
+    return canonicalJson(now) === canonicalJson(said) ? undefined : this.renew(user, roomId)
   }
 
   /** Brings the member event of somebody who is in the room up to their profile; does nothing for anybody else. */

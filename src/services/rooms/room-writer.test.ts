@@ -35,7 +35,7 @@ before(async () => {
     signer,
     world: realWorld,
     profile: async () => ({}),
-    renew: async () => undefined,
+    follow: async () => undefined,
   })
   roomId = await rooms.create({
     creator: ALICE,

@@ -169,27 +169,37 @@ export class SendService {
     ]
   }
 
-  /*
-   * Nothing is read before: the guard in the store refuses a transaction id that was used, and gives its event. Only
-   * what fails is looked up, since who repeats may have lost the right to send since.
-   */
   async #once(from: Sender, transaction: Transaction, send: () => Promise<string>): Promise<string> {
     const { scope, txnId } = transaction
     const name = `${from.userId}\0${from.deviceId}\0${scope}\0${txnId}`
     const known = this.#underWay.get(name) ?? this.#recent.get(name)
     if (known !== undefined) return known
-    const mine = send()
+    const mine = this.#sendOrFind(from, transaction, send)
     this.#underWay.set(name, mine)
     try {
       const eventId = await mine
       this.#recent.set(name, eventId)
       return eventId
+    } finally {
+      this.#underWay.delete(name)
+    }
+  }
+
+  /*
+   * Nothing is read before: the guard in the store refuses a transaction id that was used, and gives its event. Only
+   * what fails is looked up, since who repeats may have lost the right to send since.
+   */
+  async #sendOrFind(
+    from: Sender,
+    { scope, txnId }: Transaction,
+    send: () => Promise<string>,
+  ): Promise<string> {
+    try {
+      return await send()
     } catch (error) {
       const before = await this.#store.events.byTxn(from.userId, from.deviceId, scope, txnId)
       if (before === undefined) throw error
       return before
-    } finally {
-      this.#underWay.delete(name)
     }
   }
 }

@@ -9,7 +9,6 @@ import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
 import { mintRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
 import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
-import { canonicalJson } from '#/protocol/json/canonical.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../../keys/signer.ts'
@@ -53,8 +52,8 @@ export interface CreateRoomDeps {
   readonly signer: Signer
   readonly world: World
   readonly profile: MemberProfile
-  /** Brings the creator's member event up to their profile. */
-  readonly renew: (userId: UserId, roomId: RoomId) => Promise<unknown>
+  /** As `MembershipService.follow`. */
+  readonly follow: (userId: UserId, roomId: RoomId, said: JsonObject) => Promise<unknown>
 }
 
 export class CreateRoomService {
@@ -78,7 +77,7 @@ export class CreateRoomService {
 
   /** Creates the room and invites. Returns its id when it is on disk. */
   async create(room: NewRoom): Promise<RoomId> {
-    const { store, signer, world, profile } = this.#deps
+    const { store, signer, world, profile, follow } = this.#deps
     const rules = rulesOf(room.version)
     if (!rules) {
       throw new MatrixError(
@@ -107,10 +106,7 @@ export class CreateRoomService {
     const result = await store.commit({ lane: roomId, ops: [active, ...ops] })
     if (!result.ok && result.conflict === 'deactivated') throw deactivated()
     if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', 'A room with this id exists already.')
-    /* A profile that was changed and spread while the room was made would else never reach it. */
-    if (canonicalJson(await profile(room.creator)) !== canonicalJson(creator)) {
-      await this.#deps.renew(room.creator, roomId)
-    }
+    await follow(room.creator, roomId, creator)
     return roomId
   }
 }

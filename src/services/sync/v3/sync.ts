@@ -172,7 +172,7 @@ export class SyncService {
       for (const [room, known] of user.memberships) {
         if (known.membership === 'join') continue
         const left = known.membership === 'leave' || known.membership === 'ban'
-        const wanted = left ? (request.filter.includeLeave && !known.forgotten) || since !== undefined : true
+        const wanted = left ? request.filter.includeLeave || since !== undefined : true
         if (wanted && (since === undefined || known.position > since)) rooms.add(room)
       }
     }
@@ -218,8 +218,7 @@ export class SyncService {
       /* The parser's own errors quote the text. */
       reason: error instanceof DamagedEvent ? error.message : 'not JSON',
     })
-    const prev = `s${this.#deps.store.epoch}_${now}`
-    return `{"timeline":{"events":[],"limited":true,"prev_batch":"${prev}"}}`
+    return `{"timeline":{"events":[],"limited":true,"prev_batch":${JSON.stringify(this.#token(now))}}}`
   }
 
   /** A membership as it was at `now`, which later changes may have left behind; those are for the next answer. */
