@@ -114,7 +114,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
-      send: new SendService({ writer, store, clock, redactionRetentionMs: options.redactionRetentionMs }),
+      send: new SendService({
+        writer,
+        membership,
+        store,
+        clock,
+        redactionRetentionMs: options.redactionRetentionMs,
+      }),
       createRoom: new CreateRoomService({
         store,
         signer,

@@ -122,3 +122,13 @@ export class MatrixError<C extends Errcode = Errcode> extends Error {
     return ERRCODES[this.errcode]
   }
 }
+
+/** The refusal of a deactivated account. https://spec.matrix.org/v1.16/client-server-api/#account-deactivation */
+export function deactivatedAccount(): MatrixError<'M_USER_DEACTIVATED'> {
+  return new MatrixError('M_USER_DEACTIVATED', 'This account has been deactivated.')
+}
+
+/** The refusal of a locked account; its sessions stay. https://spec.matrix.org/v1.16/client-server-api/#account-locking */
+export function lockedAccount(): MatrixError<'M_USER_LOCKED'> {
+  return new MatrixError('M_USER_LOCKED', 'This account has been locked.', { soft_logout: true })
+}

@@ -3,7 +3,7 @@ import type { RateLimits } from '#/base/rate-limit.ts'
 import type { Passwords } from '#/ports/passwords.ts'
 import type { AccountOp, AccountRow } from '#/ports/store/accounts.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { MatrixError } from '#/protocol/errors.ts'
+import { deactivatedAccount } from '#/protocol/errors.ts'
 import { countOrRefuse, wrongPassword } from './errors.ts'
 import { LOGIN_TRIES } from './limits.ts'
 import type { AccountLimit } from './options.ts'
@@ -52,9 +52,7 @@ export class Credentials {
     for (let tries = 0; tries < LOGIN_TRIES; tries++) {
       const account = await this.account(user)
       const right = await this.#attempt(key, password, account)
-      if (account?.deactivated) {
-        throw new MatrixError('M_USER_DEACTIVATED', 'This account has been deactivated.')
-      }
+      if (account?.deactivated) throw deactivatedAccount()
       if (!account || !right) throw wrongPassword()
       const more = await this.#renewed(account, password)
       const done = await this.#sessions.exclusively(account.user, async () => {

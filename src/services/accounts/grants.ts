@@ -1,7 +1,7 @@
 /** The one place where tokens are minted. Deactivated and locked accounts end here, whatever way they came (adv-65). */
 import type { World } from '#/base/world.ts'
 import type { AccountOp } from '#/ports/store/accounts.ts'
-import { MatrixError } from '#/protocol/errors.ts'
+import { deactivatedAccount, lockedAccount } from '#/protocol/errors.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import type { SessionOptions } from './options.ts'
 import { digestOf, newAccessToken, newRefreshToken } from './tokens.ts'
@@ -48,7 +48,7 @@ export class Granter {
 
   /** Mints tokens. Throws M_USER_DEACTIVATED, M_USER_LOCKED. */
   grant(owner: GrantOwner, request: GrantRequest): Grant {
-    if (owner.deactivated) throw new MatrixError('M_USER_DEACTIVATED', 'This account has been deactivated.')
+    if (owner.deactivated) throw deactivatedAccount()
     if (owner.locked) throw lockedAccount()
     const { clock, rng } = this.#world
     const now = clock.now()
@@ -81,11 +81,6 @@ export class Granter {
     })
     return { tokens: { ...tokens, refreshToken }, ops }
   }
-}
-
-/** The refusal of a locked account; its sessions stay. https://spec.matrix.org/v1.16/client-server-api/#account-locking */
-export function lockedAccount(): MatrixError<'M_USER_LOCKED'> {
-  return new MatrixError('M_USER_LOCKED', 'This account has been locked.', { soft_logout: true })
 }
 
 function endOf(now: number, lifetimeMs: number | undefined): number | undefined {

@@ -28,7 +28,7 @@ export interface MembershipChange {
   readonly kick?: boolean
   /** Renews the member event of somebody who is in the room; changes nothing for anybody else. */
   readonly renew?: boolean
-  /** Further members of the event's content, for example `is_direct`. */
+  /** Further members of the event's content, for example `is_direct`; they come before those of the profile. */
   readonly content?: JsonObject
 }
 
@@ -72,7 +72,7 @@ export class MembershipService {
         const present = room.state('m.room.member', target)
         if (change.renew && present && membershipOf(present) !== 'join') return { already: present.eventId }
         refuseImpossible(change, present && membershipOf(present))
-        const content: Record<string, JsonValue> = { ...change.content, membership, ...profile }
+        const content: Record<string, JsonValue> = { ...profile, ...change.content, membership }
         if (change.reason !== undefined) content['reason'] = change.reason
         const kept = present && sameMembership(present.content, content)
         if (kept && present.sender === sender) return { already: present.eventId }

@@ -61,8 +61,8 @@ function held() {
       }),
   }
   const writer = new RoomWriter({ store, signer, clock })
-  const send = new SendService({ writer, store, clock, redactionRetentionMs: undefined })
   const membership = new MembershipService({ writer, store, serverName: SERVER, profile: async () => ({}) })
+  const send = new SendService({ writer, membership, store, clock, redactionRetentionMs: undefined })
   return { waiting, writer, send, membership }
 }
 
@@ -162,7 +162,13 @@ test('a guard that always fails is given up, with the time to try again', async 
 test('two writers of one room never lose a message to each other', async () => {
   const [a, b] = [1, 2].map(() => {
     const writer = new RoomWriter({ store: plain, signer, clock })
-    return new SendService({ writer, store: plain, clock, redactionRetentionMs: undefined })
+    const membership = new MembershipService({
+      writer,
+      store: plain,
+      serverName: SERVER,
+      profile: async () => ({}),
+    })
+    return new SendService({ writer, membership, store: plain, clock, redactionRetentionMs: undefined })
   })
   const ids = await Promise.all(
     [a!, b!, a!, b!, b!, a!].map((send, n) =>

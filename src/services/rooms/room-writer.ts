@@ -8,7 +8,7 @@ import type { Clock } from '#/base/world.ts'
 import type { CommitResult, Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { selectAuthKeys } from '#/protocol/auth/select.ts'
-import { MatrixError } from '#/protocol/errors.ts'
+import { deactivatedAccount, MatrixError } from '#/protocol/errors.ts'
 import { type EventFields, nextDepth } from '#/protocol/event/build.ts'
 import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
@@ -23,7 +23,7 @@ import { LIVE_ROOMS_BYTES_DEFAULT, REPLAN_MAX, RETRY_BUSY_MS, ROOM_QUEUE_MAX } f
 import { LiveRoom } from './live-room.ts'
 import { inRoomFormat } from './old-format.ts'
 import { pduOfRow } from './stored-event.ts'
-import { deactivated, insertOps, refuseEvent } from './write-ops.ts'
+import { insertOps, refuseEvent } from './write-ops.ts'
 
 /** An event to be sent, before the room has given it its place. */
 export interface Draft {
@@ -89,7 +89,7 @@ export class RoomWriter {
       const result = await this.#finish(built)
       if (result.ok) return built.pdu.eventId
       if (result.conflict === 'txn' && result.value !== undefined) return result.value
-      if (result.conflict === 'deactivated') throw deactivated()
+      if (result.conflict === 'deactivated') throw deactivatedAccount()
       if (result.conflict !== 'head') throw new Error(`a room write met the conflict ${result.conflict}`)
     }
     throw tooBusy()

@@ -11,13 +11,12 @@ import { MatrixError } from '#/protocol/errors.ts'
 import { membershipOf } from '#/protocol/event/content.ts'
 import type { Pdu, StateKeyPair, StateLookup } from '#/protocol/event/pdu.ts'
 import { redact } from '#/protocol/event/redact.ts'
-import { domainOf } from '#/protocol/ids/domain.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
-import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
+import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
-import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
 import { RECENT_TXNS_MAX } from './limits.ts'
+import type { MembershipChange, MembershipService } from './membership.ts'
 import type { RoomWriter } from './room-writer.ts'
 import { pduOfRow } from './stored-event.ts'
 
@@ -42,6 +41,7 @@ const UNREDACTABLE: ReadonlySet<string> = new Set(['m.room.create', 'm.room.serv
 
 export class SendService {
   readonly #writer: RoomWriter
+  readonly #membership: MembershipService
   readonly #store: Store
   readonly #clock: Clock
   readonly #redactionRetentionMs: number | undefined
@@ -51,12 +51,14 @@ export class SendService {
 
   constructor(deps: {
     writer: RoomWriter
+    membership: MembershipService
     store: Store
     clock: Clock
     /** How long originals of redacted events are kept; undefined keeps them for ever. */
     redactionRetentionMs: number | undefined
   }) {
     this.#writer = deps.writer
+    this.#membership = deps.membership
     this.#store = deps.store
     this.#clock = deps.clock
     this.#redactionRetentionMs = deps.redactionRetentionMs
@@ -84,13 +86,11 @@ export class SendService {
 
   /** Sets a state event. The id of the present event is returned when it says the same already. */
   state(from: Sender, roomId: string, type: string, stateKey: string, content: JsonObject): Promise<string> {
-    const member = type === 'm.room.member'
-    if (member && content['membership'] === 'invite' && domainOf(stateKey) !== serverOf(from.userId)) {
-      throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
-    }
+    const change = type === 'm.room.member' && memberChange(from.userId, roomId, stateKey, content)
+    if (change) return this.#membership.change(change)
     return this.#writer.write({
       roomId,
-      needs: [[type, stateKey], ...(member ? strippedStateKeys(from.userId) : [])],
+      needs: [[type, stateKey]],
       draft: (room) => {
         const present = room.state(type, stateKey)
         if (present?.sender === from.userId && sameContent(present, content)) {
@@ -202,6 +202,23 @@ export class SendService {
       return before
     }
   }
+}
+
+/** What a member event asks for, so that it takes the same way as joining, inviting and leaving do. */
+function memberChange(
+  sender: UserId,
+  roomId: string,
+  stateKey: string,
+  content: JsonObject,
+): MembershipChange | undefined {
+  const target = parseUserId(stateKey)
+  const membership = content['membership']
+  if (target === undefined || !isMembership(membership)) return undefined
+  return { roomId, sender, target, membership, content }
+}
+
+function isMembership(value: unknown): value is MembershipChange['membership'] {
+  return typeof value === 'string' && ['join', 'invite', 'leave', 'ban', 'knock'].includes(value)
 }
 
 function sameContent(present: Pdu, content: JsonObject): boolean {

@@ -108,8 +108,3 @@ export function refuseEvent(refusal: { readonly rule: string; readonly why: stri
   }
   return new MatrixError('M_FORBIDDEN', `This is not allowed in the room: ${why}.`)
 }
-
-/** The account was deactivated while the request was under way. */
-export function deactivated(): MatrixError {
-  return new MatrixError('M_USER_DEACTIVATED', 'This account has been deactivated.')
-}

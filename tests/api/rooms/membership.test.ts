@@ -360,6 +360,23 @@ test('§5.2 who is invited joins a restricted room without any condition', async
   assert.equal((await membership(alice, roomId, bob)).join_authorised_via_users_server, undefined)
 })
 
+test('§5.9 a join sent as a state event goes the way of every join, with the content that was given', async () => {
+  const { roomId, door } = await restrictedRoom('12')
+  await join(bob, door)
+  await bob.ok('PUT', `${V3}/profile/${bob.userId}/displayname`, { displayname: 'Bob' })
+  const content = { membership: 'join', displayname: 'Bobby', 'com.example.hat': 'blue' }
+  await setState(bob, roomId, 'm.room.member', content, bob.userId)
+  const expected = { ...content, join_authorised_via_users_server: alice.userId }
+  assert.deepEqual(await membership(alice, roomId, bob), expected)
+  await leave(bob, roomId)
+  await setState(bob, roomId, 'm.room.member', { membership: 'join' }, bob.userId)
+  assert.equal((await membership(alice, roomId, bob)).displayname, 'Bob')
+  await bob.ok('PUT', `${V3}/profile/${bob.userId}/displayname`, { displayname: '' })
+  await bob.refused('403 M_FORBIDDEN', 'PUT', inRoom(roomId, 'state', 'm.room.member', bob.userId), {
+    membership: 'elsewhere',
+  })
+})
+
 test('knock_restricted lets members of the other room in as well', async () => {
   const { roomId, door } = await restrictedRoom('12', 'knock_restricted')
   await join(carol, door)

@@ -3,7 +3,7 @@ import type { World } from '#/base/world.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { selectAuthKeys } from '#/protocol/auth/select.ts'
-import { MatrixError } from '#/protocol/errors.ts'
+import { deactivatedAccount, MatrixError } from '#/protocol/errors.ts'
 import type { EventFields } from '#/protocol/event/build.ts'
 import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
@@ -15,7 +15,7 @@ import type { Signer } from '../../keys/signer.ts'
 import { passLocal } from '../ingest/gate.ts'
 import type { MemberProfile } from '../membership.ts'
 import { inRoomFormat } from '../old-format.ts'
-import { countDelta, deactivated, eventOps, refuseEvent } from '../write-ops.ts'
+import { countDelta, eventOps, refuseEvent } from '../write-ops.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
 
 export interface InitialState {
@@ -104,7 +104,7 @@ export class CreateRoomService {
     const { roomId, ops } = building.plan()
     const active = { op: 'account.active', user: room.creator } as const
     const result = await store.commit({ lane: roomId, ops: [active, ...ops] })
-    if (!result.ok && result.conflict === 'deactivated') throw deactivated()
+    if (!result.ok && result.conflict === 'deactivated') throw deactivatedAccount()
     if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', 'A room with this id exists already.')
     await follow(room.creator, roomId, creator)
     return roomId

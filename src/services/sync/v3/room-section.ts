@@ -6,7 +6,7 @@ import type { JsonObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import type { RoomEventFilter } from '../../rooms/read/event-filter.ts'
-import { formatTopological } from '../../rooms/read/tokens.ts'
+import { formatStream, formatTopological } from '../../rooms/read/tokens.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
 import { pickFields } from '../filter.ts'
 import type { LazyMembers } from '../lazy-members.ts'
@@ -113,7 +113,7 @@ function isMember(row: EventRow): boolean {
 /** Where `/messages` goes on backwards: just before the first event, or behind all when there is none. */
 function prevBatch(store: Store, rows: readonly EventRow[], now: number): string {
   const first = rows[0]
-  if (!first) return `s${store.epoch}_${now}`
+  if (!first) return formatStream({ epoch: store.epoch, position: now })
   return formatTopological({ epoch: store.epoch, depth: first.depth, arrival: first.arrival ?? first.nid })
 }
 

@@ -8,6 +8,7 @@ import type { Membership } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
+import { formatStream } from '../../rooms/read/tokens.ts'
 import { DamagedEvent } from '../../rooms/stored-event.ts'
 import { type ActiveUser, type KnownMembership, NO_ROOM } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
@@ -79,7 +80,7 @@ export class SyncService {
   }
 
   #token(position: number): string {
-    return `s${this.#deps.store.epoch}_${position}`
+    return formatStream({ epoch: this.#deps.store.epoch, position })
   }
 
   #wait(user: ActiveUser, ms: number, signal: AbortSignal): Promise<void> {
