@@ -56,13 +56,15 @@ export function parseSigned(
 
 /**
  * An event that passed `parsePdu` before it was stored: its size and id are not computed again. `text` is its canonical
- * JSON, as it was stored.
- * Throws on a form that `parsePdu` refuses, because then the store is damaged.
+ * JSON, as it was stored. A refusal means that the store is damaged.
  */
-export function parseStored(rules: RoomVersionRules, json: JsonObject, eventId: EventId, text: string): Pdu {
-  const parsed = fieldsOf(rules, json, eventId, text)
-  if (!parsed.ok) throw new TypeError(`stored event ${eventId}: ${parsed.rule}: ${parsed.why}`)
-  return parsed.value
+export function parseStored(
+  rules: RoomVersionRules,
+  json: JsonObject,
+  eventId: EventId,
+  text: string,
+): Result<Pdu> {
+  return fieldsOf(rules, json, eventId, text)
 }
 
 /** The limit on the whole event, or undefined when it holds. */

@@ -16,9 +16,7 @@ export function pduOfRow(row: Pick<EventRow, 'json' | 'eventId'>, rules: RoomVer
   if (!json.ok || !isObject(json.value)) {
     throw new DamagedEvent(`stored event ${row.eventId} is not a JSON object`)
   }
-  try {
-    return parseStored(rules, json.value, row.eventId as EventId, row.json)
-  } catch (error) {
-    throw new DamagedEvent((error as Error).message, { cause: error })
-  }
+  const parsed = parseStored(rules, json.value, row.eventId as EventId, row.json)
+  if (!parsed.ok) throw new DamagedEvent(`stored event ${row.eventId}: ${parsed.rule}: ${parsed.why}`)
+  return parsed.value
 }
