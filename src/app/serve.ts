@@ -7,6 +7,7 @@ import { type Loaded, loadConfig } from './config/load.ts'
 import { describe } from './config/problems.ts'
 import { createMissingFiles } from './config/write-private.ts'
 import { prepareDataDir } from './first-run.ts'
+import { collectWhenIdle, eventLoopShare } from './idle-collector.ts'
 import { type RunningServer, startServer } from './server.ts'
 
 export interface ServeOptions {
@@ -31,6 +32,15 @@ export async function serve(options: ServeOptions): Promise<void> {
   })
   sayReady(server, loaded)
   handleSignals(server, paths, log)
+  collectMemory()
+}
+
+/** Only where `bin/myelin` has made the collector callable. */
+function collectMemory(): void {
+  const { gc } = globalThis
+  if (!gc) return
+  const collect = (): void => void gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+  collectWhenIdle({ clock: realWorld.clock, busyShare: eventLoopShare(), collect })
 }
 
 function say(text: string): void {
