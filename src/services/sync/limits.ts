@@ -9,6 +9,8 @@ export const FILTER_KNOWN_CHARS_MAX = 2000
 export const ROOM_RULES_MAX = 10_000
 /** Events looked at to fill a filtered timeline. */
 export const TIMELINE_SCAN_MAX = 1000
+/** States of one room whose texts are kept: who syncs asks for few different ones. */
+export const STATES_PER_ROOM = 4
 /** Recent events kept ready per room. */
 export const RECENT_EVENTS_PER_ROOM = 30
 /** Bytes of recent events kept ready, without a setting. */

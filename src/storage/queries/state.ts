@@ -48,6 +48,17 @@ export const currentStateAll = query(
   },
 )
 
+/* A tail that has just become a chunk is gone until the next change. */
+export const lastChange = query('state.lastChange', 'small', function* (room: number): Sql<number> {
+  const row = yield* first(
+    `SELECT COALESCE(
+       (SELECT upto FROM state_delta_tails WHERE room = ?1 AND branch = 0),
+       (SELECT MAX(upto) FROM state_delta_chunks WHERE room = ?1 AND branch = 0)) AS upto`,
+    room,
+  )
+  return (row?.upto as number | null | undefined) ?? 0
+})
+
 export const pointBefore = query('state.pointBefore', 'small', function* (nid: number): Sql<
   StatePoint | undefined
 > {

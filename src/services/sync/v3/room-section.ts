@@ -10,6 +10,7 @@ import { formatStream, formatTopological } from '../../rooms/read/tokens.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
 import { pickFields } from '../filter.ts'
 import type { LazyMembers } from '../lazy-members.ts'
+import type { StateCache } from '../state-cache.ts'
 import { eventsJson, type SyncRequest } from './request.ts'
 import { summaryOf } from './summary.ts'
 import { type ReadNewest, readTimeline, type Timeline } from './timeline.ts'
@@ -18,6 +19,7 @@ export interface SectionDeps {
   readonly store: Store
   readonly clientEvents: ClientEvents
   readonly lazyMembers: LazyMembers
+  readonly stateCache: StateCache
 }
 
 /** A room as its reader stands to it. */
@@ -52,8 +54,9 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   const { request, room, since } = ask
   const timeline = await visibleTimeline(deps, ask)
   const state = await stateEvents(deps, ask, timeline)
-  const membersMoved = timeline.rows.some(isMember) || state.some(isMember)
-  const nothing = timeline.rows.length === 0 && state.length === 0 && ask.accountData.length === 0
+  const membersMoved = timeline.rows.some(isMember) || state.rows.some(isMember)
+  const empty = timeline.rows.length === 0 && state.rows.length === 0 && state.whole === ''
+  const nothing = empty && ask.accountData.length === 0
   /* That the reader is out of a room must be told even when nothing of it may be shown. */
   if (nothing && since !== undefined && !ask.fullState && ask.left === undefined) return undefined
   const membershipAt = ask.present ? () => 'join' : undefined
@@ -73,7 +76,7 @@ export async function outsideSection(deps: SectionDeps, ask: RoomOfReader): Prom
   const rows = ask.left === undefined ? [] : await deps.store.events.byNids([ask.left])
   const { timeline } = ask.request.filter
   const shown = timeline.passesRoom(ask.roomId) ? rows.filter((row) => timeline.passes(row)) : []
-  const parts = await eventParts(deps, ask, { rows: shown, limited: false }, [], undefined)
+  const parts = await eventParts(deps, ask, { rows: shown, limited: false }, NO_STATE, undefined)
   return `{${parts.join(',')}}`
 }
 
@@ -82,7 +85,7 @@ async function eventParts(
   deps: SectionDeps,
   ask: RoomOfReader,
   timeline: Timeline,
-  state: readonly EventRow[],
+  state: StateOfSection,
   membershipAt: (() => string) | undefined,
 ): Promise<string[]> {
   const { request, rules } = ask
@@ -90,7 +93,8 @@ async function eventParts(
   const viewer = { userId: request.userId, deviceId: request.deviceId }
   const timelineView = membershipAt ? { ...view, membershipAt } : view
   const timelineTexts = pick(await deps.clientEvents.view(timeline.rows, viewer, timelineView), request)
-  const stateTexts = pick(await deps.clientEvents.view(state, viewer, view), request)
+  const changed = pick(await deps.clientEvents.view(state.rows, viewer, view), request)
+  const stateTexts = state.whole === '' ? changed : [state.whole, ...changed]
   const prev = JSON.stringify(prevBatch(deps.store, timeline.rows, ask.now))
   return [
     `"timeline":{"events":[${timelineTexts.join(',')}],"limited":${timeline.limited},"prev_batch":${prev}}`,
@@ -134,24 +138,41 @@ async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<
   return { rows: read.rows.slice(hidden + 1), limited: limited || hidden >= 0 }
 }
 
+/** The state that a section tells of. */
+interface StateOfSection {
+  /** Ready texts with commas between, which come first. */
+  readonly whole: string
+  readonly rows: readonly EventRow[]
+}
+
+const NO_STATE: StateOfSection = { whole: '', rows: [] }
+
 /** The state that the client needs besides the timeline. */
-async function stateEvents(deps: SectionDeps, ask: SectionRequest, timeline: Timeline): Promise<EventRow[]> {
+async function stateEvents(
+  deps: SectionDeps,
+  ask: SectionRequest,
+  timeline: Timeline,
+): Promise<StateOfSection> {
   const { request, since, now } = ask
   const filter = request.filter.state
-  if (filter.passesNone || !filter.passesRoom(ask.roomId)) return []
+  if (filter.passesNone || !filter.passesRoom(ask.roomId)) return NO_STATE
   const first = timeline.rows[0]
   const whole = since === undefined || ask.fullState
   const lazy = filter.lazyLoadMembers
   const filtered = !request.useStateAfter && !request.filter.timeline.passesAll
   const behind = timeline.limited || request.useStateAfter || !first || filtered
   /* Most answers: the timeline holds all that happened. */
-  if (!whole && !behind && !lazy) return []
+  if (!whole && !behind && !lazy) return NO_STATE
   const end: StatePoint = { branch: 0, pos: now }
   const start = first ? ((await deps.store.state.pointBefore(first.nid)) ?? end) : end
   const until = request.useStateAfter ? end : start
   let rows: EventRow[] = []
-  if (whole) rows = await deps.store.state.eventsAt(ask.room, until, lazy ? 'm.room.member' : undefined)
-  else if (behind) rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
+  let text = ''
+  if (whole && filter.passesAll && asEverybody(request)) {
+    text = await deps.stateCache.text(ask.room, ask.rules, until, lazy ? 'without members' : 'all')
+  } else if (whole) {
+    rows = await deps.store.state.eventsAt(ask.room, until, lazy ? 'm.room.member' : undefined)
+  } else if (behind) rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
   if (whole && lazy && ask.knownAt !== undefined) {
     /* The client holds members from before, and must hear of those that are no longer what they were. */
     const changed = await gap(deps.store, ask.room, { branch: 0, pos: ask.knownAt }, until)
@@ -164,7 +185,12 @@ async function stateEvents(deps: SectionDeps, ask: SectionRequest, timeline: Tim
     rows = [...rows, ...later.filter((row) => !shown.has(row.nid))]
   }
   if (lazy) rows = [...rows, ...(await lazyMembers(deps, ask, timeline, until, rows, whole))]
-  return filter.passesAll ? rows : rows.filter((row) => filter.passes(row))
+  return { whole: text, rows: filter.passesAll ? rows : rows.filter((row) => filter.passes(row)) }
+}
+
+/** Whether the reader wants events in no form of their own. */
+function asEverybody({ filter }: SyncRequest): boolean {
+  return filter.eventFields === undefined && filter.eventFormat !== 'federation'
 }
 
 /** State events that hold at the end of a gap and did not at its start. */

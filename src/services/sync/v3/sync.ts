@@ -14,6 +14,7 @@ import { type ActiveUser, type KnownMembership, NO_ROOM } from '../active-user.t
 import type { Feed } from '../feed.ts'
 import { LazyMembers } from '../lazy-members.ts'
 import { OWN_CHANGES_MAX, ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import type { StateCache } from '../state-cache.ts'
 import { answerJson, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
 
@@ -29,6 +30,7 @@ export interface SyncDeps {
   readonly feed: Feed
   readonly clock: Clock
   readonly clientEvents: ClientEvents
+  readonly stateCache: StateCache
   readonly defaultAccountData: DefaultAccountData
 }
 
@@ -39,8 +41,8 @@ export class SyncService {
 
   constructor(deps: SyncDeps) {
     this.#deps = deps
-    const { store, clientEvents } = deps
-    this.#section = { store, clientEvents, lazyMembers: new LazyMembers() }
+    const { store, clientEvents, stateCache } = deps
+    this.#section = { store, clientEvents, stateCache, lazyMembers: new LazyMembers() }
   }
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
