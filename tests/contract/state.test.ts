@@ -197,6 +197,7 @@ class Walk {
     for (const event of [this.pick(this.events), this.pick(this.events)]) {
       const point = this.points.get(event) ?? { branch: 0, pos: event - 1 }
       assert.deepEqual(await state.pointBefore(event), point)
+      assert.deepEqual(await state.pointsBefore([event, event]), [point, point])
     }
   }
 }

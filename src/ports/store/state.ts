@@ -59,6 +59,8 @@ export interface StateReader {
   lastChange(room: number): Promise<number>
   /** State before an event, as a point to ask about. */
   pointBefore(eventNid: number): Promise<StatePoint | undefined>
+  /** States before events that are stored, in order. */
+  pointsBefore(eventNids: readonly number[]): Promise<StatePoint[]>
   at(room: number, point: StatePoint, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
   /** All state events at a point, without those of one type. */
   eventsAt(room: number, point: StatePoint, exceptType?: string): Promise<EventRow[]>

@@ -3,12 +3,14 @@
  * Nothing in it depends on the reader or on the time.
  */
 import { SingleFlight } from '#/base/async/single-flight.ts'
+import { Lru } from '#/base/lru.ts'
 import { WeightedLru } from '#/base/weighted-lru.ts'
+import type { EventRow } from '#/ports/store/events.ts'
 import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { ClientEvents } from '../rooms/read/client-events.ts'
-import { STATES_PER_ROOM } from './limits.ts'
+import { STATE_TEXT_CHARS_MAX, STATE_TEXTS_MAX, STATES_PER_ROOM } from './limits.ts'
 
 /** Which part of the state. */
 export type StatePart = 'all' | 'without members'
@@ -20,6 +22,7 @@ export class StateCache {
   readonly #store: Store
   readonly #clientEvents: ClientEvents
   readonly #rooms: WeightedLru<number, RoomStates>
+  readonly #texts = new Lru<number, string>(STATE_TEXTS_MAX)
   readonly #making = new SingleFlight<string, string>()
   readonly #stop: () => void
 
@@ -51,6 +54,21 @@ export class StateCache {
       if (this.#rooms.peek(room) === states) this.#keep(room, states, name, text)
       return text
     })
+  }
+
+  /** Single state events as the same texts. */
+  async texts(rows: readonly EventRow[], rules: RoomVersionRules): Promise<string[]> {
+    const texts: string[] = []
+    for (const row of rows) {
+      /* A redacted event is told with its redaction; what was kept of it before is not looked for. */
+      let text = row.redactedBy === null ? this.#texts.get(row.nid) : undefined
+      if (text === undefined) {
+        text = (await this.#clientEvents.plain([row], rules))[0]!
+        if (row.redactedBy === null && text.length <= STATE_TEXT_CHARS_MAX) this.#texts.set(row.nid, text)
+      }
+      texts.push(text)
+    }
+    return texts
   }
 
   close(): void {

@@ -69,6 +69,23 @@ export const pointBefore = query('state.pointBefore', 'small', function* (nid: n
   return { branch: 0, pos: nid - 1 }
 })
 
+export const pointsBefore = query('state.pointsBefore', 'small', function* (nids: readonly number[]): Sql<
+  StatePoint[]
+> {
+  const branched = new Map<number, StatePoint>()
+  for (const list of lists(nids)) {
+    const rows = yield* run(
+      `SELECT nid, state_branch, state_pos FROM events
+       WHERE nid IN (${placeholders(1, list.length)}) AND state_branch IS NOT NULL`,
+      ...list,
+    )
+    for (const row of rows) {
+      branched.set(row.nid as number, { branch: row.state_branch as number, pos: row.state_pos as number })
+    }
+  }
+  return nids.map((nid) => branched.get(nid) ?? { branch: 0, pos: nid - 1 })
+})
+
 export const stateAt = query(
   'state.at',
   'small',

@@ -12,7 +12,7 @@ import { pickFields } from '../filter.ts'
 import type { LazyMembers } from '../lazy-members.ts'
 import type { StateCache } from '../state-cache.ts'
 import { eventsJson, type SyncRequest } from './request.ts'
-import { summaryOf } from './summary.ts'
+import type { Summaries } from './summary.ts'
 import { type ReadNewest, readTimeline, type Timeline } from './timeline.ts'
 
 export interface SectionDeps {
@@ -20,6 +20,7 @@ export interface SectionDeps {
   readonly clientEvents: ClientEvents
   readonly lazyMembers: LazyMembers
   readonly stateCache: StateCache
+  readonly summaries: Summaries
 }
 
 /** A room as its reader stands to it. */
@@ -45,6 +46,8 @@ export interface SectionRequest extends RoomOfReader {
   readonly newest: ReadNewest
   /** Whether the reader was in the room all the while, so that every event is visible. */
   readonly present: boolean
+  /** Position from which on the reader is in the room; undefined when they are not. */
+  readonly joinedAt: number | undefined
   /** State is sent whole although the timeline goes on from `since`. */
   readonly fullState: boolean
 }
@@ -59,13 +62,13 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   const nothing = empty && ask.accountData.length === 0
   /* That the reader is out of a room must be told even when nothing of it may be shown. */
   if (nothing && since !== undefined && !ask.fullState && ask.left === undefined) return undefined
-  const membershipAt = ask.present ? () => 'join' : undefined
+  const membershipAt = timeline.present ? () => 'join' : undefined
   const parts = await eventParts(deps, ask, timeline, state, membershipAt)
   /* Of a room that was left, the present counts and names are not the reader's to know. */
   if (ask.left === undefined) {
     parts.push('"ephemeral":{"events":[]}')
     if (membersMoved || since === undefined) {
-      parts.push(`"summary":${JSON.stringify(await summaryOf(deps.store, room, request.userId))}`)
+      parts.push(`"summary":${JSON.stringify(await deps.summaries.of(room, request.userId))}`)
     }
   }
   return `{${parts.join(',')}}`
@@ -93,7 +96,9 @@ async function eventParts(
   const viewer = { userId: request.userId, deviceId: request.deviceId }
   const timelineView = membershipAt ? { ...view, membershipAt } : view
   const timelineTexts = pick(await deps.clientEvents.view(timeline.rows, viewer, timelineView), request)
-  const changed = pick(await deps.clientEvents.view(state.rows, viewer, view), request)
+  const changed = asEverybody(request)
+    ? await deps.stateCache.texts(state.rows, rules)
+    : pick(await deps.clientEvents.view(state.rows, viewer, view), request)
   const stateTexts = state.whole === '' ? changed : [state.whole, ...changed]
   const prev = JSON.stringify(prevBatch(deps.store, timeline.rows, ask.now))
   return [
@@ -121,12 +126,20 @@ function prevBatch(store: Store, rows: readonly EventRow[], now: number): string
   return formatTopological({ epoch: store.epoch, depth: first.depth, arrival: first.arrival ?? first.nid })
 }
 
-async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<Timeline> {
+interface SeenTimeline extends Timeline {
+  /** Whether the reader was in the room at every event. */
+  readonly present: boolean
+}
+
+async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<SeenTimeline> {
   const { request, since, now, newest } = ask
   const read = await readTimeline(newest, since ?? 0, now, request.filter.timeline, ask.roomId)
   /* A room that is new to the client has a gap before its timeline even when the room begins there. */
   const limited = read.limited || (since === undefined && request.since !== undefined)
-  if (ask.present || read.rows.length === 0) return { rows: read.rows, limited }
+  const [first] = read.rows
+  const joinedBefore = ask.joinedAt !== undefined && (first?.arrival ?? 0) > ask.joinedAt
+  if (ask.present || joinedBefore) return { rows: read.rows, limited, present: true }
+  if (!first) return { rows: [], limited, present: false }
   const seen = await visibleTo(deps.store, read.rows, request.userId, ask.rules)
   const visible = new Set(seen.map((entry) => entry.row.nid))
   if (ask.left !== undefined) visible.add(ask.left)
@@ -135,7 +148,7 @@ async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<
    * holds what the hidden events changed.
    */
   const hidden = read.rows.findLastIndex((row) => !visible.has(row.nid))
-  return { rows: read.rows.slice(hidden + 1), limited: limited || hidden >= 0 }
+  return { rows: read.rows.slice(hidden + 1), limited: limited || hidden >= 0, present: false }
 }
 
 /** The state that a section tells of. */
@@ -221,7 +234,7 @@ async function lazyMembers(
   const wanted = new Set(timeline.rows.map((row) => row.sender))
   if (whole) wanted.add(request.userId)
   if (ask.left === undefined && (whole || have.some(isMember) || timeline.rows.some(isMember))) {
-    const summary = await summaryOf(deps.store, room, request.userId)
+    const summary = await deps.summaries.of(room, request.userId)
     for (const hero of summary['m.heroes'] ?? []) wanted.add(hero)
   }
   const told = new Set<string>()

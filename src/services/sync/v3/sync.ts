@@ -17,6 +17,7 @@ import { OWN_CHANGES_MAX, ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } f
 import type { StateCache } from '../state-cache.ts'
 import { answerJson, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
+import { Summaries } from './summary.ts'
 
 /** Gives account data that is not stored, because it has a default: push rules. */
 export type DefaultAccountData = (
@@ -42,7 +43,8 @@ export class SyncService {
   constructor(deps: SyncDeps) {
     this.#deps = deps
     const { store, clientEvents, stateCache } = deps
-    this.#section = { store, clientEvents, stateCache, lazyMembers: new LazyMembers() }
+    const lazyMembers = new LazyMembers()
+    this.#section = { store, clientEvents, stateCache, lazyMembers, summaries: new Summaries(store) }
   }
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
@@ -267,6 +269,7 @@ export class SyncService {
       knownAt: knew ? since : undefined,
       newest: (after, upto, limit) => feed.newest(room, after, upto, limit),
       present: stayed && !left,
+      joinedAt: left ? undefined : known.position,
       fullState: request.fullState,
     })
   }
