@@ -6,6 +6,7 @@ import { authChain } from './queries/auth-chain.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import type { Query } from './queries/query.ts'
+import * as receipts from './queries/receipts.ts'
 import * as rooms from './queries/rooms.ts'
 import * as state from './queries/state.ts'
 
@@ -69,6 +70,11 @@ export function readerOver(read: RunQuery): Reader {
       get: bind(data.accountDataGet),
       since: bind(data.accountDataSince),
       filter: bind(data.filterById),
+    },
+    receipts: {
+      ofUser: bind(receipts.receiptsOfUser),
+      since: bind(receipts.receiptsSince),
+      latest: bind(receipts.latestReceipts),
     },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }

@@ -82,6 +82,17 @@ const onBranch = ({ room, branch }: Base): Op => ({
   ],
 })
 
+const receiptOf = ({ room }: Pick<Base, 'room'>, event: number): Op => ({
+  op: 'receipt.put',
+  room: room.nid,
+  user,
+  kind: 'm.read',
+  thread: '',
+  eventId: room.last.eventId,
+  event,
+  ts: 1,
+})
+
 /** Adding an operation to the ports makes this fail to compile until it has a plan here. */
 const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'event.insert': message,
@@ -136,6 +147,8 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'account_data.put', user, room: 0, type: 'm.direct', content: '{}' },
   ],
   'account_data.clear': () => [{ op: 'account_data.clear', user }],
+  'receipt.put': (base) => [receiptOf(base, base.room.nid + 1)],
+  'receipt.clear': () => [{ op: 'receipt.clear', user }],
   'filter.put': () => [{ op: 'filter.put', user, json: '{}' }],
   'job.put': () => [{ op: 'job.put', kind: 'kind', key: 'other', dueTs: LATER, data: '{}' }],
   'job.done': () => [{ op: 'job.done', kind: 'kind', key: 'key' }],

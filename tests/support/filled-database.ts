@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { realWorld } from '#/base/world.ts'
-import type { Plan } from '#/ports/store/plan.ts'
+import type { Op, Plan } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { STATE_OLDER_INLINE_BYTES, STATE_TAIL_ROWS } from '#/storage/limits.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
@@ -27,6 +27,23 @@ export interface Filled {
   readonly users: readonly ReturnType<typeof scriptUser>[]
 }
 
+/** A receipt for the room's last event. */
+async function receiptOf(store: Store, room: RoomScript, user: string): Promise<Op> {
+  const { eventId } = room.last
+  const row = await store.events.byId(eventId)
+  if (!row) throw new Error('the last event is not stored')
+  return {
+    op: 'receipt.put',
+    room: room.nid,
+    user,
+    kind: 'm.read',
+    thread: '',
+    eventId,
+    event: row.nid,
+    ts: 1,
+  }
+}
+
 /**
  * Two rooms of versions 11 and 12 with members that come and go, messages with transaction ids, a redaction, a state
  * branch, packed and spilled state history, and rows in every other table.
@@ -45,6 +62,7 @@ export async function fill(store: Store): Promise<Filled> {
     ops: [
       { op: 'account_data.put', user: creator, room: 0, type: 'm.direct', content: '{"a":["b"]}' },
       { op: 'account_data.put', user: creator, room: rooms[0].nid, type: 'm.tag', content: '{"tags":{}}' },
+      await receiptOf(store, rooms[0], creator),
       { op: 'filter.put', user: creator, json: '{"room":{}}' },
       { op: 'profile.put', user: creator, fields: '{"displayname":"Cé"}' },
       { op: 'uia.put', session: 'session', data: '{"done":[]}', expiresTs: 2_000_000_000_000 },

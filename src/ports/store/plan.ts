@@ -8,10 +8,11 @@ import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
+import type { ReceiptOp, ReceiptRow } from './receipts.ts'
 import type { RoomOp } from './rooms.ts'
 import type { StateOp } from './state.ts'
 
-export type Op = EventOp | RoomOp | StateOp | AccountOp | AccountDataOp | JobOp
+export type Op = EventOp | RoomOp | StateOp | AccountOp | AccountDataOp | ReceiptOp | JobOp
 
 export interface Plan {
   /** Plans with the same lane are applied in the order of `commit` calls. A room id or a user id. */
@@ -21,14 +22,16 @@ export interface Plan {
 
 /** What moved in a commit, for whoever waits on a stream: positions, never content. */
 export interface Change {
-  readonly stream: 'events' | 'account_data' | 'profile' | 'devices'
+  readonly stream: 'events' | 'account_data' | 'profile' | 'devices' | 'receipts'
   readonly position: number
-  /** Room of an `events` change, and of room account data. */
+  /** Room of an `events` or `receipts` change, and of room account data. */
   readonly room?: number
-  /** User of an `account_data`, `profile` or `devices` change. */
+  /** User of an `account_data`, `profile`, `devices` or `receipts` change. */
   readonly user?: string
   /** The event itself where this process wrote it; anyone else reads it by its position. */
   readonly event?: EventRow
+  /** The receipt itself, of a `receipts` change. */
+  readonly receipt?: ReceiptRow
 }
 
 /** Why a plan was refused. Nothing of it was written. */

@@ -4,6 +4,7 @@ import type { AccountReader } from './accounts.ts'
 import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
+import type { ReceiptReader } from './receipts.ts'
 import type { RoomReader } from './rooms.ts'
 import type { StateReader } from './state.ts'
 
@@ -13,6 +14,7 @@ export interface Reader {
   readonly state: StateReader
   readonly accounts: AccountReader
   readonly accountData: AccountDataReader
+  readonly receipts: ReceiptReader
   readonly jobs: JobReader
 }
 

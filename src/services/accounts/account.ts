@@ -72,6 +72,7 @@ export class AccountService {
         { op: 'token.clear', user: userId },
         { op: 'profile.put', user: userId, fields: '{}' },
         { op: 'account_data.clear', user: userId },
+        { op: 'receipt.clear', user: userId },
         ...(this.#hooks.deactivationOps?.(userId, now) ?? []),
       ]
       await this.#commit(userId, ops)

@@ -6,6 +6,7 @@ import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
+import { clearReceipts, putReceipt } from './receipts.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
@@ -44,6 +45,8 @@ const HANDLERS: Handlers = {
   'account_data.put': putAccountData,
   'account_data.clear': clearAccountData,
   'filter.put': putFilter,
+  'receipt.put': putReceipt,
+  'receipt.clear': clearReceipts,
   'job.put': putJob,
   'job.done': finishJob,
   'job.retry': retryJob,

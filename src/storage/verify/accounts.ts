@@ -58,6 +58,21 @@ const CHECKS: readonly Check[] = [
   jsonCheck('uia_sessions', ['session'], 'data', isAny),
   jsonCheck('jobs', ['kind', 'key'], 'data', isAny),
   jsonCheck('account_data', ['user_id', 'room', 'type'], 'content'),
+  {
+    table: 'receipts',
+    text: `SELECT x.room, x.user_id, x.kind, x.thread, x.event_id, e.event_id AS found, e.room AS of_room
+      FROM receipts x LEFT JOIN events e ON e.nid = x.event WHERE 1 = 1 {after}`,
+    key: ['room', 'user_id', 'kind', 'thread'].map((name) => [`x.${name}`, name] as const),
+    name: (row) => `${row.room} ${row.user_id} ${row.kind} ${row.thread}`,
+    check(row) {
+      if (row.kind !== 'm.read' && row.kind !== 'm.read.private') {
+        return ['receipt.kind', `unknown kind ${row.kind}`]
+      }
+      /* An event that is not there was purged. */
+      const same = row.found === null || (row.found === row.event_id && row.of_room === row.room)
+      return same ? undefined : ['receipt.event', `names ${row.event_id}, but its row is ${row.found}`]
+    },
+  },
 ]
 
 function jsonCheck(table: string, key: readonly string[], column: string, is = isObject): Check {
@@ -95,6 +110,7 @@ const ROOM_TABLES = [
   'state_delta_chunks',
   'state_branches',
   'account_data',
+  'receipts',
 ] as const
 
 /** Rows of rooms that do not exist. */

@@ -87,6 +87,7 @@ const POSITIONS = [
   ['state_delta_chunks', 'upto'],
   ['local_memberships', 'pos'],
   ['account_data', 'pos'],
+  ['receipts', 'pos'],
 ] as const
 
 /** A number above the counter would be given out a second time. */

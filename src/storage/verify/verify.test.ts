@@ -67,6 +67,7 @@ describe('verify', () => {
       'state_branches',
       'tokens',
       'jobs',
+      'receipts',
     ]) {
       assert.ok((report.checked[table] ?? 0) > 0, `${table} was not looked at`)
     }
@@ -309,6 +310,8 @@ describe('verify finds a broken', () => {
     ['uia_sessions.data', `UPDATE uia_sessions SET data = ''`],
     ['jobs.data', `UPDATE jobs SET data = '{'`],
     ['account_data.content', `UPDATE account_data SET content = 'null'`],
+    ['receipt.kind', `UPDATE receipts SET kind = 'm.other'`],
+    ['receipt.event', `UPDATE receipts SET event_id = '$other'`],
     ['meta.epoch', `UPDATE myelin_meta SET value = '0' WHERE name = 'epoch'`],
     ['meta.position', `UPDATE myelin_meta SET value = '10' WHERE name = 'position'`],
     ['meta.position', `UPDATE myelin_meta SET value = 'x' WHERE name = 'position'`],
