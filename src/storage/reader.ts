@@ -7,6 +7,7 @@ import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import type { Query } from './queries/query.ts'
 import * as rooms from './queries/rooms.ts'
+import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
 
 export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
@@ -67,6 +68,11 @@ export function readerOver(read: RunQuery): Reader {
       get: bind(data.accountDataGet),
       since: bind(data.accountDataSince),
       filter: bind(data.filterById),
+    },
+    search: {
+      status: bind(search.searchStatus),
+      missing: bind(search.searchMissing),
+      find: bind(search.searchFind),
     },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }

@@ -5,6 +5,7 @@ import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
 import type { RoomReader } from './rooms.ts'
+import type { SearchReader } from './search.ts'
 import type { StateReader } from './state.ts'
 
 export interface Reader {
@@ -14,6 +15,7 @@ export interface Reader {
   readonly accounts: AccountReader
   readonly accountData: AccountDataReader
   readonly jobs: JobReader
+  readonly search: SearchReader
 }
 
 export interface StoreHealth {

@@ -95,6 +95,9 @@ const ROOM_TABLES = [
   'state_delta_chunks',
   'state_branches',
   'account_data',
+  'search_tail',
+  'search_segments',
+  'search_pages',
 ] as const
 
 /** Rows of rooms that do not exist. */
