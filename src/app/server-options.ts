@@ -11,6 +11,8 @@ export interface ServerOptions {
   readonly defaultRoomVersion: string
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
+  /** Whether messages are indexed and can be searched. */
+  readonly enableSearch: boolean
   /** Memory of rooms and events kept ready, in bytes. */
   readonly cacheBytes: number
 }
@@ -54,6 +56,7 @@ export function serverOptions(config: Config): ServerOptions {
       support: undefined,
     },
     defaultRoomVersion,
+    enableSearch: server.enableSearch,
     cacheBytes: config.myelin.cacheBytes,
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
   }
