@@ -40,6 +40,8 @@ import { RoomReads } from '#/services/rooms/read/room-reads.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
+import { ensureSearch, SEARCH_INDEX_KIND, searchIndexHandler } from '#/services/search/index-jobs.ts'
+import { SearchService } from '#/services/search/search.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
@@ -126,6 +128,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     defaultAccountData,
     ephemeral,
   })
+  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
+  const reads = new RoomReads({ store, clientEvents, clock })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
@@ -148,7 +152,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),
       limits,
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
-      reads: new RoomReads({ store, clientEvents, clock }),
+      reads,
+      search: new SearchService({ store, clock, clientEvents, reads, enabled: options.enableSearch }),
       messages: new MessagesService({ store, clientEvents, clock }),
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
@@ -163,7 +168,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
+  jobs.handle(SEARCH_INDEX_KIND, searchIndexHandler(store, clock))
   await ensureSweep(store, clock)
+  await ensureSearch(store, clock, options.enableSearch)
   const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
   const dispatchOf = (table: Route[], metrics: Metrics): Dispatch =>
     createDispatch({

@@ -8,6 +8,7 @@ import { packedStateAt, unpackState } from './queries/full-state.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
 import * as rooms from './queries/rooms.ts'
+import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
 
 export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
@@ -75,6 +76,10 @@ export function readerOver(read: RunQuery): Reader {
       ofUser: bind(receipts.receiptsOfUser),
       since: bind(receipts.receiptsSince),
       latest: bind(receipts.latestReceipts),
+    search: {
+      status: bind(search.searchStatus),
+      missing: bind(search.searchMissing),
+      find: bind(search.searchFind),
     },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }

@@ -6,6 +6,7 @@ import type { JobReader } from './jobs.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
 import type { ReceiptReader } from './receipts.ts'
 import type { RoomReader } from './rooms.ts'
+import type { SearchReader } from './search.ts'
 import type { StateReader } from './state.ts'
 
 export interface Reader {
@@ -16,6 +17,7 @@ export interface Reader {
   readonly accountData: AccountDataReader
   readonly receipts: ReceiptReader
   readonly jobs: JobReader
+  readonly search: SearchReader
 }
 
 export interface StoreHealth {
