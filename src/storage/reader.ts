@@ -7,6 +7,7 @@ import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
+import { roomFactsOf } from './queries/room-facts.ts'
 import * as rooms from './queries/rooms.ts'
 import * as state from './queries/state.ts'
 
@@ -74,6 +75,7 @@ export function readerOver(read: RunQuery): Reader {
       since: bind(receipts.receiptsSince),
       latest: bind(receipts.latestReceipts),
     },
+    roomFacts: { of: bind(roomFactsOf) },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }
 }
