@@ -3,6 +3,7 @@
  * the API tests all use this.
  */
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
+import { slidingRoutes } from '#/api/client/sync/sliding.ts'
 import { roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
 import { type Metrics, noMetrics } from '#/base/metrics.ts'
@@ -40,6 +41,7 @@ import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { Feed } from '#/services/sync/feed.ts'
+import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
 import type { ServerOptions } from './server-options.ts'
 
@@ -111,6 +113,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const feed = new Feed(store, options.cacheBytes / 2)
   const clientEvents = new ClientEvents({ store, clock })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
+  const slidingSync = new SlidingSyncService({ log, store, feed, world, clientEvents, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
@@ -139,6 +142,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
     }),
+    ...slidingRoutes({ slidingSync }),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
@@ -166,6 +170,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      slidingSync.close()
       accounts.close()
       await jobs.close()
     },

@@ -68,6 +68,8 @@ export function readerOver(read: RunQuery): Reader {
     accountData: {
       get: bind(data.accountDataGet),
       since: bind(data.accountDataSince),
+      ofType: bind(data.accountDataOfType),
+      ofRooms: bind(data.accountDataOfRooms),
       filter: bind(data.filterById),
     },
     receipts: {

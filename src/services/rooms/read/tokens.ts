@@ -16,6 +16,11 @@ export interface TopologicalToken {
   readonly arrival: number
 }
 
+/** A place in a sliding sync: the position, and which answer it was. */
+export interface SlidingToken extends StreamToken {
+  readonly serial: number
+}
+
 /** Longest token that is looked at. */
 const TOKEN_CHARS_MAX = 80
 
@@ -37,6 +42,16 @@ function numbersOf(text: string, letter: string, count: number): number[] | unde
     numbers.push(value)
   }
   return numbers.length === count ? numbers : undefined
+}
+
+export function formatSliding({ epoch, position, serial }: SlidingToken): string {
+  return `p${epoch}_${position}_${serial}`
+}
+
+export function parseSliding(text: string): SlidingToken | undefined {
+  const numbers = numbersOf(text, 'p', 3)
+  if (!numbers || numbers[1]! < 0) return undefined
+  return { epoch: numbers[0]!, position: numbers[1]!, serial: numbers[2]! }
 }
 
 export function parseStream(text: string): StreamToken | undefined {

@@ -35,13 +35,18 @@ function hasName(row: EventRow): boolean {
 
 /** The first members joined or invited; only where there are none, those who left. Never the reader. */
 export function heroesOf(members: readonly EventRow[], userId: string): string[] {
-  const present: string[] = []
-  const gone: string[] = []
+  return heroEvents(members, userId).map((row) => row.stateKey ?? '')
+}
+
+/** The member events of the heroes. */
+export function heroEvents(members: readonly EventRow[], userId: string): EventRow[] {
+  const present: EventRow[] = []
+  const gone: EventRow[] = []
   for (const row of members) {
     if (row.stateKey === null || row.stateKey === userId) continue
     const { membership } = (JSON.parse(row.json) as { content: { membership?: unknown } }).content
-    if (membership === 'join' || membership === 'invite') present.push(row.stateKey)
-    else gone.push(row.stateKey)
+    if (membership === 'join' || membership === 'invite') present.push(row)
+    else gone.push(row)
   }
   return (present.length > 0 ? present : gone).slice(0, HEROES_MAX)
 }
