@@ -42,6 +42,7 @@ import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
+import { StateCache } from '#/services/sync/state-cache.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
 import type { ServerOptions } from './server-options.ts'
 
@@ -108,12 +109,21 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
-  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
+  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 4 })
   const membership = new MembershipService({ writer, store, serverName, profile })
-  const feed = new Feed(store, options.cacheBytes / 2)
+  const feed = new Feed(store, options.cacheBytes / 4)
   const clientEvents = new ClientEvents({ store, clock })
-  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
-  const slidingSync = new SlidingSyncService({ log, store, feed, world, clientEvents, defaultAccountData })
+  const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
+  const sync = new SyncService({ log, store, feed, clock, clientEvents, stateCache, defaultAccountData })
+  const slidingSync = new SlidingSyncService({
+    log,
+    store,
+    feed,
+    world,
+    clientEvents,
+    stateCache,
+    defaultAccountData,
+  })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
@@ -171,6 +181,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     async close() {
       feed.close()
       slidingSync.close()
+      stateCache.close()
       accounts.close()
       await jobs.close()
     },

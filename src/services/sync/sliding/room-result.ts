@@ -7,10 +7,10 @@ import type { ClientEvents, Viewer } from '../../rooms/read/client-events.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
 import type { KnownMembership } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
-import { HERO_SCAN_MAX } from '../limits.ts'
 import { stayedSince, wasJoined } from '../own-membership.ts'
+import type { StateCache } from '../state-cache.ts'
 import { prevBatch } from '../v3/room-section.ts'
-import { heroEvents } from '../v3/summary.ts'
+import type { Summaries } from '../v3/summary.ts'
 import type { SentRoom } from './connections.ts'
 import type { FactsCache } from './facts-cache.ts'
 import { MEMBERS_TOLD_MAX } from './limits.ts'
@@ -23,6 +23,8 @@ export interface ResultDeps {
   readonly feed: Feed
   readonly facts: FactsCache
   readonly clientEvents: ClientEvents
+  readonly summaries: Summaries
+  readonly stateCache: StateCache
 }
 
 /** What is asked of one room. */
@@ -259,9 +261,7 @@ class Update {
     if (initial ? direct : sent?.direct !== direct) this.#parts.push(`"is_dm":${direct}`)
     /* Of a room that was left, the present members are not the reader's to know. */
     if (!this.#joined) return
-    const members = initial || changed.some(isMemberKey)
-    if (members) await this.#counts()
-    if ((members || has(NAME)) && name === undefined) await this.#heroes()
+    if (initial || changed.some(isMemberKey) || has(NAME)) await this.#summary(name === undefined)
     if (initial || timeline.rows.length > 0) this.#notifications()
   }
 
@@ -269,19 +269,28 @@ class Update {
     if (!this.#ask.stable) this.#parts.push('"notification_count":0', '"highlight_count":0')
   }
 
-  async #counts(): Promise<void> {
-    const head = await this.#deps.store.rooms.head(this.#ask.room)
-    this.#parts.push(`"joined_count":${head?.joined ?? 0}`, `"invited_count":${head?.invited ?? 0}`)
-  }
-
-  async #heroes(): Promise<void> {
-    const members = await this.#deps.store.state.someMembers(this.#ask.room, HERO_SCAN_MAX)
-    const heroes = heroEvents(members, this.#ask.viewer.userId).map((row) => ({
-      user_id: row.stateKey,
-      displayname: textIn(row, 'displayname'),
-      avatar_url: textIn(row, 'avatar_url'),
-    }))
-    if (heroes.length > 0 || this.#from !== undefined) this.#parts.push(`"heroes":${JSON.stringify(heroes)}`)
+  /** Counts of members, and who they are where the room has no name. */
+  async #summary(withHeroes: boolean): Promise<void> {
+    const { room, viewer } = this.#ask
+    const { summaries, store } = this.#deps
+    const summary = await summaries.of(room, viewer.userId)
+    this.#parts.push(
+      `"joined_count":${summary['m.joined_member_count']}`,
+      `"invited_count":${summary['m.invited_member_count']}`,
+    )
+    const named = summary['m.heroes'] ?? []
+    if (!withHeroes || named.length === 0) return
+    const keys = named.map((user) => [MEMBER, user] as const)
+    const events = await stateAt(store, room, this.#end, keys)
+    const heroes = named.map((user) => {
+      const event = events.get(nameOf([MEMBER, user]))
+      return {
+        user_id: user,
+        displayname: textIn(event, 'displayname'),
+        avatar_url: textIn(event, 'avatar_url'),
+      }
+    })
+    this.#parts.push(`"heroes":${JSON.stringify(heroes)}`)
   }
 
   /** Timeline and state as texts. */
@@ -292,9 +301,9 @@ class Update {
     expanded: boolean,
   ): Promise<void> {
     const { viewer, rules, before, stable } = this.#ask
-    const { clientEvents, store } = this.#deps
+    const { clientEvents, stateCache, store } = this.#deps
     const view = { rules, withoutRoomId: true }
-    const texts = await clientEvents.view(state, viewer, view)
+    const texts = await stateCache.texts(state, rules)
     /* Of what is gone only the merged proposal knows how to tell. */
     if (stable) for (const [type, key] of gone) texts.push(JSON.stringify({ type, state_key: key }))
     if (texts.length > 0) this.#parts.push(`"required_state":[${texts.join(',')}]`)

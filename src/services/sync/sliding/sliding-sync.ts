@@ -16,6 +16,8 @@ import type { ActiveUser } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
 import { ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import { membershipAt } from '../own-membership.ts'
+import type { StateCache } from '../state-cache.ts'
+import { Summaries } from '../v3/summary.ts'
 import type { DefaultAccountData } from '../v3/sync.ts'
 import { waitForNews } from '../wait.ts'
 import { Connection, Connections, type SentRoom } from './connections.ts'
@@ -25,7 +27,7 @@ import { LabelsCache } from './labels.ts'
 import { ANSWER_CHARS_MAX, ANSWER_ROOMS_MAX, LIST_BYTES_MAX } from './limits.ts'
 import { type ListSources, ListView } from './list-view.ts'
 import type { ExtensionScope, ListRequest, RoomWish, SlidingRequest } from './request.ts'
-import { type RoomResult, roomResult } from './room-result.ts'
+import { type ResultDeps, type RoomResult, roomResult } from './room-result.ts'
 import { SpacesCache } from './space-rooms.ts'
 import { type Candidate, candidates, joinedRanges, type Sight, type Window } from './windows.ts'
 
@@ -35,6 +37,7 @@ export interface SlidingSyncDeps {
   readonly feed: Feed
   readonly world: World
   readonly clientEvents: ClientEvents
+  readonly stateCache: StateCache
   readonly defaultAccountData: DefaultAccountData
 }
 
@@ -55,6 +58,7 @@ export class SlidingSyncService {
   readonly #labels: LabelsCache
   readonly #spaces: SpacesCache
   readonly #connections: Connections
+  readonly #section: ResultDeps
   readonly #views = new WeightedLru<string, ListView>(LIST_BYTES_MAX)
   readonly #rules = new Lru<number, RoomVersionRules>(ROOM_RULES_MAX)
 
@@ -64,6 +68,9 @@ export class SlidingSyncService {
     this.#labels = new LabelsCache(deps.store)
     this.#spaces = new SpacesCache(deps.store, this.#facts)
     this.#connections = new Connections(deps.world.rng)
+    const { store, feed, clientEvents, stateCache } = deps
+    const summaries = new Summaries(store)
+    this.#section = { store, feed, clientEvents, stateCache, summaries, facts: this.#facts }
   }
 
   close(): void {
@@ -240,8 +247,7 @@ export class SlidingSyncService {
       before: connection.serial === 0 ? undefined : connection.told.position,
       stable: request.stable,
     }
-    const { store, feed, clientEvents } = this.#deps
-    return roomResult({ store, feed, clientEvents, facts: this.#facts }, ask).catch((error: unknown) => ({
+    return roomResult(this.#section, ask).catch((error: unknown) => ({
       parts: this.#gapOf(known.roomId, now, error),
       sent: {
         upto: now,
