@@ -65,3 +65,8 @@ export function parseTopological(text: string): TopologicalToken | undefined {
   if (!numbers) return undefined
   return { epoch: numbers[0]!, depth: numbers[1]!, arrival: numbers[2]! }
 }
+
+/** A position of either kind of sync, for whoever reads a room from there. */
+export function parsePosition(text: string): StreamToken | undefined {
+  return parseStream(text) ?? parseSliding(text)
+}

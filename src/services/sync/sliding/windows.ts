@@ -163,7 +163,7 @@ class Rules {
     const own = facts.peek(room)
     if (!sent || !known || !own || sent.membership === known.membership) return undefined
     if (isListed(known) || known.membership !== 'leave') return undefined
-    const timelineLimit = Math.min(sent.timelineLimit, TIMELINE_GIVEN_MAX)
+    const timelineLimit = Math.max(1, Math.min(sent.timelineLimit, TIMELINE_GIVEN_MAX))
     const config = { timelineLimit, required: sent.required }
     return { room, known, facts: own, config, sent, lists: [], direct: labels.direct.has(known.roomId) }
   }
