@@ -9,11 +9,9 @@ import { type SearchRouteDeps, searchRoutes } from './client/search/search.ts'
 import { type SyncRouteDeps, syncRoutes } from './client/sync/sync.ts'
 
 export type RoomRouteDeps = CreationDeps &
+  EphemeralRouteDeps &
   MembershipDeps &
   ReadingDeps &
-  SendingDeps &
-  SyncRouteDeps &
-  EphemeralRouteDeps
   SearchRouteDeps &
   SendingDeps &
   SyncRouteDeps

@@ -3,6 +3,7 @@
  * the API tests all use this.
  */
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
+import { slidingRoutes } from '#/api/client/sync/sliding.ts'
 import { roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
 import { type Metrics, noMetrics } from '#/base/metrics.ts'
@@ -43,6 +44,7 @@ import { SendService } from '#/services/rooms/send.ts'
 import { ensureSearch, SEARCH_INDEX_KIND, searchIndexHandler } from '#/services/search/index-jobs.ts'
 import { SearchService } from '#/services/search/search.ts'
 import { Feed } from '#/services/sync/feed.ts'
+import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
 import type { ServerOptions } from './server-options.ts'
@@ -128,8 +130,16 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     defaultAccountData,
     ephemeral,
   })
-  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
   const reads = new RoomReads({ store, clientEvents, clock })
+  const slidingSync = new SlidingSyncService({
+    log,
+    store,
+    feed,
+    world,
+    clientEvents,
+    stateCache,
+    defaultAccountData,
+  })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
@@ -163,6 +173,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomsOf: (userId) => feed.roomsOf(userId),
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
+    ...slidingRoutes({ slidingSync }),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
@@ -192,6 +203,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      slidingSync.close()
       stateCache.close()
       ephemeral.close()
       accounts.close()

@@ -7,6 +7,7 @@ import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
+import { roomFactsOf } from './queries/room-facts.ts'
 import * as rooms from './queries/rooms.ts'
 import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
@@ -70,17 +71,21 @@ export function readerOver(read: RunQuery): Reader {
     accountData: {
       get: bind(data.accountDataGet),
       since: bind(data.accountDataSince),
+      ofType: bind(data.accountDataOfType),
+      ofRooms: bind(data.accountDataOfRooms),
       filter: bind(data.filterById),
     },
     receipts: {
       ofUser: bind(receipts.receiptsOfUser),
       since: bind(receipts.receiptsSince),
       latest: bind(receipts.latestReceipts),
+    },
     search: {
       status: bind(search.searchStatus),
       missing: bind(search.searchMissing),
       find: bind(search.searchFind),
     },
+    roomFacts: { of: bind(roomFactsOf) },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }
 }

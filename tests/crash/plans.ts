@@ -148,6 +148,9 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'account_data.put', user, room: 0, type: 'm.direct', content: '{}' },
   ],
   'account_data.clear': () => [{ op: 'account_data.clear', user }],
+  'room.facts': ({ room }) => [
+    { op: 'room.facts', room: room.nid, roomType: 'm.space', name: 'n', encrypted: true },
+  ],
   'receipt.put': (base) => [receiptOf(base, base.room.nid + 1)],
   'receipt.clear': () => [{ op: 'receipt.clear', user }],
   'filter.put': () => [{ op: 'filter.put', user, json: '{}' }],

@@ -129,7 +129,7 @@ function isMember(row: EventRow): boolean {
 }
 
 /** Where `/messages` goes on backwards: just before the first event, or behind all when there is none. */
-function prevBatch(store: Store, rows: readonly EventRow[], now: number): string {
+export function prevBatch(store: Store, rows: readonly EventRow[], now: number): string {
   const first = rows[0]
   if (!first) return formatStream({ epoch: store.epoch, position: now })
   return formatTopological({ epoch: store.epoch, depth: first.depth, arrival: first.arrival ?? first.nid })
