@@ -5,7 +5,9 @@ import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
 import type { ReceiptReader } from './receipts.ts'
+import type { RoomFactsReader } from './room-facts.ts'
 import type { RoomReader } from './rooms.ts'
+import type { SearchReader } from './search.ts'
 import type { StateReader } from './state.ts'
 
 export interface Reader {
@@ -15,7 +17,9 @@ export interface Reader {
   readonly accounts: AccountReader
   readonly accountData: AccountDataReader
   readonly receipts: ReceiptReader
+  readonly roomFacts: RoomFactsReader
   readonly jobs: JobReader
+  readonly search: SearchReader
 }
 
 export interface StoreHealth {

@@ -7,7 +7,9 @@ import type { PlanContext } from './context.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import { clearReceipts, putReceipt } from './receipts.ts'
+import { changeRoomFacts } from './room-facts.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
+import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
 
@@ -24,6 +26,7 @@ const HANDLERS: Handlers = {
   'room.membership': setMembership,
   'room.forget': forgetRoom,
   'room.delete': deleteRoom,
+  'room.facts': changeRoomFacts,
   'state.change': changeState,
   'state.branch': openBranch,
   'state.at': setStatePoint,
@@ -51,6 +54,10 @@ const HANDLERS: Handlers = {
   'job.done': finishJob,
   'job.retry': retryJob,
   'job.sweep': sweep,
+  'search.enable': enableSearch,
+  'search.restart': restartSearch,
+  'search.fill': fillSearch,
+  'search.clear': clearSearch,
 }
 
 /** One result per operation. Throws GuardFailed when a guard refuses. */

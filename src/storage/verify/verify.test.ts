@@ -68,6 +68,7 @@ describe('verify', () => {
       'tokens',
       'jobs',
       'receipts',
+      'room_facts',
     ]) {
       assert.ok((report.checked[table] ?? 0) > 0, `${table} was not looked at`)
     }
@@ -311,6 +312,10 @@ describe('verify finds a broken', () => {
     ['jobs.data', `UPDATE jobs SET data = '{'`],
     ['account_data.content', `UPDATE account_data SET content = 'null'`],
     ['receipt.kind', `UPDATE receipts SET kind = 'm.other'`],
+    [
+      'room.bump',
+      `UPDATE room_facts SET bump = (SELECT MAX(nid) FROM events) WHERE room = (SELECT MIN(nid) FROM rooms)`,
+    ],
     ['receipt.event', `UPDATE receipts SET event_id = '$other'`],
     ['meta.epoch', `UPDATE myelin_meta SET value = '0' WHERE name = 'epoch'`],
     ['meta.position', `UPDATE myelin_meta SET value = '10' WHERE name = 'position'`],

@@ -170,7 +170,7 @@ export const server = {
     false,
     'Whether only server administrators may invite local users.',
   ),
-  enable_search: option(bool, later, true, 'Whether messages are indexed and can be searched.'),
+  enable_search: option(bool, supported, true, 'Whether messages are indexed and can be searched.'),
   ip_range_blacklist: option(
     list(ipRange),
     later,
