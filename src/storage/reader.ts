@@ -6,8 +6,10 @@ import { authChain } from './queries/auth-chain.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import type { Query } from './queries/query.ts'
+import * as relations from './queries/relations.ts'
 import * as rooms from './queries/rooms.ts'
 import * as state from './queries/state.ts'
+import * as threads from './queries/thread-subscriptions.ts'
 
 export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
 
@@ -29,6 +31,22 @@ export function readerOver(read: RunQuery): Reader {
       txnsOf: bind(events.txnsOf),
       byTxn: bind(events.eventByTxn),
       authChain: bind(authChain),
+    },
+    relations: {
+      targets: bind(relations.relationTargets),
+      edits: bind(relations.relationEdits),
+      editsOf: bind(relations.relationEditsOf),
+      references: bind(relations.relationReferences),
+      threadsOf: bind(relations.threadsOf),
+      threadSenders: bind(relations.threadSenders),
+      threadCountUpTo: bind(relations.threadCountUpTo),
+      threads: bind(relations.threads),
+      annotated: bind(relations.annotated),
+      page: bind(relations.relationPage),
+    },
+    threadSubscriptions: {
+      get: bind(threads.threadSubscription),
+      since: bind(threads.threadSubscriptionsSince),
     },
     rooms: {
       byId: bind(rooms.roomById),

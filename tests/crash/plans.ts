@@ -82,11 +82,34 @@ const onBranch = ({ room, branch }: Base): Op => ({
   ],
 })
 
+/** A message that annotates the message before it. */
+function annotation({ room }: Base): readonly Op[] {
+  const target = room.last.eventId
+  const { ops } = room.message('hello', user, { device: 'DEVICE', txnId: 't' }).plan
+  const event = ops.find((op) => op.op === 'event.insert')!
+  const { type, sender, ts, depth, slot } = event
+  const relation = { event: { slot }, target, type, sender, key: 'k' }
+  return [
+    ...ops,
+    { op: 'relation.put', room: room.nid, ...relation, relType: 'm.annotation', aggregated: true, ts, depth },
+    { op: 'relation.unique', room: room.nid, ...relation },
+  ]
+}
+
 /** Adding an operation to the ports makes this fail to compile until it has a plan here. */
 const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'event.insert': message,
   'event.redact': ({ room }) => room.redaction(room.last).plan.ops,
   'event.txn': message,
+  'relation.put': annotation,
+  'relation.unique': annotation,
+  'thread.subscribe': ({ room }) => [
+    { op: 'thread.subscribe', user, room: room.nid, root: room.last.eventId, automatic: null },
+  ],
+  'thread.unsubscribe': ({ room }) => [
+    { op: 'thread.subscribe', user, room: room.nid, root: room.last.eventId, automatic: 1 },
+    { op: 'thread.unsubscribe', user, room: room.nid, root: room.last.eventId },
+  ],
   'room.create': () => new RoomScript('another').create().plan.ops,
   'room.head': message,
   'room.membership': ({ room }) => room.member(scriptUser('third'), 'invite', user).plan.ops,

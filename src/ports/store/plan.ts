@@ -8,10 +8,20 @@ import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
+import type { RelationOp } from './relations.ts'
 import type { RoomOp } from './rooms.ts'
 import type { StateOp } from './state.ts'
+import type { ThreadSubscriptionOp } from './thread-subscriptions.ts'
 
-export type Op = EventOp | RoomOp | StateOp | AccountOp | AccountDataOp | JobOp
+export type Op =
+  | EventOp
+  | RelationOp
+  | ThreadSubscriptionOp
+  | RoomOp
+  | StateOp
+  | AccountOp
+  | AccountDataOp
+  | JobOp
 
 export interface Plan {
   /** Plans with the same lane are applied in the order of `commit` calls. A room id or a user id. */
@@ -21,7 +31,7 @@ export interface Plan {
 
 /** What moved in a commit, for whoever waits on a stream: positions, never content. */
 export interface Change {
-  readonly stream: 'events' | 'account_data' | 'profile' | 'devices'
+  readonly stream: 'events' | 'account_data' | 'profile' | 'devices' | 'thread_subscriptions'
   readonly position: number
   /** Room of an `events` change, and of room account data. */
   readonly room?: number
@@ -43,6 +53,10 @@ export interface Conflict {
     | 'gone'
     /** The account that acts was deactivated. */
     | 'deactivated'
+    /** The same annotation is there already. */
+    | 'duplicate'
+    /** The user has unsubscribed since what an automatic subscription was made for. */
+    | 'unsubscribed'
   readonly value?: string
 }
 

@@ -4,11 +4,15 @@ import type { AccountReader } from './accounts.ts'
 import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
+import type { RelationReader } from './relations.ts'
 import type { RoomReader } from './rooms.ts'
 import type { StateReader } from './state.ts'
+import type { ThreadSubscriptionReader } from './thread-subscriptions.ts'
 
 export interface Reader {
   readonly events: EventReader
+  readonly relations: RelationReader
+  readonly threadSubscriptions: ThreadSubscriptionReader
   readonly rooms: RoomReader
   readonly state: StateReader
   readonly accounts: AccountReader

@@ -6,9 +6,11 @@ import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
+import { guardUnique, putRelation } from './relations.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
+import { subscribe, unsubscribe } from './thread-subscriptions.ts'
 
 type Handlers = {
   readonly [K in Op['op']]: (ctx: PlanContext, op: Extract<Op, { op: K }>) => Sql<unknown>
@@ -18,6 +20,10 @@ const HANDLERS: Handlers = {
   'event.insert': insertEvent,
   'event.redact': redactEvent,
   'event.txn': claimTxn,
+  'relation.put': putRelation,
+  'relation.unique': guardUnique,
+  'thread.subscribe': subscribe,
+  'thread.unsubscribe': unsubscribe,
   'room.create': createRoom,
   'room.head': moveHead,
   'room.membership': setMembership,

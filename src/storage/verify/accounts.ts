@@ -95,6 +95,8 @@ const ROOM_TABLES = [
   'state_delta_chunks',
   'state_branches',
   'account_data',
+  'relation_targets',
+  'thread_subscriptions',
 ] as const
 
 /** Rows of rooms that do not exist. */
