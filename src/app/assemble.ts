@@ -3,6 +3,7 @@
  * the API tests all use this.
  */
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
+import { createRelations } from '#/api/client/relations/create-relations.ts'
 import { roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
 import { type Metrics, noMetrics } from '#/base/metrics.ts'
@@ -33,8 +34,8 @@ import {
   profileSpreadHandler,
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
-import { ClientEvents } from '#/services/rooms/read/client-events.ts'
 import { MessagesService } from '#/services/rooms/read/messages.ts'
+import { createReading } from '#/services/rooms/read/reading.ts'
 import { RoomReads } from '#/services/rooms/read/room-reads.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
@@ -109,10 +110,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
   const membership = new MembershipService({ writer, store, serverName, profile })
   const feed = new Feed(store, options.cacheBytes / 2)
-  const clientEvents = new ClientEvents({ store, clock })
-  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
+  const reading = createReading({ store, clock })
+  const { clientEvents, ignored } = reading
+  const relations = createRelations({ store, clock, clientEvents, ignored })
+  const sync = new SyncService({ log, store, feed, clock, clientEvents, ignored, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
+    ...relations.routes,
     ...roomRoutes({
       send: new SendService({
         writer,
@@ -133,8 +137,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),
       limits,
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
-      reads: new RoomReads({ store, clientEvents, clock }),
-      messages: new MessagesService({ store, clientEvents, clock }),
+      reads: new RoomReads({ store, clientEvents, ignored, clock }),
+      messages: new MessagesService({ store, clientEvents, ignored, clock }),
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
@@ -166,6 +170,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      reading.close()
       accounts.close()
       await jobs.close()
     },

@@ -62,6 +62,7 @@ export function readerOver(read: RunQuery): Reader {
       current: bind(state.currentState),
       currentAll: (room, type) => read(state.currentStateAll, [room, type]),
       pointBefore: bind(state.pointBefore),
+      anyBranched: bind(state.anyBranched),
       at: bind(state.stateAt),
       eventsAt: (room, point, exceptType) => read(state.stateEventsAt, [room, point, exceptType]),
       someMembers: bind(state.someMembers),

@@ -57,6 +57,8 @@ export interface StateReader {
   currentAll(room: number, type?: string): Promise<EventRow[]>
   /** State before an event, as a point to ask about. */
   pointBefore(eventNid: number): Promise<StatePoint | undefined>
+  /** Whether any of some events was judged on a state off the main line. */
+  anyBranched(events: readonly number[]): Promise<boolean>
   at(room: number, point: StatePoint, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
   /** All state events at a point, without those of one type. */
   eventsAt(room: number, point: StatePoint, exceptType?: string): Promise<EventRow[]>

@@ -58,6 +58,21 @@ export const pointBefore = query('state.pointBefore', 'small', function* (nid: n
   return { branch: 0, pos: nid - 1 }
 })
 
+export const anyBranched = query(
+  'state.anyBranched',
+  'small',
+  function* (nids: readonly number[]): Sql<boolean> {
+    for (const list of lists(nids)) {
+      const row = yield* first(
+        `SELECT nid FROM events WHERE nid IN (${placeholders(1, list.length)}) AND state_branch IS NOT NULL LIMIT 1`,
+        ...list,
+      )
+      if (row) return true
+    }
+    return false
+  },
+)
+
 export const stateAt = query(
   'state.at',
   'small',

@@ -7,6 +7,7 @@ import type { EventRow } from '#/ports/store/events.ts'
 import type { Membership } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
+import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { DamagedEvent } from '../../rooms/stored-event.ts'
@@ -29,6 +30,7 @@ export interface SyncDeps {
   readonly feed: Feed
   readonly clock: Clock
   readonly clientEvents: ClientEvents
+  readonly ignored: IgnoredUsers
   readonly defaultAccountData: DefaultAccountData
 }
 
@@ -39,8 +41,8 @@ export class SyncService {
 
   constructor(deps: SyncDeps) {
     this.#deps = deps
-    const { store, clientEvents } = deps
-    this.#section = { store, clientEvents, lazyMembers: new LazyMembers() }
+    const { store, clientEvents, ignored } = deps
+    this.#section = { store, clientEvents, ignored, lazyMembers: new LazyMembers() }
   }
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
@@ -311,6 +313,8 @@ export class SyncService {
   async #stripped(userId: string, room: number, membership: 'invite' | 'knock'): Promise<string | undefined> {
     const row = await this.#deps.store.rooms.membership(room, userId)
     if (!row || row.stripped === null || row.forgotten) return undefined
+    if (membership === 'invite' && (await this.#deps.ignored.ignoredBy(userId)).has(row.sender))
+      return undefined
     return `{"${membership}_state":{"events":${row.stripped}}}`
   }
 }
