@@ -3,7 +3,7 @@ import { realWorld } from '#/base/world.ts'
 import type { Op, Plan } from '#/ports/store/plan.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { commitAll } from '../support/filled-database.ts'
-import { accountPlan, RoomScript, SCRIPT_SERVER, scriptUser } from '../support/room-script.ts'
+import { accountPlan, RoomScript, relating, SCRIPT_SERVER, scriptUser } from '../support/room-script.ts'
 
 const LATER = 2_000_000_000_000
 const user = scriptUser('creator')
@@ -85,14 +85,11 @@ const onBranch = ({ room, branch }: Base): Op => ({
 /** A message that annotates the message before it. */
 function annotation({ room }: Base): readonly Op[] {
   const target = room.last.eventId
-  const { ops } = room.message('hello', user, { device: 'DEVICE', txnId: 't' }).plan
-  const event = ops.find((op) => op.op === 'event.insert')!
-  const { type, sender, ts, depth, slot } = event
-  const relation = { event: { slot }, target, type, sender, key: 'k' }
+  const script = room.message('hello', user, { device: 'DEVICE', txnId: 't' })
+  const by = { event: { slot: 0 }, type: 'm.room.message', sender: user, key: 'k' }
   return [
-    ...ops,
-    { op: 'relation.put', room: room.nid, ...relation, relType: 'm.annotation', aggregated: true, ts, depth },
-    { op: 'relation.unique', room: room.nid, ...relation },
+    ...relating(script, room.nid, target, 'm.annotation').ops,
+    { op: 'relation.unique', room: room.nid, target, ...by },
   ]
 }
 

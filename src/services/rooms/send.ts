@@ -17,6 +17,7 @@ import { canonicalJson } from '#/protocol/json/canonical.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import { RECENT_TXNS_MAX } from './limits.ts'
 import type { MembershipChange, MembershipService } from './membership.ts'
+import { checkRelation } from './relating.ts'
 import type { RoomWriter } from './room-writer.ts'
 import { pduOfRow } from './stored-event.ts'
 
@@ -75,29 +76,33 @@ export class SendService {
     if (type === 'm.room.redaction' && typeof content['redacts'] === 'string') {
       return this.redact(from, roomId, content['redacts'] as EventId, content, transaction)
     }
-    return this.#once(from, transaction, () =>
-      this.#writer.write({
+    return this.#once(from, transaction, async () => {
+      const guards = await checkRelation(this.#store, { roomId, sender: from.userId, type, content })
+      return this.#writer.write({
         roomId,
         draft: () => ({ type, sender: from.userId, content }),
-        more: () => this.#txnOps(from, transaction),
-      }),
-    )
+        more: () => [...this.#txnOps(from, transaction), ...guards],
+      })
+    })
   }
 
   /** Sets a state event. The id of the present event is returned when it says the same already. */
   state(from: Sender, roomId: string, type: string, stateKey: string, content: JsonObject): Promise<string> {
     const change = type === 'm.room.member' && memberChange(from.userId, roomId, stateKey, content)
     if (change) return this.#membership.change(change)
+    let guards: readonly Op[] = []
     return this.#writer.write({
       roomId,
       needs: [[type, stateKey]],
-      draft: (room) => {
+      draft: async (room) => {
         const present = room.state(type, stateKey)
         if (present?.sender === from.userId && sameContent(present, content)) {
           return { already: present.eventId }
         }
+        guards = await checkRelation(this.#store, { roomId, sender: from.userId, type, content })
         return { type, sender: from.userId, stateKey, content }
       },
+      more: () => guards,
     })
   }
 

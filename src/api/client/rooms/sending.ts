@@ -23,6 +23,9 @@ function refuseReserved(type: string): void {
   }
 }
 
+/** https://spec.matrix.org/v1.19/client-server-api/#validation-of-mthread-relationships */
+const RELATION_STATUSES = { M_UNKNOWN: 400 } as const
+
 export const sendingRoutes = (d: SendingDeps): Route[] => [
   route({
     method: 'PUT',
@@ -33,6 +36,7 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
     auth: 'user',
     limit: 'rc_message',
     servlet: 'RoomSendEventRestServlet',
+    statuses: RELATION_STATUSES,
     params: { roomId: parseRoomId },
     body: 'event',
     async handle({ who, params, body }) {
@@ -69,6 +73,7 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
       auth: 'user',
       limit: 'rc_message',
       servlet: 'RoomStateEventRestServlet',
+      statuses: RELATION_STATUSES,
       params: { roomId: parseRoomId },
       body: 'event',
       async handle({ who, params, body }) {
