@@ -39,3 +39,6 @@ export const THREADS_LIMIT_DEFAULT = 5
 export const THREADS_LIMIT_MAX = 100
 /** Threads looked at to fill a page. */
 export const THREADS_SCAN_MAX = 1000
+/** Thread subscriptions of a page without a limit, and most of them. */
+export const THREAD_SUBSCRIPTIONS_LIMIT_DEFAULT = 100
+export const THREAD_SUBSCRIPTIONS_LIMIT_MAX = 512
