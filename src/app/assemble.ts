@@ -37,6 +37,7 @@ import {
 import { MessagesService } from '#/services/rooms/read/messages.ts'
 import { createReading } from '#/services/rooms/read/reading.ts'
 import { RoomReads } from '#/services/rooms/read/room-reads.ts'
+import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/redact-related.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
@@ -112,19 +113,28 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const feed = new Feed(store, options.cacheBytes / 2)
   const reading = createReading({ store, clock })
   const { clientEvents, ignored } = reading
-  const relations = createRelations({ store, clock, clientEvents, ignored })
+  const relations = createRelations({
+    store,
+    clock,
+    clientEvents,
+    ignored,
+    subscribes: options.experimental.threadSubscriptions,
+  })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, ignored, defaultAccountData })
+  const send = new SendService({
+    writer,
+    membership,
+    store,
+    clock,
+    redactionRetentionMs: options.redactionRetentionMs,
+    redactsRelated: options.experimental.redactsRelated,
+    onJob: () => jobs.poke(),
+  })
   const routes: Route[] = [
     ...accounts.routes,
     ...relations.routes,
     ...roomRoutes({
-      send: new SendService({
-        writer,
-        membership,
-        store,
-        clock,
-        redactionRetentionMs: options.redactionRetentionMs,
-      }),
+      send,
       createRoom: new CreateRoomService({
         store,
         signer,
@@ -148,6 +158,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
+  jobs.handle(REDACT_RELATED_KIND, redactRelatedHandler({ store, send, clock }))
   await ensureSweep(store, clock)
   const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
   const dispatchOf = (table: Route[], metrics: Metrics): Dispatch =>

@@ -5,7 +5,16 @@ import type { AccountOptions } from '#/services/accounts/options.ts'
 import type { Config } from './config/config.ts'
 import { checkedServerName } from './server-name.ts'
 
+/** Proposals that an operator switches on. */
+export interface ExperimentalOptions {
+  /** `msc3912_enabled`: a redaction may take related events with it. */
+  readonly redactsRelated: boolean
+  /** `msc4306_enabled`: users subscribe to threads. */
+  readonly threadSubscriptions: boolean
+}
+
 export interface ServerOptions {
+  readonly experimental: ExperimentalOptions
   readonly accounts: AccountOptions
   readonly discovery: DiscoveryOptions
   readonly defaultRoomVersion: string
@@ -19,7 +28,9 @@ export function serverOptions(config: Config): ServerOptions {
   const { registration, passwords, sessions, server } = config
   const { policy } = passwords
   const { defaultRoomVersion } = server
+  const { msc3912Enabled, msc4306Enabled } = config.experimental.experimentalFeatures
   return {
+    experimental: { redactsRelated: msc3912Enabled, threadSubscriptions: msc4306Enabled },
     accounts: {
       serverName: checkedServerName(server.serverName),
       registration: {
@@ -52,6 +63,10 @@ export function serverOptions(config: Config): ServerOptions {
       extraClientWellKnown: server.extraWellKnownClientContent as JsonObject,
       serverWellKnown: server.serveServerWellknown,
       support: undefined,
+      unstableFeatures: {
+        'org.matrix.msc3912': msc3912Enabled,
+        'org.matrix.msc4306': msc4306Enabled,
+      },
     },
     defaultRoomVersion,
     cacheBytes: config.myelin.cacheBytes,

@@ -250,6 +250,7 @@ export class SimServer {
 
 function optionsOf(serverName: ServerName): ServerOptions {
   return {
+    experimental: { redactsRelated: true, threadSubscriptions: true },
     accounts: {
       serverName,
       registration: {

@@ -22,3 +22,8 @@ export const CREATE_INVITES_MAX = 100
 export const REASON_CHARS_MAX = 512
 /** How long the original of a redacted event is kept, without a setting. */
 export const REDACTION_RETENTION_MS_DEFAULT = 7 * 24 * 3600 * 1000
+/** Kinds of relations named with a redaction that takes related events with it. */
+export const REDACT_REL_TYPES_MAX = 20
+/** Related events read at a time to be redacted, and most that are looked at for one redaction. */
+export const REDACT_RELATED_PAGE = 100
+export const REDACT_RELATED_MAX = 10_000

@@ -20,6 +20,8 @@ export interface DiscoveryOptions {
   readonly serverWellKnown: boolean
   /** Content of `/.well-known/matrix/support`; 404 without. */
   readonly support: JsonObject | undefined
+  /** Proposals that the operator switches on, in `unstable_features`. */
+  readonly unstableFeatures?: Readonly<Record<string, boolean>>
 }
 
 export interface DiscoveryDeps {
@@ -42,6 +44,9 @@ const UNSTABLE_FEATURES = {
   'uk.tcpip.msc4133.stable': true,
   /* `use_state_after` of sync under its unstable name. */
   'org.matrix.msc4222': true,
+  /* Threads, and relations of relations. */
+  'org.matrix.msc3440.stable': true,
+  'org.matrix.msc3981': true,
 } as const
 
 /** The client well-known; undefined where no public address was given. */
@@ -91,7 +96,10 @@ export const discoveryRoutes = (d: DiscoveryDeps): Route[] => [
     spec: 'client-server-api/#get_matrixclientversions',
     operations: ['getVersions'],
     servlet: 'VersionsRestServlet',
-    handle: () => ({ versions: VERSIONS, unstable_features: UNSTABLE_FEATURES }),
+    handle: () => ({
+      versions: VERSIONS,
+      unstable_features: { ...UNSTABLE_FEATURES, ...d.discovery.unstableFeatures },
+    }),
   }),
   route({
     method: 'GET',

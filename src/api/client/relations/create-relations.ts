@@ -5,7 +5,10 @@ import { type ThreadSubscriptionDeps, ThreadSubscriptions } from '#/services/roo
 import { relatedRoutes } from './related.ts'
 import { threadSubscriptionRoutes } from './thread-subscriptions.ts'
 
-export interface RelationsDeps extends RelatedEventsDeps, ThreadSubscriptionDeps {}
+export interface RelationsDeps extends RelatedEventsDeps, ThreadSubscriptionDeps {
+  /** Whether users subscribe to threads. */
+  readonly subscribes: boolean
+}
 
 export interface Relations {
   readonly routes: readonly Route[]
@@ -17,7 +20,7 @@ export function createRelations(deps: RelationsDeps): Relations {
   return {
     routes: [
       ...relatedRoutes({ related: new RelatedEvents(deps) }),
-      ...threadSubscriptionRoutes({ threadSubscriptions }),
+      ...(deps.subscribes ? threadSubscriptionRoutes({ threadSubscriptions }) : []),
     ],
     threadSubscriptions,
   }
