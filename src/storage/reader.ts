@@ -5,6 +5,7 @@ import * as accounts from './queries/accounts.ts'
 import { authChain } from './queries/auth-chain.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
+import * as people from './queries/people.ts'
 import type { Query } from './queries/query.ts'
 import * as rooms from './queries/rooms.ts'
 import * as state from './queries/state.ts'
@@ -65,9 +66,11 @@ export function readerOver(read: RunQuery): Reader {
     },
     accountData: {
       get: bind(data.accountDataGet),
+      size: bind(data.accountDataSize),
       since: bind(data.accountDataSince),
       filter: bind(data.filterById),
     },
+    people: people.bindPeople(bind),
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }
 }

@@ -3,6 +3,7 @@ import type { AccountDataReader } from './account-data.ts'
 import type { AccountReader } from './accounts.ts'
 import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
+import type { PeopleReader } from './people.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
 import type { RoomReader } from './rooms.ts'
 import type { StateReader } from './state.ts'
@@ -14,6 +15,7 @@ export interface Reader {
   readonly accounts: AccountReader
   readonly accountData: AccountDataReader
   readonly jobs: JobReader
+  readonly people: PeopleReader
 }
 
 export interface StoreHealth {

@@ -81,6 +81,7 @@ const ROOM_TABLES = [
   'DELETE FROM state_branches WHERE room = ?1',
   'DELETE FROM local_memberships WHERE room = ?1',
   'DELETE FROM account_data WHERE room = ?1 AND room <> 0',
+  'DELETE FROM directory_rooms WHERE room = ?1',
   'DELETE FROM events WHERE room = ?1',
   'DELETE FROM room_heads WHERE room = ?1',
   'DELETE FROM rooms WHERE nid = ?1',
