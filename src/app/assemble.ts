@@ -22,12 +22,14 @@ import { MatrixError } from '#/protocol/errors.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
+import { LastSeen } from '#/services/accounts/last-seen.ts'
+import type { OpenidTokens } from '#/services/accounts/openid.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
-import { type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
+import { type MayInvite, type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
 import {
   PROFILE_SPREAD_KIND,
   profileSpreadHandler,
@@ -41,6 +43,7 @@ import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createPeople } from './people.ts'
 import type { ServerOptions } from './server-options.ts'
 
 export interface AssembleDeps {
@@ -75,6 +78,8 @@ export function explainStoreError(error: unknown): MatrixError | Reply | undefin
 
 export interface AssembledServer {
   readonly dispatches: { readonly client: Dispatch; readonly metrics: Dispatch }
+  /** Who holds an OpenID token. */
+  readonly openid: OpenidTokens
   /** Every route that the client listener serves. */
   readonly routes: readonly Route[]
   /** Begins timed work. */
@@ -89,7 +94,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { store, world, log, limits, serverName, options } = deps
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
+  const lastSeen = new LastSeen({ store, clock, log })
   const accounts = createAccounts({
+    lastSeen,
     store,
     world,
     passwords: deps.passwords,
@@ -104,15 +111,34 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onDeactivated: () => jobs.poke(),
     },
   })
+  const people = await createPeople({ store, world, serverName, accounts, jobs, options: options.people })
+  const { profileRules } = options.people
+  const mayInvite: MayInvite = (sender, target) => people.invites.check(sender, target)
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
-  const membership = new MembershipService({ writer, store, serverName, profile })
+  const membership = new MembershipService({
+    writer,
+    store,
+    serverName,
+    profile,
+    mayInvite,
+    profileRules,
+  })
   const feed = new Feed(store, options.cacheBytes / 2)
   const clientEvents = new ClientEvents({ store, clock })
-  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
+  const sync = new SyncService({
+    log,
+    store,
+    feed,
+    clock,
+    clientEvents,
+    defaultAccountData,
+    hidesInvite: (userId, sender) => people.invites.hides(userId, sender),
+  })
   const routes: Route[] = [
     ...accounts.routes,
+    ...people.routes,
     ...roomRoutes({
       send: new SendService({
         writer,
@@ -126,6 +152,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         signer,
         world,
         profile,
+        mayInvite,
+        profileRules,
         follow: (user, roomId, said) => membership.follow(user, roomId, said),
       }),
       defaultRoomVersion: options.defaultRoomVersion,
@@ -161,6 +189,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       /* What reads the figures is not counted in them. */
       metrics: dispatchOf([metricsRoute(deps.metrics), healthRoute(() => healthOf(store))], noMetrics),
     },
+    openid: people.openid,
     routes,
     start: () => jobs.start(),
     wakeWaiting: () => feed.stopWaiting(),
@@ -168,6 +197,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       feed.close()
       accounts.close()
       await jobs.close()
+      await lastSeen.close()
     },
   }
 }

@@ -26,5 +26,6 @@ export function configuredRates(limits: Config['rateLimits']): Record<LimitName,
     'rc_invites.per_user': rate(limits.rcInvites.perUser),
     'rc_invites.per_issuer': rate(limits.rcInvites.perIssuer),
     rc_room_creation: rate(limits.rcRoomCreation),
+    rc_user_directory: rate(limits.rcUserDirectory),
   }
 }

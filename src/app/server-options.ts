@@ -3,11 +3,13 @@ import type { DiscoveryOptions } from '#/api/client/accounts/create-accounts.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AccountOptions } from '#/services/accounts/options.ts'
 import type { Config } from './config/config.ts'
+import type { PeopleOptions } from './people.ts'
 import { checkedServerName } from './server-name.ts'
 
 export interface ServerOptions {
   readonly accounts: AccountOptions
   readonly discovery: DiscoveryOptions
+  readonly people: PeopleOptions
   readonly defaultRoomVersion: string
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
@@ -43,6 +45,8 @@ export function serverOptions(config: Config): ServerOptions {
       profile: {
         setDisplayname: registration.enableSetDisplayname,
         setAvatarUrl: registration.enableSetAvatarUrl,
+        requireAuth: server.requireAuthForProfileRequests,
+        sharedRoomsOnly: server.limitProfileRequestsToUsersWhoShareRooms,
       },
     },
     discovery: {
@@ -51,10 +55,42 @@ export function serverOptions(config: Config): ServerOptions {
       identityServer: registration.defaultIdentityServer ?? undefined,
       extraClientWellKnown: server.extraWellKnownClientContent as JsonObject,
       serverWellKnown: server.serveServerWellknown,
+      rtcTransports: rtcTransports(config),
       support: undefined,
     },
+    people: peopleOptions(config),
     defaultRoomVersion,
     cacheBytes: config.myelin.cacheBytes,
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
   }
+}
+
+function peopleOptions(config: Config): PeopleOptions {
+  const { calls, rooms, server, blocking } = config
+  return {
+    directory: rooms.userDirectory,
+    turn: {
+      uris: calls.turnUris ?? [],
+      sharedSecret: calls.turnSharedSecret?.reveal(),
+      username: calls.turnUsername ?? undefined,
+      password: calls.turnPassword?.reveal(),
+      lifetimeMs: calls.turnUserLifetime,
+      guests: calls.turnAllowGuests,
+    },
+    rtcTransports: rtcTransports(config),
+    onlyAdminsInvite: server.blockNonAdminInvites,
+    profileRules: {
+      onInvite: server.includeProfileDataOnInvite,
+      perRoom: blocking.allowPerRoomProfiles,
+    },
+  }
+}
+
+/** Transports as clients get them, without members that are not set. */
+function rtcTransports(config: Config): JsonObject[] {
+  return config.calls.matrixRtc.transports.map(({ type, url, livekitServiceUrl }) => ({
+    type,
+    ...(url === null ? {} : { url }),
+    ...(livekitServiceUrl === null ? {} : { livekit_service_url: livekitServiceUrl }),
+  }))
 }

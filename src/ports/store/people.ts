@@ -68,6 +68,8 @@ export interface PeopleReader {
   search(search: DirectorySearch): Promise<DirectoryPage>
   /** Whether a user may be shown another: both in one room, or the other in a public one. */
   visible(searcher: string, other: string): Promise<boolean>
+  /** Whether both are joined to one room. `user` is of this server. */
+  shareRoom(user: string, other: string): Promise<boolean>
   /** Rooms with ids after `after` to which both are joined. `user` is of this server. */
   mutualRooms(user: string, other: string, after: string, limit: number): Promise<MutualRooms>
   /** The version of the directory's index; undefined before it was built for the first time. */

@@ -39,6 +39,22 @@ export class ProfileService {
     this.#hooks = deps.hooks
   }
 
+  /**
+   * Whether somebody, or anybody without a name, may read a profile.
+   * Throws M_MISSING_TOKEN and M_FORBIDDEN as the options say.
+   */
+  async refuseStranger(reader: UserId | undefined, userId: UserId): Promise<void> {
+    const { requireAuth, sharedRoomsOnly } = this.#options
+    if (!requireAuth && !sharedRoomsOnly) return
+    if (reader === undefined) {
+      throw new MatrixError('M_MISSING_TOKEN', 'Profiles are shown only to users of this server.')
+    }
+    if (!sharedRoomsOnly || reader === userId) return
+    if (!(await this.#store.people.shareRoom(reader, userId))) {
+      throw new MatrixError('M_FORBIDDEN', 'You share no room with this user.')
+    }
+  }
+
   /** All fields of a user of this server. Throws M_NOT_FOUND for others, and for deactivated accounts. */
   async all(userId: UserId): Promise<JsonObject> {
     if (serverOf(userId) !== this.#serverName) {

@@ -184,6 +184,25 @@ const visible = query('people.visible', 'large', function* (searcher: string, ot
   return seen.has(other)
 })
 
+const shareRoom = query('people.shareRoom', 'large', function* (user: string, other: string): Sql<boolean> {
+  const local = yield* first(
+    `SELECT 1 AS found FROM local_memberships o WHERE o.user_id = ?2 AND o.membership = 'join' AND EXISTS
+       (SELECT 1 FROM local_memberships m WHERE m.user_id = ?1 AND m.room = o.room AND m.membership = 'join') LIMIT 1`,
+    user,
+    other,
+  )
+  if (local) return true
+  const remote = yield* run(
+    `SELECT e.json FROM state_keys k JOIN room_state r ON r.state_key = k.nid AND r.branch = 0
+     JOIN events e ON e.nid = r.event WHERE k.type = 'm.room.member' AND k.state_key = ?2 AND EXISTS
+       (SELECT 1 FROM local_memberships m WHERE m.user_id = ?1 AND m.room = r.room AND m.membership = 'join')
+     LIMIT ${REMOTE_ROWS_MAX}`,
+    user,
+    other,
+  )
+  return remote.some((row) => isJoin(row.json as string))
+})
+
 const mutualRooms = query(
   'people.mutualRooms',
   'large',
@@ -237,6 +256,7 @@ export function bindPeople(bind: Bind): PeopleReader {
   return {
     search: bind(search),
     visible: bind(visible),
+    shareRoom: bind(shareRoom),
     mutualRooms: bind(mutualRooms),
     directoryVersion: bind(directoryVersion),
     openid: bind(openid),

@@ -30,6 +30,8 @@ export interface SyncDeps {
   readonly clock: Clock
   readonly clientEvents: ClientEvents
   readonly defaultAccountData: DefaultAccountData
+  /** Whether a user is not to see an invite by somebody. */
+  readonly hidesInvite: (userId: string, sender: string) => Promise<boolean>
 }
 
 export class SyncService {
@@ -311,6 +313,7 @@ export class SyncService {
   async #stripped(userId: string, room: number, membership: 'invite' | 'knock'): Promise<string | undefined> {
     const row = await this.#deps.store.rooms.membership(room, userId)
     if (!row || row.stripped === null || row.forgotten) return undefined
+    if (membership === 'invite' && (await this.#deps.hidesInvite(userId, row.sender))) return undefined
     return `{"${membership}_state":{"events":${row.stripped}}}`
   }
 }
