@@ -155,6 +155,10 @@ function checkKey(key: string): void {
 }
 
 function checkValue(key: string, value: JsonValue): void {
+  /* Names of time zones change, so that any text is taken. */
+  if (key === 'm.tz' && typeof value !== 'string') {
+    throw new MatrixError('M_INVALID_PARAM', 'A time zone is a string.')
+  }
   if (!isMemberField(key)) return
   if (typeof value !== 'string') throw new MatrixError('M_INVALID_PARAM', `The ${key} must be a string.`)
   const most = key === 'displayname' ? DISPLAYNAME_CHARS_MAX : AVATAR_URL_CHARS_MAX
