@@ -5,6 +5,7 @@ import * as accounts from './queries/accounts.ts'
 import { authChain } from './queries/auth-chain.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
+import * as people from './queries/people.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
 import * as relations from './queries/relations.ts'
@@ -89,6 +90,7 @@ export function readerOver(read: RunQuery): Reader {
     },
     accountData: {
       get: bind(data.accountDataGet),
+      size: bind(data.accountDataSize),
       since: bind(data.accountDataSince),
       ofType: bind(data.accountDataOfType),
       ofRooms: bind(data.accountDataOfRooms),
@@ -105,6 +107,7 @@ export function readerOver(read: RunQuery): Reader {
       find: bind(search.searchFind),
     },
     roomFacts: { of: bind(roomFactsOf) },
+    people: people.bindPeople(bind),
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }
 }

@@ -36,6 +36,8 @@ export interface SyncDeps {
   readonly stateCache: StateCache
   readonly ignored: IgnoredUsers
   readonly defaultAccountData: DefaultAccountData
+  /** Whether a user is not to see an invite by somebody. */
+  readonly hidesInvite: (userId: string, sender: string) => Promise<boolean>
   readonly ephemeral: EphemeralDeps
 }
 
@@ -371,8 +373,7 @@ export class SyncService {
   async #stripped(userId: string, room: number, membership: 'invite' | 'knock'): Promise<string | undefined> {
     const row = await this.#deps.store.rooms.membership(room, userId)
     if (!row || row.stripped === null || row.forgotten) return undefined
-    if (membership === 'invite' && (await this.#deps.ignored.ignoredBy(userId)).has(row.sender))
-      return undefined
+    if (membership === 'invite' && (await this.#deps.hidesInvite(userId, row.sender))) return undefined
     return `{"${membership}_state":{"events":${row.stripped}}}`
   }
 }
