@@ -80,6 +80,9 @@ export interface RelationPage {
   readonly to?: RelationPlace | undefined
   readonly dir: 'f' | 'b'
   readonly limit: number
+}
+
+export interface RelationTree extends RelationPage {
   /** How far relations of relations are followed; 1 follows none. Every step must match `relType` and `type`. */
   readonly levels: number
 }
@@ -109,6 +112,11 @@ export interface RelationReader {
   threads(room: number, from: RelationPlace | undefined, limit: number): Promise<ThreadRow[]>
   /** Whether a user has annotated an event with this type and key. */
   annotated(room: number, target: string, by: { type: string; sender: string; key: string }): Promise<boolean>
-  /** Events that relate to one, in topological order. Rejects with a StoreError `limit` for too large a tree. */
+  /** Events that relate to one, in topological order. */
   page(page: RelationPage): Promise<EventRow[]>
+  /**
+   * Row ids of events that relate to one directly or through others, in topological order. Rejects with a StoreError
+   * `limit` when there are too many.
+   */
+  tree(tree: RelationTree): Promise<number[]>
 }
