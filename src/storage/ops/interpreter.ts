@@ -6,7 +6,7 @@ import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
-import { guardUnique, putRelation } from './relations.ts'
+import { guardUnique, indexRelation, putRelation } from './relations.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
@@ -21,6 +21,7 @@ const HANDLERS: Handlers = {
   'event.redact': redactEvent,
   'event.txn': claimTxn,
   'relation.put': putRelation,
+  'relation.index': indexRelation,
   'relation.unique': guardUnique,
   'thread.subscribe': subscribe,
   'thread.unsubscribe': unsubscribe,

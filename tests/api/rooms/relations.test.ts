@@ -426,3 +426,42 @@ test('too many relations of relations are refused as too large, and a page of th
   server.database.exec(`DELETE FROM event_relations WHERE event >= ${from}`)
   server.database.exec(`DELETE FROM events WHERE nid >= ${from}`)
 })
+
+test('relations of events that were stored before relations had rows are found after the change of schema', async () => {
+  const roomId = await roomOf([alice, bob])
+  const target = await say(alice, roomId, 'target')
+  const made = [
+    await react(bob, roomId, target, 'x'),
+    await reply(bob, roomId, target, 'in a thread'),
+    await edit(alice, roomId, target, 'better'),
+  ]
+  const gone = await react(bob, roomId, target, 'y')
+  await redact(bob, roomId, gone)
+  const before = await relations(alice, roomId, target, { dir: 'f' })
+  const { unsigned } = await getEvent(bob, roomId, target)
+  const columns = 'target, depth, arrival, event, aggregated, ts, rel_type, type, sender, rel_key'
+  const rows = () =>
+    server.database
+      .prepare(`SELECT ${columns.replace('target, ', '')} FROM event_relations ORDER BY event`)
+      .all()
+  const kept = rows()
+  await server.restart((database) => {
+    for (const table of ['relation_targets', 'event_relations', 'thread_subscriptions']) {
+      database.exec(`DROP TABLE ${table}`)
+    }
+    database.exec(`UPDATE myelin_meta SET value = '1' WHERE name = 'schema'`)
+  })
+  const jobs = () =>
+    server.database.prepare(`SELECT COUNT(*) AS n FROM jobs WHERE kind = 'relations.index'`).get()?.['n']
+  for (let tries = 0; tries < 500 && jobs() !== 0; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  assert.equal(jobs(), 0)
+  assert.deepEqual(rows(), kept)
+  const after = await relations(alice, roomId, target, { dir: 'f' })
+  assert.deepEqual(eventIds(after.chunk), made)
+  assert.deepEqual(eventIds(after.chunk), eventIds(before.chunk))
+  const again = (await getEvent(bob, roomId, target)).unsigned['m.relations']
+  assert.equal(again['m.replace'].event_id, unsigned['m.relations']['m.replace'].event_id)
+  assert.equal(again['m.thread'].count, 1)
+})
