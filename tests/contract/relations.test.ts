@@ -274,6 +274,30 @@ onEveryEngine('relations', (bench) => {
     await accepted(room.store, room.lane, ...react())
   })
 
+  it('notes relations of stored events once, and none of redacted or hidden ones', async () => {
+    const room = await Room.of(bench().store)
+    const { store } = room
+    const target = await room.event()
+    const stored = insert({ room: room.room, depth: 4 })
+    const redacted = insert({ room: room.room })
+    const hidden = insert({ room: room.room, live: false })
+    const nids: number[] = []
+    for (const op of [stored, redacted, hidden]) {
+      nids.push((await accepted(store, room.lane, op)).results[0] as number)
+    }
+    await room.redact(redacted.eventId)
+    const index = (nid: number): Op => {
+      const relation = { target, relType: 'm.thread', key: null, aggregated: true, room: room.room }
+      const { type, sender, ts, depth } = stored
+      return { op: 'relation.index', event: { nid }, ...relation, type, sender, ts, depth }
+    }
+    for (let times = 0; times < 2; times++) {
+      await accepted(store, 'index', ...nids.map(index))
+      assert.deepEqual(await room.page(target), [stored.eventId])
+      assert.deepEqual(await room.sums(target), [0, 0, 1])
+    }
+  })
+
   it('goes with its room', async () => {
     const { store, counts } = bench()
     const before = await counts()
