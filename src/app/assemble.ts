@@ -31,6 +31,7 @@ import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
+import { INDEX_RELATIONS_KIND, indexRelationsHandler } from '#/services/rooms/index-relations.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
 import { type MayInvite, type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
 import {
@@ -197,6 +198,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
   jobs.handle(SEARCH_INDEX_KIND, searchIndexHandler(store, clock))
+  jobs.handle(INDEX_RELATIONS_KIND, indexRelationsHandler({ store, clock }))
   jobs.handle(REDACT_RELATED_KIND, redactRelatedHandler({ store, send, clock }))
   await ensureSweep(store, clock)
   await ensureSearch(store, clock, options.enableSearch)

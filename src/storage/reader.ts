@@ -47,6 +47,7 @@ export function readerOver(read: RunQuery): Reader {
       threads: bind(relations.threads),
       annotated: bind(relations.annotated),
       page: bind(relations.relationPage),
+      tree: bind(relations.relationTree),
     },
     threadSubscriptions: {
       get: bind(threads.threadSubscription),

@@ -110,6 +110,10 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'event.redact': ({ room }) => room.redaction(room.last).plan.ops,
   'event.txn': message,
   'relation.put': annotation,
+  'relation.index': ({ room }) =>
+    relating(room.message('hello', user), room.nid, room.last.eventId, 'm.thread').ops.map((op) =>
+      op.op === 'relation.put' ? { ...op, op: 'relation.index' } : op,
+    ),
   'relation.unique': annotation,
   'thread.subscribe': ({ room }) => [
     { op: 'thread.subscribe', user, room: room.nid, root: room.last.eventId, automatic: null },

@@ -91,23 +91,20 @@ export function eventOps(
 
 /** What the event says about another event of its room. */
 function relationOps(room: number | 'new', pdu: VerifiedPdu, slot: number): Op[] {
-  const relation = relationOf(pdu.content)
-  if (relation === undefined) return []
-  return [
-    {
-      op: 'relation.put',
-      event: { slot },
-      room,
-      target: relation.target,
-      relType: relation.relType,
-      key: relation.key ?? null,
-      aggregated: countsInAggregation(relation, pdu),
-      type: pdu.type,
-      sender: pdu.sender,
-      ts: pdu.originServerTs,
-      depth: pdu.depth,
-    },
-  ]
+  const facts = relationFacts(pdu)
+  if (facts === undefined) return []
+  const { type, sender, originServerTs: ts, depth } = pdu
+  return [{ op: 'relation.put', event: { slot }, room, ...facts, type, sender, ts, depth }]
+}
+
+/** The relation of an event as it is stored; undefined for an event without one. */
+export function relationFacts(
+  event: Parameters<typeof countsInAggregation>[1],
+): { target: string; relType: string; key: string | null; aggregated: boolean } | undefined {
+  const relation = relationOf(event.content)
+  if (relation === undefined) return undefined
+  const { target, relType, key = null } = relation
+  return { target, relType, key, aggregated: countsInAggregation(relation, event) }
 }
 
 /** What an event changes in the user directory: whether anybody may join or read the room, and who others are. */

@@ -16,6 +16,7 @@ import * as people from './people.ts'
 import { clearReceipts, putReceipt } from './receipts.ts'
 import { guardUnique, putRelation } from './relations.ts'
 import { changeRoomFacts } from './room-facts.ts'
+import { guardUnique, indexRelation, putRelation } from './relations.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
@@ -31,6 +32,7 @@ const HANDLERS: Handlers = {
   'event.redact': redactEvent,
   'event.txn': claimTxn,
   'relation.put': putRelation,
+  'relation.index': indexRelation,
   'relation.unique': guardUnique,
   'thread.subscribe': subscribe,
   'thread.unsubscribe': unsubscribe,

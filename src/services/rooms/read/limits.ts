@@ -20,6 +20,8 @@ export const RELATION_ROOMS_MAX = 10_000
 export const RELATION_TARGETS_PER_READ = 100
 /** References named with the event that they point to; the others are found by asking for relations. */
 export const BUNDLED_REFERENCES_MAX = 100
+/** Events whose bundles are made in one turn of the event loop. */
+export const BUNDLES_AT_ONCE = 25
 /** Edits looked at for one that the reader may see. */
 export const EDITS_LOOKED_AT_MAX = 20
 /** Last events of a thread looked at for one that the reader may see. */
