@@ -56,7 +56,7 @@ export class ClientEvents {
       if (txn !== undefined) unsigned += `,"transaction_id":${JSON.stringify(txn)}`
       const membership = options.membershipAt?.(row)
       if (membership !== undefined) unsigned += `,"membership":${JSON.stringify(membership)}`
-      return `${options.withoutRoomId ? shared.withoutRoom : shared.withRoom},"unsigned":{${unsigned}}}`
+      return `${headOf(row, shared, options)},"unsigned":{${unsigned}}}`
     })
   }
 
@@ -136,4 +136,11 @@ export class ClientEvents {
 
 function open(event: JsonObject): string {
   return JSON.stringify(event).slice(0, -1)
+}
+
+/** The event without `unsigned`, open at its end, in the form that is asked for. */
+function headOf(row: EventRow, shared: Shared, options: ViewOptions): string {
+  if (!options.federationFormat) return options.withoutRoomId ? shared.withoutRoom : shared.withRoom
+  const { unsigned: _, ...event } = JSON.parse(row.json) as Record<string, JsonValue>
+  return open({ ...event, event_id: row.eventId })
 }
