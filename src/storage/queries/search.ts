@@ -1,7 +1,7 @@
 /** Reading the index of messages. docs/decisions/0013-search.md */
 import type { SearchCandidate, SearchFound, SearchQuery, SearchStatus } from '#/ports/store/search.ts'
 import { SEARCH_PAGES_MAX } from '../limits.ts'
-import { type Postings, partOf, unpackPage, unpackTerms } from '../sql/search-codec.ts'
+import { findInPage, partOf, unpackTerms } from '../sql/search-codec.ts'
 import { first, lists, placeholders, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
 
@@ -126,31 +126,29 @@ function keyList(count: number): string {
 }
 
 function* findInSegments({ terms }: SearchQuery, segments: readonly Segment[]): Sql<SearchCandidate[]> {
-  const only = new Set(terms)
   const keys: PageKey[] = []
-  const byName = new Map<string, { segment: Segment; postings: Postings }>()
-  for (const segment of segments) {
-    byName.set(`${segment.room} ${segment.upto}`, { segment, postings: new Map() })
-    for (const part of new Set(terms.map((term) => partOf(term, segment.parts)))) {
-      keys.push([segment.room, segment.upto, part])
-    }
+  for (const { room, upto, parts } of segments) {
+    for (const part of new Set(terms.map((term) => partOf(term, parts)))) keys.push([room, upto, part])
   }
+  const pages = new Map<string, Uint8Array>()
   for (const list of lists(keys)) {
     const rows = yield* run(
-      `SELECT DISTINCT p.room, p.upto, p.part, p.data FROM (VALUES ${keyList(list.length)}) AS v
+      `SELECT p.room, p.upto, p.part, p.data FROM (VALUES ${keyList(list.length)}) AS v
        CROSS JOIN search_pages p WHERE p.room = v.column1 AND p.upto = v.column2 AND p.part = v.column3`,
       ...list.flat(),
     )
-    for (const row of rows) {
-      const { segment, postings } = byName.get(`${row.room} ${row.upto}`)!
-      unpackPage(row.data as Uint8Array, segment.since, postings, only)
-    }
+    for (const row of rows) pages.set(`${row.room} ${row.upto} ${row.part}`, row.data as Uint8Array)
   }
   const found: SearchCandidate[] = []
-  for (const { segment, postings } of byName.values()) {
-    for (const event of common(terms.map((term) => postings.get(term) ?? []))) {
-      found.push({ event, room: segment.room })
+  for (const { room, upto, since, parts } of segments) {
+    const lists: number[][] = []
+    for (const term of terms) {
+      const page = pages.get(`${room} ${upto} ${partOf(term, parts)}`)
+      const events = page ? findInPage(page, since, term) : []
+      lists.push(events)
+      if (events.length === 0) break
     }
+    for (const event of common(lists)) found.push({ event, room })
   }
   return found
 }

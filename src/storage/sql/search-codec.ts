@@ -1,7 +1,7 @@
 /** Postings: for each term the row ids of the events that have it, packed by ranges of terms. */
 import { TERM_BITS } from '#/protocol/search/terms.ts'
 import { SEARCH_PAGE_POSTINGS, SEARCH_PARTS_MAX } from '../limits.ts'
-import { ByteReader, ByteWriter } from './varint.ts'
+import { ByteReader, ByteWriter, uintLength } from './varint.ts'
 
 /** Row ids of events by term. */
 export type Postings = Map<number, number[]>
@@ -50,42 +50,63 @@ export function packPostings(postings: Postings): PackedPostings | undefined {
   return { since, upto, postings: total, parts, pages }
 }
 
-/** One page: of each term its distance from the one before, the number of events, and their distances. */
+/** One page: of each term its distance from the one before, the length of what follows, and the events' distances. */
 export function packPage(terms: readonly number[], postings: Postings, since: number): Uint8Array {
   const writer = new ByteWriter()
   let lastTerm = 0
   for (const term of terms) {
-    const events = postings.get(term)!
-    writer.uint(term - lastTerm).uint(events.length)
-    lastTerm = term
+    const distances: number[] = []
+    let length = 0
     let last = since
-    for (const event of events) {
-      writer.uint(event - last)
+    for (const event of postings.get(term)!) {
+      distances.push(event - last)
+      length += uintLength(event - last)
       last = event
     }
+    writer.uint(term - lastTerm).uint(length)
+    for (const distance of distances) writer.uint(distance)
+    lastTerm = term
   }
   return writer.bytes()
 }
 
-/** Adds a page's postings to `into`; with `only` those of these terms alone. */
-export function unpackPage(
-  data: Uint8Array,
-  since: number,
-  into: Postings,
-  only?: ReadonlySet<number>,
-): void {
+/** Adds all postings of a page to `into`. */
+export function unpackPage(data: Uint8Array, since: number, into: Postings): void {
   const reader = new ByteReader(data)
   let term = 0
   while (!reader.done) {
     term += reader.uint()
-    const count = reader.uint()
-    const wanted = only === undefined || only.has(term)
+    const end = reader.uint() + reader.at
     let last = since
-    for (let i = 0; i < count; i++) {
+    while (reader.at < end) {
       last += reader.uint()
-      if (wanted) addPosting(into, term, last)
+      addPosting(into, term, last)
     }
   }
+}
+
+/** The events of one term on a page. Postings of other terms are skipped unread. */
+export function findInPage(data: Uint8Array, since: number, wanted: number): number[] {
+  const reader = new ByteReader(data)
+  const events: number[] = []
+  let term = 0
+  while (!reader.done) {
+    term += reader.uint()
+    const length = reader.uint()
+    if (term > wanted) break
+    const end = reader.at + length
+    if (term < wanted) {
+      reader.skip(length)
+      continue
+    }
+    let last = since
+    while (reader.at < end) {
+      last += reader.uint()
+      events.push(last)
+    }
+    break
+  }
+  return events
 }
 
 /** Terms of one event, ascending. */

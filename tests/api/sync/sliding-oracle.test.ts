@@ -24,6 +24,9 @@ import { TestServer } from '../../support/test-server.ts'
 const SEEDS = process.env['MYELIN_TEST_FULL'] ? 20 : 3
 const STEPS = 240
 
+/** Few, so that much happens in each of them between two answers. */
+const ROOMS = 6
+
 /** A room as a client has it. */
 interface Seen {
   membership: string
@@ -131,7 +134,7 @@ class World {
     const { who } = this.pick(this.clients)
     const other = this.pick(this.clients).who
     const dice = this.rng.below(100)
-    if (dice < 6 || this.rooms.length < 3) {
+    if (this.rooms.length < 3 || (dice < 6 && this.rooms.length < ROOMS)) {
       const preset = dice % 2 === 0 ? 'public_chat' : 'private_chat'
       this.rooms.push(await createRoom(who, { preset }))
       return
