@@ -200,6 +200,41 @@ test('contains_url chooses events with and without', async () => {
   }
 })
 
+test('related_by_senders and related_by_rel_types choose events that others relate to', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const since = (await sync(alice)).next_batch
+  const [liked, threaded] = [await say(alice, roomId, 'liked'), await say(alice, roomId, 'threaded')]
+  await say(alice, roomId, 'alone')
+  const relate = (who: ApiClient, type: string, rel_type: string, event_id: string): Promise<Json> => {
+    const relates = { rel_type, event_id, ...(type === 'm.reaction' ? { key: '+' } : {}) }
+    const content = { msgtype: 'm.text', body: 'related', 'm.relates_to': relates }
+    return who.put(inRoom(roomId, 'send', type, who.txn()), content)
+  }
+  await relate(bob, 'm.reaction', 'm.annotation', liked)
+  await relate(bob, 'm.room.message', 'm.thread', threaded)
+  await relate(alice, 'm.reaction', 'm.annotation', threaded)
+  const cases: [Json, string[]][] = [
+    [{ related_by_senders: [bob.userId] }, ['liked', 'threaded']],
+    [{ related_by_senders: [alice.userId] }, ['threaded']],
+    [{ related_by_rel_types: ['m.annotation'] }, ['liked', 'threaded']],
+    [{ related_by_rel_types: ['m.annotation'], related_by_senders: [bob.userId] }, ['liked']],
+    [{ related_by_rel_types: ['m.thread', 'm.reference'] }, ['threaded']],
+    [{ related_by_rel_types: [] }, []],
+    [{ related_by_rel_types: ['m.thread'], types: ['m.other'] }, []],
+  ]
+  for (const [timeline, expected] of cases) {
+    const answer = await syncWith(alice, { room: { timeline } }, { since })
+    assert.deepEqual(texts(answer.rooms?.join[roomId].timeline.events ?? []), expected)
+    const filter = JSON.stringify(timeline)
+    const { chunk } = await alice.get(inRoom(roomId, 'messages'), { dir: 'f', from: since, filter })
+    assert.deepEqual(texts(chunk), expected)
+  }
+  const bad = { room: { timeline: { related_by_senders: Array(101).fill('@a:x') } } }
+  const url = `${V3}/sync?filter=${encodeURIComponent(JSON.stringify(bad))}`
+  await alice.refused('400 M_INVALID_PARAM', 'GET', url)
+})
+
 test('types with stars', async () => {
   const roomId = await roomOf([alice])
   const since = (await sync(alice)).next_batch
