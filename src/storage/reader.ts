@@ -38,6 +38,7 @@ export function readerOver(read: RunQuery): Reader {
     },
     relations: {
       targets: bind(relations.relationTargets),
+      relatedBy: bind(relations.relatedBy),
       edits: bind(relations.relationEdits),
       editsOf: bind(relations.relationEditsOf),
       references: bind(relations.relationReferences),

@@ -112,6 +112,24 @@ onEveryEngine('relations', (bench) => {
     assert.deepEqual(await room.page(target, { to: place, dir: 'b' }), inOrder.slice(1).toReversed())
   })
 
+  it('chooses events by who relates to them and how', async () => {
+    const { store } = bench()
+    const [room, other] = [await Room.of(store), await Room.of(store)]
+    const [a, b, alone] = [await room.event(), await room.event(), await room.event()]
+    await room.relate(a, { sender: '@x:x', relType: 'm.thread' })
+    await room.relate(b, { sender: '@x:x', relType: 'm.reference' })
+    await room.relate(b, { sender: '@y:x', relType: 'm.thread' })
+    await other.relate(alone)
+    const chosen = async (by: object): Promise<string[]> =>
+      (await store.relations.relatedBy(room.room, [a, b, alone, '$nowhere'], by)).sort()
+    assert.deepEqual(await chosen({}), [a, b].sort())
+    assert.deepEqual(await chosen({ senders: ['@y:x', '@z:x'] }), [b])
+    assert.deepEqual(await chosen({ relTypes: ['m.thread'] }), [a, b].sort())
+    assert.deepEqual(await chosen({ relTypes: ['m.thread'], senders: ['@x:x'] }), [a])
+    assert.deepEqual([await chosen({ senders: [] }), await chosen({ relTypes: [] })], [[], []])
+    assert.deepEqual(await store.relations.relatedBy(room.room, [], {}), [])
+  })
+
   it('follows relations of relations as far as it is told, through matching ones alone', async () => {
     const room = await Room.of(bench().store)
     const target = await room.event()

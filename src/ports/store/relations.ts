@@ -97,9 +97,17 @@ export interface ThreadRow extends RelationPlace {
   readonly root: EventRow
 }
 
+/** Relations by which events are chosen: by any of the senders, with any of the kinds; absent lets all through. */
+export interface RelatedBy {
+  readonly senders?: readonly string[] | undefined
+  readonly relTypes?: readonly string[] | undefined
+}
+
 export interface RelationReader {
   /** Those of some events of a room that others relate to. At most READ_ROWS_SMALL ids. */
   targets(room: number, eventIds: readonly string[]): Promise<RelationTarget[]>
+  /** Ids of those of some events of a room that have such a relation. At most 128 senders and kinds. */
+  relatedBy(room: number, eventIds: readonly string[], by: RelatedBy): Promise<string[]>
   /** The newest valid replacement of each target that has one and is not redacted. */
   edits(targets: readonly number[]): Promise<EditRow[]>
   /** Valid replacements of one target, newest first. */

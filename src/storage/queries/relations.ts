@@ -4,6 +4,7 @@ import type { EventRow } from '#/ports/store/events.ts'
 import type {
   EditRow,
   ReferenceRow,
+  RelatedBy,
   RelationPage,
   RelationPlace,
   RelationTarget,
@@ -43,6 +44,36 @@ export const relationTargets = query(
       }
     }
     return [...found.values()]
+  },
+)
+
+export const relatedBy = query(
+  'relations.relatedBy',
+  'large',
+  function* (room: number, eventIds: readonly string[], by: RelatedBy): Sql<string[]> {
+    if (by.senders?.length === 0 || by.relTypes?.length === 0) return []
+    const found = new Set<string>()
+    for (const ids of lists(eventIds)) {
+      const params: SqlValue[] = [room, ...ids]
+      let only = ''
+      for (const [column, values] of [
+        ['sender', by.senders],
+        ['rel_type', by.relTypes],
+      ] as const) {
+        const [list] = lists(values ?? [])
+        if (!list) continue
+        only += ` AND x.${column} IN (${placeholders(params.length + 1, list.length)})`
+        params.push(...list)
+      }
+      const rows = yield* run(
+        `SELECT t.event_id FROM relation_targets t WHERE t.room = ?1
+           AND t.event_id IN (${placeholders(2, ids.length)})
+           AND EXISTS (SELECT 1 FROM event_relations x WHERE x.target = t.nid${only})`,
+        ...params,
+      )
+      for (const row of rows) found.add(row.event_id as string)
+    }
+    return [...found]
   },
 )
 

@@ -12,6 +12,8 @@ export const TIMELINE_LIMIT_DEFAULT = 10
 export const TIMELINE_LIMIT_MAX = 100
 /** Bytes of a stored or inline filter. */
 export const FILTER_CHARS_MAX = 32 * 1024
+/** Senders and kinds of relations in a filter. */
+export const FILTER_RELATED_MAX = 100
 /** Entries of one list in a filter. */
 export const FILTER_LIST_MAX = 1000
 /** Rooms whose last news of relations are remembered. */
