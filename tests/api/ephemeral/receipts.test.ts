@@ -27,7 +27,11 @@ const fullyRead = (who: ApiClient, roomId: string): string =>
   `${V3}/user/${encodeURIComponent(who.userId)}/rooms/${encodeURIComponent(roomId)}/account_data/m.fully_read`
 
 async function sendRelated(who: ApiClient, roomId: string, type: string, to: string): Promise<string> {
-  const content = { msgtype: 'm.text', body: type, 'm.relates_to': { rel_type: type, event_id: to } }
+  const content = {
+    msgtype: 'm.text',
+    body: type,
+    'm.relates_to': { rel_type: type, event_id: to, key: '+' },
+  }
   return (await who.put(inRoom(roomId, 'send', 'm.room.message', who.txn()), content)).event_id
 }
 
