@@ -8,6 +8,7 @@ import { type ChecksummedEvent, eventChecksum } from '../sql/checksum.ts'
 import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { packUints } from '../sql/varint.ts'
 import { GuardFailed, type Known, type PlanContext } from './context.ts'
+import { followState } from './directory.ts'
 
 type Insert = Extract<EventOp, { op: 'event.insert' }>
 
@@ -118,6 +119,7 @@ export function* redactEvent(ctx: PlanContext, op: Extract<EventOp, { op: 'event
     after.json,
     eventChecksum(after),
   )
+  if (before.stateKey === '') yield* followState(before.room, [before.type])
 }
 
 /** A 48-bit hash of who used the id where, small enough for both engines' integers; equality is checked besides. */

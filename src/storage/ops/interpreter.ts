@@ -4,6 +4,7 @@ import type { Sql } from '../sql/sql.ts'
 import { clearAccountData, putAccountData, putFilter } from './account-data.ts'
 import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
+import { deleteAlias, moveDirectory, publishRoom, putAlias } from './directory.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
@@ -23,6 +24,10 @@ const HANDLERS: Handlers = {
   'room.membership': setMembership,
   'room.forget': forgetRoom,
   'room.delete': deleteRoom,
+  'alias.put': putAlias,
+  'alias.delete': deleteAlias,
+  'directory.move': moveDirectory,
+  'directory.publish': publishRoom,
   'state.change': changeState,
   'state.branch': openBranch,
   'state.at': setStatePoint,

@@ -95,6 +95,8 @@ const ROOM_TABLES = [
   'state_delta_chunks',
   'state_branches',
   'account_data',
+  'room_aliases',
+  'published_rooms',
 ] as const
 
 /** Rows of rooms that do not exist. */
