@@ -1,12 +1,22 @@
 /** The whole route table. */
 import type { Route } from '#/http/route.ts'
+import { type AliasRouteDeps, aliasRoutes } from './client/directory/aliases.ts'
+import { type PublishedRouteDeps, publishedRoutes } from './client/directory/published.ts'
 import { type CreationDeps, creationRoutes } from './client/rooms/creation.ts'
+import { type KnockingDeps, knockingRoutes } from './client/rooms/knocking.ts'
 import { type MembershipDeps, membershipRoutes } from './client/rooms/membership.ts'
 import { type ReadingDeps, readingRoutes } from './client/rooms/reading.ts'
 import { type SendingDeps, sendingRoutes } from './client/rooms/sending.ts'
 import { type SyncRouteDeps, syncRoutes } from './client/sync/sync.ts'
 
-export type RoomRouteDeps = CreationDeps & MembershipDeps & ReadingDeps & SendingDeps & SyncRouteDeps
+export type DirectoryRouteDeps = AliasRouteDeps & PublishedRouteDeps & KnockingDeps
+
+export type RoomRouteDeps = DirectoryRouteDeps &
+  CreationDeps &
+  MembershipDeps &
+  ReadingDeps &
+  SendingDeps &
+  SyncRouteDeps
 
 /** Routes of rooms and sync; those of accounts come from `createAccounts`. */
 export function roomRoutes(deps: RoomRouteDeps): Route[] {
@@ -16,5 +26,8 @@ export function roomRoutes(deps: RoomRouteDeps): Route[] {
     ...sendingRoutes(deps),
     ...readingRoutes(deps),
     ...syncRoutes(deps),
+    ...aliasRoutes(deps),
+    ...publishedRoutes(deps),
+    ...knockingRoutes(deps),
   ]
 }

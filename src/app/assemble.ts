@@ -26,6 +26,7 @@ import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
+import { createDirectory } from '#/services/rooms/directory/create-directory.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
 import { type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
 import {
@@ -108,12 +109,14 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
   const membership = new MembershipService({ writer, store, serverName, profile })
+  const directory = createDirectory({ store, writer, clock, serverName, options: options.rooms })
   const feed = new Feed(store, options.cacheBytes / 2)
   const clientEvents = new ClientEvents({ store, clock })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
+      ...directory,
       send: new SendService({
         writer,
         membership,
@@ -126,6 +129,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         signer,
         world,
         profile,
+        directory,
+        options: options.rooms,
         follow: (user, roomId, said) => membership.follow(user, roomId, said),
       }),
       defaultRoomVersion: options.defaultRoomVersion,

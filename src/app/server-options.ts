@@ -2,13 +2,16 @@
 import type { DiscoveryOptions } from '#/api/client/accounts/create-accounts.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AccountOptions } from '#/services/accounts/options.ts'
+import type { RoomOptions } from '#/services/rooms/options.ts'
 import type { Config } from './config/config.ts'
+import { roomOptions } from './room-options.ts'
 import { checkedServerName } from './server-name.ts'
 
 export interface ServerOptions {
   readonly accounts: AccountOptions
   readonly discovery: DiscoveryOptions
   readonly defaultRoomVersion: string
+  readonly rooms: RoomOptions
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
   /** Memory of rooms and events kept ready, in bytes. */
@@ -54,6 +57,7 @@ export function serverOptions(config: Config): ServerOptions {
       support: undefined,
     },
     defaultRoomVersion,
+    rooms: roomOptions(config),
     cacheBytes: config.myelin.cacheBytes,
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
   }

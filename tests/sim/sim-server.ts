@@ -12,6 +12,7 @@ import type { DispatchRequest } from '#/http/request.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { signingKeyFromSeed } from '#/protocol/crypto/ed25519.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
+import { ROOM_OPTIONS_DEFAULT } from '#/services/rooms/options.ts'
 import type { FaultPoint } from '#/storage/faults.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { DiskFault } from '#/storage/sqlite/writer-core.ts'
@@ -277,6 +278,7 @@ function optionsOf(serverName: ServerName): ServerOptions {
       support: undefined,
     },
     defaultRoomVersion: '12',
+    rooms: ROOM_OPTIONS_DEFAULT,
     redactionRetentionMs: REDACTION_RETENTION_MS,
     cacheBytes: CACHE_BYTES,
   }

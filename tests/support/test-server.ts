@@ -12,6 +12,7 @@ import type { Passwords } from '#/ports/passwords.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { signingKeyFromSeed } from '#/protocol/crypto/ed25519.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
+import { ROOM_OPTIONS_DEFAULT } from '#/services/rooms/options.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { ApiClient } from './api-client.ts'
 
@@ -36,6 +37,9 @@ const passwords: Passwords = {
   verify: async (password, hash) => hash === `plain:${password}`,
   outdated: () => false,
 }
+
+/** A rule of the directory that lets everyone. */
+const ALLOW_ALL = { userId: '*', alias: '*', roomId: '*', action: 'allow' } as const
 
 let databases = 0
 
@@ -167,6 +171,7 @@ function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
       support: undefined,
     },
     defaultRoomVersion: '12',
+    rooms: { ...ROOM_OPTIONS_DEFAULT, publicationRules: [ALLOW_ALL] },
     redactionRetentionMs,
     cacheBytes: CACHE_BYTES,
   }

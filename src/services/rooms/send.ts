@@ -15,6 +15,7 @@ import type { EventId } from '#/protocol/ids/event-id.ts'
 import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
+import { addedAliases, requireAliasesOf } from './directory/canonical.ts'
 import { RECENT_TXNS_MAX } from './limits.ts'
 import type { MembershipChange, MembershipService } from './membership.ts'
 import type { RoomWriter } from './room-writer.ts'
@@ -95,6 +96,11 @@ export class SendService {
         const present = room.state(type, stateKey)
         if (present?.sender === from.userId && sameContent(present, content)) {
           return { already: present.eventId }
+        }
+        if (type === 'm.room.canonical_alias' && stateKey === '') {
+          const added = addedAliases(content, present?.content)
+          const draft = { type, sender: from.userId, stateKey, content }
+          return requireAliasesOf(this.#store.directory, room.nid, added).then(() => draft)
         }
         return { type, sender: from.userId, stateKey, content }
       },

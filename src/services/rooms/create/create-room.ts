@@ -7,14 +7,18 @@ import { deactivatedAccount, MatrixError } from '#/protocol/errors.ts'
 import type { EventFields } from '#/protocol/event/build.ts'
 import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
+import type { RoomAlias } from '#/protocol/ids/room-alias.ts'
 import { mintRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
 import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../../keys/signer.ts'
+import { addedAliases, badAlias } from '../directory/canonical.ts'
+import type { Directory } from '../directory/create-directory.ts'
 import { passLocal } from '../ingest/gate.ts'
 import type { MemberProfile } from '../membership.ts'
 import { inRoomFormat } from '../old-format.ts'
+import type { RoomOptions } from '../options.ts'
 import { countDelta, eventOps, refuseEvent } from '../write-ops.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
 
@@ -35,6 +39,10 @@ export interface NewRoom {
   readonly topic?: string | undefined
   readonly invite: readonly UserId[]
   readonly isDirect: boolean
+  /** The name of an alias to be made. */
+  readonly aliasName?: string | undefined
+  /** Whether the room goes into the published list. */
+  readonly published?: boolean
 }
 
 interface FirstEvent {
@@ -52,6 +60,8 @@ export interface CreateRoomDeps {
   readonly signer: Signer
   readonly world: World
   readonly profile: MemberProfile
+  readonly directory: Directory
+  readonly options: RoomOptions
   /** As `MembershipService.follow`. */
   readonly follow: (userId: UserId, roomId: RoomId, said: JsonObject) => Promise<unknown>
 }
@@ -77,7 +87,7 @@ export class CreateRoomService {
 
   /** Creates the room and invites. Returns its id when it is on disk. */
   async create(room: NewRoom): Promise<RoomId> {
-    const { store, signer, world, profile, follow } = this.#deps
+    const { store, signer, world, profile, follow, directory } = this.#deps
     const rules = rulesOf(room.version)
     if (!rules) {
       throw new MatrixError(
@@ -90,24 +100,42 @@ export class CreateRoomService {
         throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
       }
     }
+    const alias = room.aliasName === undefined ? undefined : directory.aliases.wanted(room.aliasName)
     const building = new RoomBuilder(rules, signer, world, this.#nextTs(), room.creator)
     building.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
     const creator = await profile(room.creator)
     const joined: JsonObject = { membership: 'join', ...creator }
     building.add({ type: 'm.room.member', stateKey: room.creator, content: joined })
-    for (const event of firstState(rules, room)) building.add(event)
+    for (const event of firstState(rules, room, alias, this.#deps.options)) building.add(event)
     for (const user of room.invite) {
       const content: Record<string, JsonValue> = { membership: 'invite', ...(await profile(user)) }
       if (room.isDirect) content['is_direct'] = true
       building.add({ type: 'm.room.member', stateKey: user, content })
     }
     const { roomId, ops } = building.plan()
+    const more = this.#directoryOps(room, roomId, alias)
     const active = { op: 'account.active', user: room.creator } as const
-    const result = await store.commit({ lane: roomId, ops: [active, ...ops] })
+    const result = await store.commit({ lane: roomId, ops: [active, ...ops, ...more] })
     if (!result.ok && result.conflict === 'deactivated') throw deactivatedAccount()
-    if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', 'A room with this id exists already.')
+    if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', `${result.value ?? roomId} is taken.`)
     await follow(room.creator, roomId, creator)
     return roomId
+  }
+
+  /** The alias and the publication of a new room. Throws M_FORBIDDEN when the operator's rules refuse them. */
+  #directoryOps(room: NewRoom, roomId: RoomId, alias: RoomAlias | undefined): Op[] {
+    const { world, directory } = this.#deps
+    const { creator } = room
+    const ops: Op[] = []
+    if (alias !== undefined) {
+      directory.aliases.requireAllowed(creator, roomId, alias)
+      ops.push({ op: 'alias.put', alias, room: 'new', creator, ts: world.clock.now() })
+    }
+    if (room.published) {
+      directory.published.requireAllowed(creator, roomId, alias === undefined ? [] : [alias])
+      ops.push({ op: 'directory.publish', room: 'new', published: true })
+    }
+    return ops
   }
 }
 
@@ -124,23 +152,45 @@ function createContent(rules: RoomVersionRules, room: NewRoom): JsonObject {
 }
 
 /** State of the preset, overridden by initial_state, then name and topic. */
-function firstState(rules: RoomVersionRules, room: NewRoom): FirstEvent[] {
+function firstState(
+  rules: RoomVersionRules,
+  room: NewRoom,
+  alias: RoomAlias | undefined,
+  options: RoomOptions,
+): FirstEvent[] {
   const facts = PRESETS[room.preset]
-  const levels = initialPowerLevels(rules, room.preset, room.creator, room.invite, room.powerLevels)
+  const overrides = [options.powerLevels.get(room.preset) ?? {}, room.powerLevels]
+  const levels = initialPowerLevels(rules, room.preset, room.creator, room.invite, overrides)
   const events = new Map<string, FirstEvent>()
   const set = (type: string, stateKey: string, content: JsonObject) =>
     events.set(`${type}\0${stateKey}`, { type, stateKey, content })
   set('m.room.power_levels', '', levels)
+  if (alias !== undefined) set('m.room.canonical_alias', '', { alias })
   set('m.room.join_rules', '', { join_rule: facts.joinRule })
   set('m.room.history_visibility', '', { history_visibility: facts.historyVisibility })
   set('m.room.guest_access', '', { guest_access: facts.guestAccess })
-  for (const { type, stateKey, content } of room.initialState) set(type, stateKey, content)
+  if (encrypts(options, room.preset)) {
+    set('m.room.encryption', '', { algorithm: 'm.megolm.v1.aes-sha2' })
+  }
+  for (const { type, stateKey, content } of room.initialState) {
+    const wrong =
+      type === 'm.room.canonical_alias' && stateKey === ''
+        ? addedAliases(content, undefined).find((name) => name !== alias)
+        : undefined
+    if (wrong !== undefined) throw badAlias(wrong)
+    set(type, stateKey, content)
+  }
   if (room.name !== undefined) set('m.room.name', '', { name: room.name })
   if (room.topic !== undefined) {
     const text = { 'm.text': [{ body: room.topic, mimetype: 'text/plain' }] }
     set('m.room.topic', '', { topic: room.topic, 'm.topic': text })
   }
   return [...events.values()]
+}
+
+/** Whether the operator wants such rooms encrypted: all, or those that are entered by invitation. */
+function encrypts({ encryptedByDefault }: RoomOptions, preset: Preset): boolean {
+  return encryptedByDefault === 'all' || (encryptedByDefault === 'invite' && preset !== 'public_chat')
 }
 
 /** Builds events one after another on a room that is not stored yet. */
