@@ -2,6 +2,7 @@
 import type { Route } from '#/http/route.ts'
 import { type AliasRouteDeps, aliasRoutes } from './client/directory/aliases.ts'
 import { type PublishedRouteDeps, publishedRoutes } from './client/directory/published.ts'
+import { type SpaceRouteDeps, spaceRoutes } from './client/directory/spaces.ts'
 import { type CreationDeps, creationRoutes } from './client/rooms/creation.ts'
 import { type KnockingDeps, knockingRoutes } from './client/rooms/knocking.ts'
 import { type MembershipDeps, membershipRoutes } from './client/rooms/membership.ts'
@@ -9,7 +10,7 @@ import { type ReadingDeps, readingRoutes } from './client/rooms/reading.ts'
 import { type SendingDeps, sendingRoutes } from './client/rooms/sending.ts'
 import { type SyncRouteDeps, syncRoutes } from './client/sync/sync.ts'
 
-export type DirectoryRouteDeps = AliasRouteDeps & PublishedRouteDeps & KnockingDeps
+export type DirectoryRouteDeps = AliasRouteDeps & PublishedRouteDeps & SpaceRouteDeps & KnockingDeps
 
 export type RoomRouteDeps = DirectoryRouteDeps &
   CreationDeps &
@@ -29,5 +30,6 @@ export function roomRoutes(deps: RoomRouteDeps): Route[] {
     ...aliasRoutes(deps),
     ...publishedRoutes(deps),
     ...knockingRoutes(deps),
+    ...spaceRoutes(deps),
   ]
 }

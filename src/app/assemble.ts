@@ -109,7 +109,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
   const membership = new MembershipService({ writer, store, serverName, profile })
-  const directory = createDirectory({ store, writer, clock, serverName, options: options.rooms })
+  const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const feed = new Feed(store, options.cacheBytes / 2)
   const clientEvents = new ClientEvents({ store, clock })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })

@@ -38,7 +38,7 @@ before(async () => {
     signer,
     world: realWorld,
     profile: async () => ({}),
-    directory: createDirectory({ store: plain, writer, clock, serverName: SERVER, options }),
+    directory: createDirectory({ store: plain, writer, world: realWorld, serverName: SERVER, options }),
     options,
     follow: async () => undefined,
   })
