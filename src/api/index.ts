@@ -8,9 +8,14 @@ import { type KnockingDeps, knockingRoutes } from './client/rooms/knocking.ts'
 import { type MembershipDeps, membershipRoutes } from './client/rooms/membership.ts'
 import { type ReadingDeps, readingRoutes } from './client/rooms/reading.ts'
 import { type SendingDeps, sendingRoutes } from './client/rooms/sending.ts'
+import { type UpgradingDeps, upgradingRoutes } from './client/rooms/upgrading.ts'
 import { type SyncRouteDeps, syncRoutes } from './client/sync/sync.ts'
 
-export type DirectoryRouteDeps = AliasRouteDeps & PublishedRouteDeps & SpaceRouteDeps & KnockingDeps
+export type DirectoryRouteDeps = AliasRouteDeps &
+  PublishedRouteDeps &
+  SpaceRouteDeps &
+  KnockingDeps &
+  UpgradingDeps
 
 export type RoomRouteDeps = DirectoryRouteDeps &
   CreationDeps &
@@ -31,5 +36,6 @@ export function roomRoutes(deps: RoomRouteDeps): Route[] {
     ...publishedRoutes(deps),
     ...knockingRoutes(deps),
     ...spaceRoutes(deps),
+    ...upgradingRoutes(deps),
   ]
 }

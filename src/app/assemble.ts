@@ -40,6 +40,8 @@ import { RoomReads } from '#/services/rooms/read/room-reads.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
+import { createUpgrades } from '#/services/rooms/upgrade/create-upgrades.ts'
+import { carrySettings } from '#/services/rooms/upgrade/settings.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
 import type { ServerOptions } from './server-options.ts'
@@ -108,8 +110,16 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
-  const membership = new MembershipService({ writer, store, serverName, profile })
+  const membership = new MembershipService({
+    writer,
+    store,
+    serverName,
+    profile,
+    onJoined: (userId, roomId) => carrySettings(store, userId, roomId),
+  })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
+  const { aliases } = directory
+  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs })
   const feed = new Feed(store, options.cacheBytes / 2)
   const clientEvents = new ClientEvents({ store, clock })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
@@ -117,6 +127,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...accounts.routes,
     ...roomRoutes({
       ...directory,
+      upgrades,
       send: new SendService({
         writer,
         membership,

@@ -43,11 +43,21 @@ export class MembershipService {
   readonly #serverName: ServerName
   readonly #profile: MemberProfile
 
-  constructor(deps: { writer: RoomWriter; store: Store; serverName: ServerName; profile: MemberProfile }) {
+  readonly #onJoined: ((user: UserId, roomId: string) => Promise<void>) | undefined
+
+  constructor(deps: {
+    writer: RoomWriter
+    store: Store
+    serverName: ServerName
+    profile: MemberProfile
+    /** Waited for after somebody of this server has joined. */
+    onJoined?: (user: UserId, roomId: string) => Promise<void>
+  }) {
     this.#writer = deps.writer
     this.#store = deps.store
     this.#serverName = deps.serverName
     this.#profile = deps.profile
+    this.#onJoined = deps.onJoined
   }
 
   /** Changes a membership. Returns the id of the member event that now holds. */
@@ -87,6 +97,7 @@ export class MembershipService {
       more: () => (membership === 'join' ? [{ op: 'account.active', user: target }] : []),
     })
     if (membership !== 'join') return eventId
+    if (!change.renew) await this.#onJoined?.(target, roomId)
     return (await this.follow(target, roomId, profile)) ?? eventId
   }
 

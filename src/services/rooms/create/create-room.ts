@@ -2,25 +2,19 @@
 import type { World } from '#/base/world.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { selectAuthKeys } from '#/protocol/auth/select.ts'
 import { deactivatedAccount, MatrixError } from '#/protocol/errors.ts'
-import type { EventFields } from '#/protocol/event/build.ts'
-import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
-import type { EventId } from '#/protocol/ids/event-id.ts'
 import type { RoomAlias } from '#/protocol/ids/room-alias.ts'
-import { mintRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
+import type { RoomId } from '#/protocol/ids/room-id.ts'
 import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../../keys/signer.ts'
 import { addedAliases, badAlias } from '../directory/canonical.ts'
 import type { Directory } from '../directory/create-directory.ts'
-import { passLocal } from '../ingest/gate.ts'
 import type { MemberProfile } from '../membership.ts'
-import { inRoomFormat } from '../old-format.ts'
 import type { RoomOptions } from '../options.ts'
-import { countDelta, eventOps, refuseEvent } from '../write-ops.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
+import { type FirstEvent, RoomBuilder } from './room-builder.ts'
 
 export interface InitialState {
   readonly type: string
@@ -44,16 +38,6 @@ export interface NewRoom {
   /** Whether the room goes into the published list. */
   readonly published?: boolean
 }
-
-interface FirstEvent {
-  readonly type: string
-  readonly stateKey: string
-  readonly content: JsonObject
-}
-
-/** The random part of a room id before version 12: its letters, and how many of them. */
-const ROOM_ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-const ROOM_ID_LENGTH = 18
 
 export interface CreateRoomDeps {
   readonly store: Store
@@ -101,7 +85,7 @@ export class CreateRoomService {
       }
     }
     const alias = room.aliasName === undefined ? undefined : directory.aliases.wanted(room.aliasName)
-    const building = new RoomBuilder(rules, signer, world, this.#nextTs(), room.creator)
+    const building = new RoomBuilder(rules, signer, world.rng, this.#nextTs(), room.creator)
     building.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
     const creator = await profile(room.creator)
     const joined: JsonObject = { membership: 'join', ...creator }
@@ -191,97 +175,4 @@ function firstState(
 /** Whether the operator wants such rooms encrypted: all, or those that are entered by invitation. */
 function encrypts({ encryptedByDefault }: RoomOptions, preset: Preset): boolean {
   return encryptedByDefault === 'all' || (encryptedByDefault === 'invite' && preset !== 'public_chat')
-}
-
-/** Builds events one after another on a room that is not stored yet. */
-class RoomBuilder {
-  readonly #rules: RoomVersionRules
-  readonly #signer: Signer
-  readonly #ts: number
-  readonly #sender: UserId
-  readonly #state = new Map<string, Pdu>()
-  readonly #ops: Op[] = []
-  #roomId: RoomId | undefined
-  #last: Pdu | undefined
-  #slots = 0
-  #joined = 0
-  #invited = 0
-
-  constructor(rules: RoomVersionRules, signer: Signer, world: World, ts: number, sender: UserId) {
-    this.#rules = rules
-    this.#signer = signer
-    this.#ts = ts
-    this.#sender = sender
-    if (!rules.roomIdIsCreateHash) {
-      let opaque = ''
-      while (opaque.length < ROOM_ID_LENGTH)
-        opaque += ROOM_ID_LETTERS[world.rng.below(ROOM_ID_LETTERS.length)]
-      this.#roomId = mintRoomId(opaque, signer.serverName)
-    }
-  }
-
-  readonly #lookup = (type: string, stateKey: string): Pdu | undefined =>
-    this.#state.get(`${type}\0${stateKey}`)
-
-  add(event: FirstEvent): void {
-    const { type, stateKey, content } = event
-    const keys = selectAuthKeys(this.#rules, type, this.#sender, stateKey, content)
-    const auth = new Map<EventId, Pdu>()
-    for (const [authType, authKey] of keys) {
-      const found = this.#lookup(authType, authKey)
-      if (found) auth.set(found.eventId, found)
-    }
-    const authEvents = [...auth.keys()]
-    const create = this.#lookup('m.room.create', '')
-    if (create) auth.set(create.eventId, create)
-    const fields: EventFields = {
-      type,
-      stateKey,
-      content,
-      sender: this.#sender,
-      roomId: this.#roomId,
-      originServerTs: this.#ts,
-      prevEvents: this.#last ? [this.#last.eventId] : [],
-      authEvents,
-      depth: (this.#last?.depth ?? 0) + 1,
-    }
-    const referenced = this.#last ? [...auth.values(), this.#last] : []
-    const { serverName } = this.#signer
-    const built = this.#signer.event(this.#rules, inRoomFormat(this.#rules, serverName, fields, referenced))
-    if (!built.ok) throw refuseEvent(built)
-    const passed = passLocal(built.value, auth, this.#lookup)
-    if (!passed.ok) throw refuseEvent(passed)
-    const { pdu } = passed
-    const before = this.#lookup(type, stateKey)
-    const delta = countDelta(pdu, before)
-    this.#joined += delta.joined
-    this.#invited += delta.invited
-    this.#state.set(`${type}\0${stateKey}`, pdu)
-    const known = { state: this.#lookup, missing: (_: readonly StateKeyPair[]) => [] }
-    this.#ops.push(...eventOps('new', pdu, this.#slots++, this.#signer.serverName, known))
-    this.#roomId = pdu.roomId
-    this.#last = pdu
-  }
-
-  plan(): { roomId: RoomId; ops: Op[] } {
-    const last = this.#last
-    const roomId = this.#roomId
-    if (!last || roomId === undefined) throw new Error('a room without events cannot be created')
-    return {
-      roomId,
-      ops: [
-        { op: 'room.create', roomId, version: this.#rules.version },
-        {
-          op: 'room.head',
-          room: 'new',
-          expect: 0,
-          extremities: [last.eventId],
-          depth: last.depth,
-          joinedDelta: this.#joined,
-          invitedDelta: this.#invited,
-        },
-        ...this.#ops,
-      ],
-    }
-  }
 }
