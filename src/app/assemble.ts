@@ -25,6 +25,7 @@ import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
+import { AUTO_JOIN_KIND, AutoJoin } from '#/services/rooms/auto-join.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
 import { createDirectory } from '#/services/rooms/directory/create-directory.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
@@ -105,6 +106,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onProfileChanged: () => jobs.poke(),
       deactivationOps: (userId, now) => [leaveAllOp(userId, now)],
       onDeactivated: () => jobs.poke(),
+      registrationOps: (userId) => autoJoin.ops(userId),
+      onRegistered: (userId) => autoJoin.now(userId),
     },
   })
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
@@ -116,10 +119,27 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     serverName,
     profile,
     onJoined: (userId, roomId) => carrySettings(store, userId, roomId),
+    forgetOnLeave: options.rooms.forgetOnLeave,
+    onForget: (userId, room) => feed.forget(userId, room),
   })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
   const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs })
+  const createRoom = new CreateRoomService({
+    store,
+    signer,
+    world,
+    profile,
+    directory,
+    options: options.rooms,
+    follow: (user, roomId, said) => membership.follow(user, roomId, said),
+  })
+  const autoJoin = new AutoJoin({
+    ...{ store, world, log, serverName, writer, membership, aliases, createRoom },
+    defaultRoomVersion: options.defaultRoomVersion,
+    options: options.rooms.autoJoin,
+  })
+  jobs.handle(AUTO_JOIN_KIND, autoJoin.handler)
   const feed = new Feed(store, options.cacheBytes / 2)
   const clientEvents = new ClientEvents({ store, clock })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
@@ -135,15 +155,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         clock,
         redactionRetentionMs: options.redactionRetentionMs,
       }),
-      createRoom: new CreateRoomService({
-        store,
-        signer,
-        world,
-        profile,
-        directory,
-        options: options.rooms,
-        follow: (user, roomId, said) => membership.follow(user, roomId, said),
-      }),
+      createRoom,
       defaultRoomVersion: options.defaultRoomVersion,
       membership,
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),

@@ -55,6 +55,7 @@ export function serverOptions(config: Config): ServerOptions {
       extraClientWellKnown: server.extraWellKnownClientContent as JsonObject,
       serverWellKnown: server.serveServerWellknown,
       support: undefined,
+      forgetOnLeave: config.rooms.forgetRoomsOnLeave,
     },
     defaultRoomVersion,
     rooms: roomOptions(config),

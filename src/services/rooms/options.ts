@@ -1,5 +1,6 @@
 /** What the operator decides about rooms. */
 import type { JsonObject } from '#/protocol/json/value.ts'
+import type { AutoJoinOptions } from './auto-join.ts'
 import type { DirectoryRule } from './directory/policy.ts'
 
 export interface RoomOptions {
@@ -17,6 +18,9 @@ export interface RoomOptions {
   readonly encryptedByDefault: 'all' | 'invite' | 'off'
   /** `default_power_level_content_override`, by preset. */
   readonly powerLevels: ReadonlyMap<string, JsonObject | null>
+  readonly autoJoin: AutoJoinOptions
+  /** `forget_rooms_on_leave` */
+  readonly forgetOnLeave: boolean
 }
 
 /** Synapse's defaults. */
@@ -28,4 +32,13 @@ export const ROOM_OPTIONS_DEFAULT: RoomOptions = {
   listWithoutAuth: false,
   encryptedByDefault: 'off',
   powerLevels: new Map(),
+  autoJoin: {
+    rooms: [],
+    create: true,
+    federated: true,
+    preset: 'public_chat',
+    inviter: undefined,
+    guests: true,
+  },
+  forgetOnLeave: false,
 }

@@ -20,6 +20,8 @@ export interface DiscoveryOptions {
   readonly serverWellKnown: boolean
   /** Content of `/.well-known/matrix/support`; 404 without. */
   readonly support: JsonObject | undefined
+  /** `forget_rooms_on_leave` */
+  readonly forgetOnLeave?: boolean
 }
 
 export interface DiscoveryDeps {
@@ -42,6 +44,8 @@ const UNSTABLE_FEATURES = {
   'uk.tcpip.msc4133.stable': true,
   /* `use_state_after` of sync under its unstable name. */
   'org.matrix.msc4222': true,
+  /* The filter `room_types` of the published list. */
+  'org.matrix.msc3827.stable': true,
 } as const
 
 /** The client well-known; undefined where no public address was given. */
@@ -67,6 +71,7 @@ function capabilities({ discovery, passwords, profile }: DiscoveryDeps): object 
   ]
   return {
     'm.room_versions': { default: discovery.defaultRoomVersion, available },
+    'm.forget_forced_upon_leave': { enabled: discovery.forgetOnLeave ?? false },
     'm.change_password': { enabled: passwords.forReauth },
     'm.set_displayname': { enabled: profile.setDisplayname },
     'm.set_avatar_url': { enabled: profile.setAvatarUrl },
