@@ -4,7 +4,7 @@ import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { parseRoomId } from '#/protocol/ids/room-id.ts'
 import { parseUserId } from '#/protocol/ids/user-id.ts'
-import { ADDITIONAL_CREATORS_MAX } from '#/services/rooms/upgrade/limits.ts'
+import { ADDITIONAL_CREATORS_MAX } from '#/services/rooms/limits.ts'
 import type { UpgradeService } from '#/services/rooms/upgrade/upgrade.ts'
 
 export interface UpgradingDeps {

@@ -5,12 +5,13 @@ import type { Store } from '#/ports/store/store.ts'
 import { deactivatedAccount, MatrixError } from '#/protocol/errors.ts'
 import type { RoomAlias } from '#/protocol/ids/room-alias.ts'
 import type { RoomId } from '#/protocol/ids/room-id.ts'
-import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
-import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
+import { parseUserId, serverOf, type UserId } from '#/protocol/ids/user-id.ts'
+import { isArray, type JsonObject, type JsonValue } from '#/protocol/json/value.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../../keys/signer.ts'
 import { addedAliases, badAlias } from '../directory/canonical.ts'
 import type { Directory } from '../directory/create-directory.ts'
+import { ADDITIONAL_CREATORS_MAX } from '../limits.ts'
 import type { MemberProfile } from '../membership.ts'
 import type { RoomOptions } from '../options.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
@@ -127,12 +128,26 @@ function createContent(rules: RoomVersionRules, room: NewRoom): JsonObject {
   const content: Record<string, JsonValue> = { ...room.creationContent, room_version: rules.version }
   delete content['creator']
   if (rules.auth.creatorInContent) content['creator'] = room.creator
+  const named = rules.auth.privilegedCreators ? additionalCreators(content) : []
   if (rules.auth.privilegedCreators && PRESETS[room.preset].invitesAreEqual) {
-    const named = Array.isArray(content['additional_creators']) ? content['additional_creators'] : []
     const all = [...new Set([...named, ...room.invite])].filter((user) => user !== room.creator)
     if (all.length > 0) content['additional_creators'] = all
   }
   return content
+}
+
+/** The further creators that a client names. Throws M_INVALID_PARAM for what is no list of user ids. */
+function additionalCreators(content: JsonObject): readonly string[] {
+  const named = content['additional_creators'] ?? []
+  const valid = (user: JsonValue): user is string =>
+    typeof user === 'string' && parseUserId(user) !== undefined
+  if (!isArray(named) || named.length > ADDITIONAL_CREATORS_MAX || !named.every(valid)) {
+    throw new MatrixError(
+      'M_INVALID_PARAM',
+      `additional_creators is a list of at most ${ADDITIONAL_CREATORS_MAX} user ids.`,
+    )
+  }
+  return named
 }
 
 /** State of the preset, overridden by initial_state, then name and topic. */

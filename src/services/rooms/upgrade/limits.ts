@@ -4,8 +4,6 @@
 export const CARRIED_AT_ONCE_MAX = 100
 /** Bans and children that are carried over in all. */
 export const CARRIED_MAX = 20_000
-/** Further creators of the new room. */
-export const ADDITIONAL_CREATORS_MAX = 50
 /** Events signed before others get a turn. */
 export const EVENTS_PER_TURN = 20
 /** When what an upgrade has left undone is done, should the server have stopped in between; milliseconds. */
