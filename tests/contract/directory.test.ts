@@ -113,6 +113,42 @@ onEveryEngine('directory', (bench) => {
     assert.deepEqual(await store.directory.aliasesOf(to, 1), names.slice(0, 1))
   })
 
+  it('writes into an old room and the new one that replaces it in one plan', async () => {
+    const { store } = bench()
+    const old = await newRoom(store)
+    await accepted(store, old.lane, publish(old.room))
+    const roomId = `!${fresh('replacement')}:x`
+    const key = (room: number | 'new', type: string, slot: number): Op => ({
+      op: 'state.change',
+      room,
+      branch: 0,
+      changes: [{ type, stateKey: '', event: { slot } }],
+    })
+    const json = JSON.stringify({ content: { join_rule: 'public', name: 'replaced by' } })
+    const { results } = await accepted(
+      store,
+      old.lane,
+      members(old.room, 0, 0),
+      insert({ room: old.room, type: 'm.room.tombstone', stateKey: '' }),
+      key(old.room, 'm.room.tombstone', 0),
+      { op: 'room.create', roomId, version: '12' },
+      { ...members(0, 0, 5), room: 'new' } as Op,
+      insert({ room: 'new', slot: 1, type: 'm.room.join_rules', stateKey: '', json }),
+      key('new', 'm.room.join_rules', 1),
+      insert({ room: 'new', slot: 2, type: 'm.room.name', stateKey: '', json }),
+      key('new', 'm.room.name', 2),
+      { op: 'directory.move', from: old.room, to: 'new' },
+    )
+    const room = results[3] as number
+    const types = async (nid: number): Promise<string[]> =>
+      (await store.state.currentAll(nid)).map((event) => event.type).sort()
+    assert.deepEqual(await types(old.room), ['m.room.tombstone'])
+    assert.deepEqual(await types(room), ['m.room.join_rules', 'm.room.name'])
+    const found = await store.directory.published({ limit: 9, dir: 'f', search: 'replaced by' })
+    assert.deepEqual(found, [{ room, roomId, joined: 5 }])
+    await accepted(store, fresh('lane'), publish(room, false))
+  })
+
   it('lists published rooms by their members, forwards and backwards', async () => {
     const { store } = bench()
     const before = await everything(store, 1000)
