@@ -30,7 +30,9 @@ import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
+import { AUTO_JOIN_KIND, AutoJoin } from '#/services/rooms/auto-join.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
+import { createDirectory } from '#/services/rooms/directory/create-directory.ts'
 import { INDEX_RELATIONS_KIND, indexRelationsHandler } from '#/services/rooms/index-relations.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
 import { type MayInvite, type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
@@ -46,6 +48,8 @@ import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/reda
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
+import { createUpgrades } from '#/services/rooms/upgrade/create-upgrades.ts'
+import { carrySettings } from '#/services/rooms/upgrade/settings.ts'
 import { ensureSearch, SEARCH_INDEX_KIND, searchIndexHandler } from '#/services/search/index-jobs.ts'
 import { SearchService } from '#/services/search/search.ts'
 import { Feed } from '#/services/sync/feed.ts'
@@ -118,6 +122,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onProfileChanged: () => jobs.poke(),
       deactivationOps: (userId, now) => [leaveAllOp(userId, now)],
       onDeactivated: () => jobs.poke(),
+      registrationOps: (userId) => autoJoin.ops(userId),
+      onRegistered: (userId) => autoJoin.now(userId),
     },
   })
   const people = await createPeople({ store, world, serverName, accounts, jobs, options: options.people })
@@ -126,7 +132,17 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 4 })
-  const membership = new MembershipService({ writer, store, serverName, profile, mayInvite, profileRules })
+  const membership = new MembershipService({
+    writer,
+    store,
+    serverName,
+    profile,
+    mayInvite,
+    profileRules,
+    onJoined: (userId, roomId) => carrySettings(store, userId, roomId),
+    forgetOnLeave: options.rooms.forgetOnLeave,
+    onForget: (userId, room) => feed.forget(userId, room),
+  })
   const feed = new Feed(store, options.cacheBytes / 4)
   const reading = createReading({ store, clock })
   const { clientEvents, ignored } = reading
@@ -160,21 +176,35 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     redactsRelated: options.experimental.redactsRelated,
     onJob: () => jobs.poke(),
   })
+  const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
+  const { aliases } = directory
+  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs })
+  const createRoom = new CreateRoomService({
+    store,
+    signer,
+    world,
+    profile,
+    mayInvite,
+    profileRules,
+    directory,
+    options: options.rooms,
+    follow: (user, roomId, said) => membership.follow(user, roomId, said),
+  })
+  const autoJoin = new AutoJoin({
+    ...{ store, world, log, serverName, writer, membership, aliases, createRoom },
+    defaultRoomVersion: options.defaultRoomVersion,
+    options: options.rooms.autoJoin,
+  })
+  jobs.handle(AUTO_JOIN_KIND, autoJoin.handler)
   const routes: Route[] = [
     ...accounts.routes,
     ...relations.routes,
     ...people.routes,
     ...roomRoutes({
       send,
-      createRoom: new CreateRoomService({
-        store,
-        signer,
-        world,
-        profile,
-        mayInvite,
-        profileRules,
-        follow: (user, roomId, said) => membership.follow(user, roomId, said),
-      }),
+      ...directory,
+      upgrades,
+      createRoom,
       defaultRoomVersion: options.defaultRoomVersion,
       membership,
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),

@@ -10,11 +10,12 @@ import {
 } from './account-data.ts'
 import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
+import { deleteAlias, moveDirectory, publishRoom, putAlias } from './directory.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import * as people from './people.ts'
 import { clearReceipts, putReceipt } from './receipts.ts'
-import { guardUnique, guardUnique, indexRelation, putRelation, putRelation } from './relations.ts'
+import { guardUnique, indexRelation, putRelation } from './relations.ts'
 import { changeRoomFacts } from './room-facts.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
@@ -41,6 +42,10 @@ const HANDLERS: Handlers = {
   'room.forget': forgetRoom,
   'room.delete': deleteRoom,
   'room.facts': changeRoomFacts,
+  'alias.put': putAlias,
+  'alias.delete': deleteAlias,
+  'directory.move': moveDirectory,
+  'directory.publish': publishRoom,
   'state.change': changeState,
   'state.branch': openBranch,
   'state.at': setStatePoint,

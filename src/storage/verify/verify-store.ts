@@ -3,6 +3,7 @@ import { metaText, SCHEMA_NUMBER } from '../migrations/index.ts'
 import type { EngineName } from '../sql/dialect.ts'
 import { first, run, type Sql } from '../sql/sql.ts'
 import { verifyAccounts, verifyOwners } from './accounts.ts'
+import { verifyDirectory } from './directory.ts'
 import { verifyEvents, verifyOriginals, verifyTxns } from './events.ts'
 import { INTEGRITY_LINES_MAX } from './limits.ts'
 import { verifyRelations } from './relations.ts'
@@ -31,6 +32,7 @@ export function* verifyStore(engine: EngineName, listener: FindingListener): Sql
   yield* section(findings, 'event_relations', () => verifyRelations(findings))
   yield* section(findings, 'rooms', () => verifyRooms(findings, meta.serverName))
   yield* section(findings, 'local_memberships', () => verifyMemberships(findings, meta.serverName))
+  yield* section(findings, 'published_rooms', () => verifyDirectory(findings))
   yield* section(findings, 'state', () => verifyState(findings))
   yield* section(findings, 'accounts', () => verifyAccounts(findings))
   yield* section(findings, 'owners', () => verifyOwners(findings))

@@ -87,6 +87,14 @@ describe('verify', () => {
     )
   })
 
+  it('finds a published room with a wrong number of members, and rows of no room', () => {
+    const row = 'INSERT INTO published_rooms (room, shown, joined, search)'
+    const wrong = damaged(`${row} SELECT room, 1, joined + 1, '' FROM room_heads LIMIT 1`)
+    assert.deepEqual(wrong.counts, { 'published.joined': 1 })
+    const lost = damaged(`${row} VALUES (1234567, 1, 1, '')`)
+    assert.deepEqual(lost.counts, { 'room.missing': 1 })
+  })
+
   it('refuses what is not ours, untouched', async () => {
     const other = join(folder, 'other.db')
     const db = new DatabaseSync(other)
