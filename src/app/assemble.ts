@@ -42,6 +42,7 @@ import { SendService } from '#/services/rooms/send.ts'
 import { ensureSearch, SEARCH_INDEX_KIND, searchIndexHandler } from '#/services/search/index-jobs.ts'
 import { SearchService } from '#/services/search/search.ts'
 import { Feed } from '#/services/sync/feed.ts'
+import { StateCache } from '#/services/sync/state-cache.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
 import type { ServerOptions } from './server-options.ts'
 
@@ -108,12 +109,14 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
-  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
+  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 4 })
   const membership = new MembershipService({ writer, store, serverName, profile })
-  const feed = new Feed(store, options.cacheBytes / 2)
+  const feed = new Feed(store, options.cacheBytes / 4)
   const clientEvents = new ClientEvents({ store, clock })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
   const reads = new RoomReads({ store, clientEvents, clock })
+  const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
+  const sync = new SyncService({ log, store, feed, clock, clientEvents, stateCache, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
@@ -172,6 +175,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      stateCache.close()
       accounts.close()
       await jobs.close()
     },
