@@ -3,6 +3,7 @@
  * the API tests all use this.
  */
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
+import { createSearch } from '#/api/client/search/create-search.ts'
 import { roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
 import { type Metrics, noMetrics } from '#/base/metrics.ts'
@@ -39,8 +40,6 @@ import { RoomReads } from '#/services/rooms/read/room-reads.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
-import { ensureSearch, SEARCH_INDEX_KIND, searchIndexHandler } from '#/services/search/index-jobs.ts'
-import { SearchService } from '#/services/search/search.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
@@ -113,8 +112,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const membership = new MembershipService({ writer, store, serverName, profile })
   const feed = new Feed(store, options.cacheBytes / 4)
   const clientEvents = new ClientEvents({ store, clock })
-  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
-  const reads = new RoomReads({ store, clientEvents, clock })
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, stateCache, defaultAccountData })
   const routes: Route[] = [
@@ -139,21 +136,19 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),
       limits,
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
-      reads,
-      search: new SearchService({ store, clock, clientEvents, reads, enabled: options.enableSearch }),
+      reads: new RoomReads({ store, clientEvents, clock }),
       messages: new MessagesService({ store, clientEvents, clock }),
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
     }),
+    ...(await createSearch({ store, clock, clientEvents, jobs, enabled: options.enableSearch })),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
-  jobs.handle(SEARCH_INDEX_KIND, searchIndexHandler(store, clock))
   await ensureSweep(store, clock)
-  await ensureSearch(store, clock, options.enableSearch)
   const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
   const dispatchOf = (table: Route[], metrics: Metrics): Dispatch =>
     createDispatch({
