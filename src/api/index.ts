@@ -25,6 +25,9 @@ export type RoomRouteDeps = AliasRouteDeps &
   SpaceRouteDeps &
   SyncRouteDeps &
   UpgradingDeps
+import { type SyncRouteDeps, syncRoutes } from './client/sync/sync.ts'
+
+export type RoomRouteDeps = CreationDeps & MembershipDeps & ReadingDeps & SendingDeps & SyncRouteDeps
 
 /** Routes of rooms and sync; those of accounts come from `createAccounts`. */
 export function roomRoutes(deps: RoomRouteDeps): Route[] {
@@ -33,7 +36,6 @@ export function roomRoutes(deps: RoomRouteDeps): Route[] {
     ...membershipRoutes(deps),
     ...sendingRoutes(deps),
     ...readingRoutes(deps),
-    ...searchRoutes(deps),
     ...syncRoutes(deps),
     ...ephemeralRoutes(deps),
     ...aliasRoutes(deps),

@@ -5,6 +5,7 @@
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
 import { createRelations } from '#/api/client/relations/create-relations.ts'
 import { slidingRoutes } from '#/api/client/sync/sliding.ts'
+import { createSearch } from '#/api/client/search/create-search.ts'
 import { roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
 import { type Metrics, noMetrics } from '#/base/metrics.ts'
@@ -196,6 +197,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     options: options.rooms.autoJoin,
   })
   jobs.handle(AUTO_JOIN_KIND, autoJoin.handler)
+  const sync = new SyncService({ log, store, feed, clock, clientEvents, stateCache, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
     ...relations.routes,
@@ -213,6 +215,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reads,
       search: new SearchService({ store, clock, clientEvents, reads, enabled: options.enableSearch }),
       messages: new MessagesService({ store, clientEvents, ignored, clock }),
+      reads: new RoomReads({ store, clientEvents, clock }),
+      messages: new MessagesService({ store, clientEvents, clock }),
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
@@ -222,6 +226,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
     ...slidingRoutes({ slidingSync }),
+    ...(await createSearch({ store, clock, clientEvents, jobs, enabled: options.enableSearch })),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
@@ -231,7 +236,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(INDEX_RELATIONS_KIND, indexRelationsHandler({ store, clock }))
   jobs.handle(REDACT_RELATED_KIND, redactRelatedHandler({ store, send, clock }))
   await ensureSweep(store, clock)
-  await ensureSearch(store, clock, options.enableSearch)
   const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
   const dispatchOf = (table: Route[], metrics: Metrics): Dispatch =>
     createDispatch({

@@ -50,6 +50,7 @@ async function receiptOf(store: Store, room: RoomScript, user: string): Promise<
  */
 export async function fill(store: Store): Promise<Filled> {
   const users = ['creator', 'alice', 'bob', 'carol'].map(scriptUser)
+  await commitAll(store, { lane: 'search', ops: [{ op: 'search.enable', on: true }] })
   for (const [i, user] of users.entries()) {
     await commitAll(store, accountPlan(user, 'DEVICE', String(i).repeat(64)))
   }

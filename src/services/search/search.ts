@@ -6,9 +6,9 @@ import { MatrixError } from '#/protocol/errors.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import { parseSearchTerm } from '#/protocol/search/search-term.ts'
 import { SEARCH_KEYS, type SearchKey } from '#/protocol/search/searchable.ts'
+import { accessRoom } from '../rooms/read/access.ts'
 import type { ClientEvents, Viewer } from '../rooms/read/client-events.ts'
 import { parseRoomEventFilter } from '../rooms/read/event-filter.ts'
-import type { RoomReads } from '../rooms/read/room-reads.ts'
 import { type ContextWanted, contextOf } from './context.ts'
 import {
   HIGHLIGHTS_MAX,
@@ -37,7 +37,6 @@ export interface SearchDeps {
   readonly store: Store
   readonly clock: Clock
   readonly clientEvents: ClientEvents
-  readonly reads: RoomReads
   /** Whether there is an index. */
   readonly enabled: boolean
 }
@@ -151,8 +150,14 @@ export class SearchService {
   }
 
   async #stateOf(roomId: string, viewer: Viewer): Promise<readonly string[]> {
+    const { store, clientEvents } = this.#deps
     try {
-      return await this.#deps.reads.state(roomId, viewer)
+      const { room, rules, stateUpto } = await accessRoom(store, roomId, viewer.userId)
+      const rows =
+        stateUpto === undefined
+          ? await store.state.currentAll(room.nid)
+          : await store.state.eventsAt(room.nid, { branch: 0, pos: stateUpto })
+      return await clientEvents.view(rows, viewer, { rules, withoutRoomId: false })
     } catch (error) {
       /* Single events of the room may be seen, its state may not. */
       if (error instanceof MatrixError && error.errcode === 'M_FORBIDDEN') return []

@@ -9,6 +9,7 @@ import { INTEGRITY_LINES_MAX } from './limits.ts'
 import { verifyRelations } from './relations.ts'
 import { type FindingListener, Findings, type VerifyReport } from './report.ts'
 import { verifyMemberships, verifyRooms } from './rooms.ts'
+import { verifySearch } from './search.ts'
 import { verifyState } from './state.ts'
 
 /**
@@ -34,6 +35,7 @@ export function* verifyStore(engine: EngineName, listener: FindingListener): Sql
   yield* section(findings, 'local_memberships', () => verifyMemberships(findings, meta.serverName))
   yield* section(findings, 'published_rooms', () => verifyDirectory(findings))
   yield* section(findings, 'state', () => verifyState(findings))
+  yield* section(findings, 'search', () => verifySearch(findings))
   yield* section(findings, 'accounts', () => verifyAccounts(findings))
   yield* section(findings, 'owners', () => verifyOwners(findings))
   yield* section(findings, 'positions', () => checkPositions(findings, meta.position))

@@ -339,6 +339,17 @@ describe('verify finds a broken', () => {
     ['meta.position', `UPDATE myelin_meta SET value = '10' WHERE name = 'position'`],
     ['meta.position', `UPDATE myelin_meta SET value = 'x' WHERE name = 'position'`],
     ['meta.schema', `UPDATE myelin_meta SET value = '0' WHERE name = 'schema'`],
+    ['search.event', 'UPDATE search_tail SET event = event + 1000000'],
+    ['search.event', 'UPDATE search_segments SET since = since - 1'],
+    ['search.terms', `UPDATE search_tail SET terms = x'ff'`],
+    [
+      'search.redacted',
+      'UPDATE events SET redacted_by = nid WHERE nid IN (SELECT MAX(event) FROM search_tail)',
+    ],
+    ['search.page', `UPDATE search_pages SET data = x'ffff'`],
+    ['search.page', 'UPDATE search_pages SET part = part + 64'],
+    ['search.segment', 'UPDATE search_segments SET postings = 1'],
+    ['room.missing', 'UPDATE search_tail SET room = room + 1000000'],
   ]
   for (const [kind, ...statements] of cases) {
     it(`${kind}: ${statements[0]}`, () => {
