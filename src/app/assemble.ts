@@ -23,6 +23,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
+import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
@@ -40,6 +41,8 @@ import { RoomReads } from '#/services/rooms/read/room-reads.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
+import { ensureSearch, SEARCH_INDEX_KIND, searchIndexHandler } from '#/services/search/index-jobs.ts'
+import { SearchService } from '#/services/search/search.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
@@ -114,7 +117,20 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const feed = new Feed(store, options.cacheBytes / 4)
   const clientEvents = new ClientEvents({ store, clock })
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
-  const sync = new SyncService({ log, store, feed, clock, clientEvents, stateCache, defaultAccountData })
+  const ephemeral = createEphemeral({ store, world, options: options.presence })
+  ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
+  ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
+  const sync = new SyncService({
+    log,
+    store,
+    feed,
+    clock,
+    clientEvents,
+    stateCache,
+    defaultAccountData,
+    ephemeral,
+  })
+  const reads = new RoomReads({ store, clientEvents, clock })
   const slidingSync = new SlidingSyncService({
     log,
     store,
@@ -146,11 +162,16 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),
       limits,
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
-      reads: new RoomReads({ store, clientEvents, clock }),
+      reads,
+      search: new SearchService({ store, clock, clientEvents, reads, enabled: options.enableSearch }),
       messages: new MessagesService({ store, clientEvents, clock }),
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
+      ...ephemeral,
+      ownRooms: async (userId) => (await feed.user(userId)).memberships,
+      roomsOf: (userId) => feed.roomsOf(userId),
+      onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
     ...slidingRoutes({ slidingSync }),
     healthRoute(() => healthOf(store)),
@@ -158,7 +179,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
+  jobs.handle(SEARCH_INDEX_KIND, searchIndexHandler(store, clock))
   await ensureSweep(store, clock)
+  await ensureSearch(store, clock, options.enableSearch)
   const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
   const dispatchOf = (table: Route[], metrics: Metrics): Dispatch =>
     createDispatch({
@@ -182,6 +205,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       feed.close()
       slidingSync.close()
       stateCache.close()
+      ephemeral.close()
       accounts.close()
       await jobs.close()
     },

@@ -9,6 +9,7 @@ import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
 import { roomFactsOf } from './queries/room-facts.ts'
 import * as rooms from './queries/rooms.ts'
+import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
 
 export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
@@ -78,6 +79,11 @@ export function readerOver(read: RunQuery): Reader {
       ofUser: bind(receipts.receiptsOfUser),
       since: bind(receipts.receiptsSince),
       latest: bind(receipts.latestReceipts),
+    },
+    search: {
+      status: bind(search.searchStatus),
+      missing: bind(search.searchMissing),
+      find: bind(search.searchFind),
     },
     roomFacts: { of: bind(roomFactsOf) },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },

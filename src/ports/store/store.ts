@@ -7,6 +7,7 @@ import type { Change, CommitResult, Plan } from './plan.ts'
 import type { ReceiptReader } from './receipts.ts'
 import type { RoomFactsReader } from './room-facts.ts'
 import type { RoomReader } from './rooms.ts'
+import type { SearchReader } from './search.ts'
 import type { StateReader } from './state.ts'
 
 export interface Reader {
@@ -18,6 +19,7 @@ export interface Reader {
   readonly receipts: ReceiptReader
   readonly roomFacts: RoomFactsReader
   readonly jobs: JobReader
+  readonly search: SearchReader
 }
 
 export interface StoreHealth {

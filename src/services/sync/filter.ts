@@ -16,6 +16,8 @@ export interface SyncFilter {
   readonly timeline: RoomEventFilter
   readonly state: RoomEventFilter
   readonly roomAccountData: EventFilter
+  readonly ephemeral: EventFilter
+  readonly presence: EventFilter
   readonly accountData: EventFilter
   readonly includeLeave: boolean
   passesRoom(roomId: string): boolean
@@ -36,6 +38,8 @@ export function parseSyncFilter(json: JsonObject): SyncFilter {
     timeline: parseRoomEventFilter(objectAt(room, 'timeline')),
     state: parseRoomEventFilter(objectAt(room, 'state')),
     roomAccountData: parseEventFilter(objectAt(room, 'account_data')),
+    ephemeral: parseEventFilter(objectAt(room, 'ephemeral')),
+    presence: parseEventFilter(objectAt(json, 'presence')),
     accountData: parseEventFilter(objectAt(json, 'account_data')),
     includeLeave: flagAt(room, 'include_leave'),
     passesRoom: setTest(textsAt(room, 'rooms'), textsAt(room, 'not_rooms')),

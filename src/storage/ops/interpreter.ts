@@ -9,6 +9,7 @@ import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import { clearReceipts, putReceipt } from './receipts.ts'
 import { changeRoomFacts } from './room-facts.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
+import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
 
@@ -53,6 +54,10 @@ const HANDLERS: Handlers = {
   'job.done': finishJob,
   'job.retry': retryJob,
   'job.sweep': sweep,
+  'search.enable': enableSearch,
+  'search.restart': restartSearch,
+  'search.fill': fillSearch,
+  'search.clear': clearSearch,
 }
 
 /** One result per operation. Throws GuardFailed when a guard refuses. */

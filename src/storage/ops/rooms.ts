@@ -3,6 +3,7 @@ import type { RoomOp } from '#/ports/store/rooms.ts'
 import { run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 import { createRoomFacts } from './room-facts.ts'
+import { SEARCH_ROOM_TABLES } from './search.ts'
 
 type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
 
@@ -84,6 +85,7 @@ const ROOM_TABLES = [
   'DELETE FROM local_memberships WHERE room = ?1',
   'DELETE FROM account_data WHERE room = ?1 AND room <> 0',
   'DELETE FROM receipts WHERE room = ?1',
+  ...SEARCH_ROOM_TABLES,
   'DELETE FROM events WHERE room = ?1',
   'DELETE FROM room_facts WHERE room = ?1',
   'DELETE FROM room_heads WHERE room = ?1',

@@ -123,6 +123,9 @@ const ROOM_TABLES = [
   'state_branches',
   'account_data',
   'receipts',
+  'search_tail',
+  'search_segments',
+  'search_pages',
 ] as const
 
 /** Rows of rooms that do not exist. */
