@@ -132,6 +132,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const reads = new RoomReads({ store, clientEvents, clock })
   const slidingSync = new SlidingSyncService({
+    ephemeral,
     log,
     store,
     feed,
@@ -173,7 +174,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomsOf: (userId) => feed.roomsOf(userId),
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
-    ...slidingRoutes({ slidingSync }),
+    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))

@@ -53,6 +53,8 @@ export interface RoomResult {
   /** Members of the room's object as JSON texts; undefined when there is nothing to tell. */
   readonly parts: readonly string[] | undefined
   readonly sent: SentRoom
+  /** Events of the timeline. */
+  readonly shown?: readonly EventRow[]
 }
 
 export async function roomResult(deps: ResultDeps, ask: RoomAsk): Promise<RoomResult> {
@@ -116,7 +118,7 @@ class Update {
     const initial = this.#from === undefined
     const quiet = this.#parts.length === 0 && timeline.rows.length === 0
     if (quiet && !initial && this.#joined) return { parts: undefined, sent: next }
-    return { parts: [...this.#head(), ...this.#parts], sent: next }
+    return { parts: [...this.#head(), ...this.#parts], sent: next, shown: timeline.rows }
   }
 
   /** A room that the reader is out of without having been in it, by a refused invite or a ban: that event and no more. */
