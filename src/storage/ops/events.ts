@@ -8,6 +8,7 @@ import { type ChecksummedEvent, eventChecksum } from '../sql/checksum.ts'
 import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { packUints } from '../sql/varint.ts'
 import { GuardFailed, type Known, type PlanContext } from './context.ts'
+import { dropRelation } from './relations.ts'
 import { indexEvent, unindexEvent } from './search.ts'
 
 type Insert = Extract<EventOp, { op: 'event.insert' }>
@@ -121,6 +122,7 @@ export function* redactEvent(ctx: PlanContext, op: Extract<EventOp, { op: 'event
     after.json,
     eventChecksum(after),
   )
+  yield* dropRelation(before.nid)
 }
 
 /** A 48-bit hash of who used the id where, small enough for both engines' integers; equality is checked besides. */

@@ -5,6 +5,7 @@ import { first, run, type Sql } from '../sql/sql.ts'
 import { verifyAccounts, verifyOwners } from './accounts.ts'
 import { verifyEvents, verifyOriginals, verifyTxns } from './events.ts'
 import { INTEGRITY_LINES_MAX } from './limits.ts'
+import { verifyRelations } from './relations.ts'
 import { type FindingListener, Findings, type VerifyReport } from './report.ts'
 import { verifyMemberships, verifyRooms } from './rooms.ts'
 import { verifyState } from './state.ts'
@@ -27,6 +28,7 @@ export function* verifyStore(engine: EngineName, listener: FindingListener): Sql
   yield* section(findings, 'events', () => verifyEvents(findings, engine))
   yield* section(findings, 'event_originals', () => verifyOriginals(findings))
   yield* section(findings, 'event_txns', () => verifyTxns(findings))
+  yield* section(findings, 'event_relations', () => verifyRelations(findings))
   yield* section(findings, 'rooms', () => verifyRooms(findings, meta.serverName))
   yield* section(findings, 'local_memberships', () => verifyMemberships(findings, meta.serverName))
   yield* section(findings, 'state', () => verifyState(findings))
@@ -88,6 +90,8 @@ const POSITIONS = [
   ['local_memberships', 'pos'],
   ['account_data', 'pos'],
   ['receipts', 'pos'],
+  ['relation_targets', 'nid'],
+  ['thread_subscriptions', 'pos'],
 ] as const
 
 /** A number above the counter would be given out a second time. */
