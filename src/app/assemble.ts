@@ -132,28 +132,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const syncing = { log, store, feed, clientEvents, stateCache, defaultAccountData }
   const sync = new SyncService({ ...syncing, clock, ignored, ephemeral })
-  const slidingSync = new SlidingSyncService({ ...syncing, world })
+  const slidingSync = new SlidingSyncService({ ...syncing, world, ignored, ephemeral })
   const reads = new RoomReads({ store, clientEvents, ignored, clock })
   const send = new SendService({
     writer,
     membership,
     store,
     clock,
-    clientEvents,
-    stateCache,
-    defaultAccountData,
-    ephemeral,
-  })
-  const reads = new RoomReads({ store, clientEvents, clock })
-  const slidingSync = new SlidingSyncService({
-    ephemeral,
-    log,
-    store,
-    feed,
-    world,
-    clientEvents,
-    stateCache,
-    defaultAccountData,
     redactionRetentionMs: options.redactionRetentionMs,
     redactsRelated: options.experimental.redactsRelated,
     onJob: () => jobs.poke(),

@@ -10,6 +10,8 @@ export interface KnownMembership {
   readonly forgotten?: boolean
   /** Whether the user did it, and nobody else. */
   readonly bySelf?: boolean
+  /** Who invited, of an invite. */
+  readonly inviter?: string | undefined
 }
 
 /** What moved in a room, as bits. */

@@ -93,7 +93,8 @@ export class Feed {
       const rows = await this.#store.rooms.membershipsOf(userId, true)
       const memberships = new Map<number, KnownMembership>()
       for (const { room, roomId, membership, position, forgotten, sender } of rows) {
-        memberships.set(room, { roomId, membership, position, forgotten, bySelf: sender === userId })
+        const inviter = membership === 'invite' ? sender : undefined
+        memberships.set(room, { roomId, membership, position, forgotten, bySelf: sender === userId, inviter })
       }
       const user = new ActiveUser(userId, memberships, floor, this.#ephemeral)
       this.#makeRoom()
@@ -241,7 +242,7 @@ export class Feed {
     const { membership } = content
     const roomId = known?.roomId
     if (roomId === undefined) this.#learn(user, row, membership)
-    else user.memberships.set(row.room, { roomId, membership, position: row.nid, bySelf: bySelf(row) })
+    else user.memberships.set(row.room, knownFrom(row, roomId, membership))
     if (membership === 'join') this.#enter(row.room, user)
     else {
       this.#exit(row.room, user)
@@ -253,7 +254,7 @@ export class Feed {
   /** A room that is new to the user. The event names it, but for the create event of version 12, which is no member. */
   #learn(user: ActiveUser, row: EventRow, membership: Membership): void {
     const { room_id: roomId } = JSON.parse(row.json) as { room_id: string }
-    user.memberships.set(row.room, { roomId, membership, position: row.nid, bySelf: bySelf(row) })
+    user.memberships.set(row.room, knownFrom(row, roomId, membership))
   }
 }
 
@@ -263,6 +264,8 @@ function seesReceipt(user: ActiveUser, { room, user: owner, receipt }: Change): 
   return receipt?.kind !== 'm.read.private' || owner === user.userId
 }
 
-function bySelf(row: EventRow): boolean {
-  return row.sender === row.stateKey
+/** A membership as a member event says it. */
+function knownFrom(row: EventRow, roomId: string, membership: Membership): KnownMembership {
+  const inviter = membership === 'invite' ? row.sender : undefined
+  return { roomId, membership, position: row.nid, bySelf: row.sender === row.stateKey, inviter }
 }

@@ -10,6 +10,7 @@ import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
+import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import type { Ephemeral } from '../../ephemeral/create-ephemeral.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { formatSliding, formatStream, parseSliding } from '../../rooms/read/tokens.ts'
@@ -41,6 +42,7 @@ export interface SlidingSyncDeps {
   readonly clientEvents: ClientEvents
   readonly stateCache: StateCache
   readonly ephemeral: Ephemeral
+  readonly ignored: IgnoredUsers
   readonly defaultAccountData: DefaultAccountData
 }
 
@@ -170,11 +172,12 @@ export class SlidingSyncService {
     for (;;) {
       await this.#facts.load(user.memberships.keys())
       const labels = await this.#labels.of(user)
+      const ignored = await this.#deps.ignored.ignoredBy(user.userId)
       const windows: (Window & { readonly sources: ListSources; readonly key: string })[] = []
       for (const [name, list] of request.lists) {
         const { spaces: ids } = list.filters
         const spaces = ids && (await this.#spaces.of(user, ids))
-        const sources = { user, labels, facts: this.#facts, spaces }
+        const sources = { user, labels, facts: this.#facts, spaces, ignored }
         const key = `${user.userId}\0${JSON.stringify(list.filters)}`
         const view = this.#view(key, list)
         if (view.bring(this.#deps.feed.position, sources)) await turn(this.#deps.world.clock)
@@ -188,7 +191,17 @@ export class SlidingSyncService {
         this.#views.weigh(key, view.order.size * LISTED_BYTES)
       }
       return {
-        sight: { request, user, connection, windows, subscribed, labels, facts: this.#facts, config },
+        sight: {
+          request,
+          user,
+          connection,
+          windows,
+          subscribed,
+          labels,
+          ignored,
+          facts: this.#facts,
+          config,
+        },
         now,
       }
     }
@@ -256,6 +269,7 @@ export class SlidingSyncService {
       known,
       rules,
       now,
+      ignored: sight.ignored,
       viewer: { userId: request.userId, deviceId: request.deviceId },
       before: connection.serial === 0 ? undefined : connection.told.position,
       stable: request.stable,
