@@ -132,7 +132,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const syncing = { log, store, feed, clientEvents, stateCache, defaultAccountData }
   const sync = new SyncService({ ...syncing, clock, ignored, ephemeral })
-  const slidingSync = new SlidingSyncService({ ...syncing, world, ignored, ephemeral })
+  const slidingSync = new SlidingSyncService({
+    ...syncing,
+    world,
+    ignored,
+    ephemeral,
+    threadSubscriptions: options.experimental.threadSubscriptions ? relations.threadSubscriptions : undefined,
+  })
   const reads = new RoomReads({ store, clientEvents, ignored, clock })
   const send = new SendService({
     writer,

@@ -116,6 +116,8 @@ export class Feed {
       if (user.memberships.get(room)?.membership === 'join') user.touch(position, room)
     } else if (stream === 'account_data' && change.user === user.userId) {
       user.touchData(position, room ?? NO_ROOM)
+    } else if (stream === 'thread_subscriptions' && change.user === user.userId) {
+      user.touch(position, NO_ROOM, MOVED.threads)
     } else if (stream === 'receipts' && room !== undefined && seesReceipt(user, change)) {
       user.touch(position, room, MOVED.receipts)
     }
@@ -158,6 +160,10 @@ export class Feed {
     } else if (change.user !== undefined && change.stream === 'account_data') {
       const user = this.#users.get(change.user)
       user?.touchData(change.position, change.room ?? NO_ROOM)
+      if (user) woken.add(user)
+    } else if (change.stream === 'thread_subscriptions' && change.user !== undefined) {
+      const user = this.#users.get(change.user)
+      user?.touch(change.position, NO_ROOM, MOVED.threads)
       if (user) woken.add(user)
     } else if (change.stream === 'receipts' && change.room !== undefined) {
       this.#takeReceipt(change.room, change, woken)

@@ -2,15 +2,20 @@
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { type ActiveUser, NO_ROOM } from '../active-user.ts'
+import { formatStream } from '../../rooms/read/tokens.ts'
+import { subscriptionGroups, type ThreadSubscriptions } from '../../rooms/thread-subscriptions.ts'
+import { type ActiveUser, MOVED, NO_ROOM } from '../active-user.ts'
 import type { DefaultAccountData } from '../v3/sync.ts'
 import type { SentRoom, Told } from './connections.ts'
 import { type EphemeralDeps, receiptsPart, typingPart } from './ephemeral-extensions.ts'
+import { THREAD_SUBSCRIPTIONS_GIVEN_MAX } from './limits.ts'
 import type { ExtensionScope, SlidingRequest } from './request.ts'
 
 export interface ExtensionDeps {
   readonly store: Store
   readonly ephemeral: EphemeralDeps
+  /** Undefined where users do not subscribe to threads. */
+  readonly threadSubscriptions: ThreadSubscriptions | undefined
   readonly defaultAccountData: DefaultAccountData
 }
 
@@ -73,6 +78,16 @@ export async function extensionsAnswer(deps: ExtensionDeps, ask: ExtensionAsk): 
   await tell('typing', extensions.typing, typingUpto, async (scope, since) =>
     typingPart(deps.ephemeral, ask, scope, since),
   )
+  if (extensions.threadSubscriptions && deps.threadSubscriptions) {
+    const { limit } = extensions.threadSubscriptions
+    const since = ask.told.extensions.get(THREADS) ?? 0
+    const text = await subscriptions(deps.store, deps.threadSubscriptions, ask, since, limit)
+    told.set(THREADS, now)
+    if (text !== undefined) {
+      parts.push(`"${THREADS}":${text}`)
+      empty = false
+    }
+  }
   if (extensions.toDevice) {
     const next = JSON.stringify(extensions.toDevice.since ?? '0')
     parts.push(`"to_device":{"next_batch":${next},"events":[]}`)
@@ -81,6 +96,27 @@ export async function extensionsAnswer(deps: ExtensionDeps, ask: ExtensionAsk): 
     parts.push('"e2ee":{"device_one_time_keys_count":{},"device_unused_fallback_key_types":[]}')
   }
   return { json: `{${parts.join(',')}}`, empty, told }
+}
+
+const THREADS = 'io.element.msc4308.thread_subscriptions'
+
+/** Threads that the user began or ceased to follow, the newest; where there are more, the token from which on. MSC4308. */
+async function subscriptions(
+  store: Store,
+  threads: ThreadSubscriptions,
+  { user, now }: ExtensionAsk,
+  since: number,
+  limit: number,
+): Promise<string | undefined> {
+  const moved = user.movedSince(since)
+  if (moved && ((moved.get(NO_ROOM) ?? 0) & MOVED.threads) === 0) return undefined
+  const most = Math.min(limit, THREAD_SUBSCRIPTIONS_GIVEN_MAX)
+  const rows = await threads.since(user.userId, since, now, most + 1)
+  if (rows.length === 0) return undefined
+  const groups = subscriptionGroups(rows.slice(0, most))
+  const last = rows.length > most ? rows[most - 1] : undefined
+  const older = last && formatStream({ epoch: store.epoch, position: last.position - 1 })
+  return JSON.stringify(older === undefined ? groups : { ...groups, prev_batch: older })
 }
 
 /** Account data that changed; all of a room that is new to the client, and all there is for the first time. */

@@ -15,6 +15,7 @@ import type { Ephemeral } from '../../ephemeral/create-ephemeral.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { formatSliding, formatStream, parseSliding } from '../../rooms/read/tokens.ts'
 import { DamagedEvent } from '../../rooms/stored-event.ts'
+import type { ThreadSubscriptions } from '../../rooms/thread-subscriptions.ts'
 import type { ActiveUser } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
 import { ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
@@ -43,6 +44,7 @@ export interface SlidingSyncDeps {
   readonly stateCache: StateCache
   readonly ephemeral: Ephemeral
   readonly ignored: IgnoredUsers
+  readonly threadSubscriptions: ThreadSubscriptions | undefined
   readonly defaultAccountData: DefaultAccountData
 }
 
