@@ -24,13 +24,16 @@ import { MatrixError } from '#/protocol/errors.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
+import { LastSeen } from '#/services/accounts/last-seen.ts'
+import type { OpenidTokens } from '#/services/accounts/openid.ts'
 import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
+import { INDEX_RELATIONS_KIND, indexRelationsHandler } from '#/services/rooms/index-relations.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
-import { type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
+import { type MayInvite, type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
 import {
   PROFILE_SPREAD_KIND,
   profileSpreadHandler,
@@ -49,6 +52,7 @@ import { Feed } from '#/services/sync/feed.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createPeople } from './people.ts'
 import type { ServerOptions } from './server-options.ts'
 
 export interface AssembleDeps {
@@ -83,6 +87,8 @@ export function explainStoreError(error: unknown): MatrixError | Reply | undefin
 
 export interface AssembledServer {
   readonly dispatches: { readonly client: Dispatch; readonly metrics: Dispatch }
+  /** Who holds an OpenID token. */
+  readonly openid: OpenidTokens
   /** Every route that the client listener serves. */
   readonly routes: readonly Route[]
   /** Begins timed work. */
@@ -97,7 +103,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { store, world, log, limits, serverName, options } = deps
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
+  const lastSeen = new LastSeen({ store, clock, log })
   const accounts = createAccounts({
+    lastSeen,
     store,
     world,
     passwords: deps.passwords,
@@ -112,10 +120,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onDeactivated: () => jobs.poke(),
     },
   })
+  const people = await createPeople({ store, world, serverName, accounts, jobs, options: options.people })
+  const { profileRules } = options.people
+  const mayInvite: MayInvite = (sender, target) => people.invites.check(sender, target)
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 4 })
-  const membership = new MembershipService({ writer, store, serverName, profile })
+  const membership = new MembershipService({ writer, store, serverName, profile, mayInvite, profileRules })
   const feed = new Feed(store, options.cacheBytes / 4)
   const reading = createReading({ store, clock })
   const { clientEvents, ignored } = reading
@@ -139,6 +150,14 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ephemeral,
     threadSubscriptions: options.experimental.threadSubscriptions ? relations.threadSubscriptions : undefined,
   })
+  const sync = new SyncService({
+    ...syncing,
+    clock,
+    ignored,
+    ephemeral,
+    hidesInvite: (userId, sender) => people.invites.hides(userId, sender),
+  })
+  const slidingSync = new SlidingSyncService({ ...syncing, world })
   const reads = new RoomReads({ store, clientEvents, ignored, clock })
   const send = new SendService({
     writer,
@@ -152,6 +171,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const routes: Route[] = [
     ...accounts.routes,
     ...relations.routes,
+    ...people.routes,
     ...roomRoutes({
       send,
       createRoom: new CreateRoomService({
@@ -159,6 +179,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         signer,
         world,
         profile,
+        mayInvite,
+        profileRules,
         follow: (user, roomId, said) => membership.follow(user, roomId, said),
       }),
       defaultRoomVersion: options.defaultRoomVersion,
@@ -184,6 +206,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
   jobs.handle(SEARCH_INDEX_KIND, searchIndexHandler(store, clock))
+  jobs.handle(INDEX_RELATIONS_KIND, indexRelationsHandler({ store, clock }))
   jobs.handle(REDACT_RELATED_KIND, redactRelatedHandler({ store, send, clock }))
   await ensureSweep(store, clock)
   await ensureSearch(store, clock, options.enableSearch)
@@ -203,6 +226,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       /* What reads the figures is not counted in them. */
       metrics: dispatchOf([metricsRoute(deps.metrics), healthRoute(() => healthOf(store))], noMetrics),
     },
+    openid: people.openid,
     routes,
     start: () => jobs.start(),
     wakeWaiting: () => feed.stopWaiting(),
@@ -214,6 +238,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reading.close()
       accounts.close()
       await jobs.close()
+      await lastSeen.close()
     },
   }
 }

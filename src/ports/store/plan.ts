@@ -8,6 +8,7 @@ import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
+import type { PeopleOp } from './people.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
 import type { RelationOp } from './relations.ts'
 import type { RoomFactsOp } from './room-facts.ts'
@@ -22,8 +23,9 @@ export type Op =
   | EventOp
   | JobOp
   | ReceiptOp
-  | RoomFactsOp
   | RelationOp
+  | RoomFactsOp
+  | PeopleOp
   | RoomOp
   | SearchOp
   | StateOp

@@ -39,7 +39,7 @@ export class IgnoredUsers {
   async #read(userId: string): Promise<ReadonlySet<string>> {
     const row = await this.#store.accountData.get(userId, 0, 'm.ignored_user_list')
     const { ignored_users: users } = row ? (JSON.parse(row.content) as { ignored_users?: unknown }) : {}
-    if (typeof users !== 'object' || users === null) return NOBODY
+    if (typeof users !== 'object' || users === null || Array.isArray(users)) return NOBODY
     const ignored = new Set(Object.keys(users))
     ignored.delete(userId)
     return ignored.size === 0 ? NOBODY : ignored

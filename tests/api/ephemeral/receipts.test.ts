@@ -106,7 +106,7 @@ test('a thread_id must be the thread of the event', async () => {
   const root = await say(alice, roomId, 'root')
   const other = await say(alice, roomId, 'other')
   const inThread = await sendRelated(alice, roomId, 'm.thread', root)
-  const toThread = await sendRelated(alice, roomId, 'm.annotation', inThread)
+  const toThread = await sendRelated(alice, roomId, 'm.reference', inThread)
   const toRoot = await sendRelated(alice, roomId, 'm.reference', root)
   const good = [
     [inThread, root],
