@@ -159,6 +159,14 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const syncing = { log, store, feed, clientEvents, stateCache, defaultAccountData }
+  const sync = new SyncService({ ...syncing, clock, ignored, ephemeral })
+  const slidingSync = new SlidingSyncService({
+    ...syncing,
+    world,
+    ignored,
+    ephemeral,
+    threadSubscriptions: options.experimental.threadSubscriptions ? relations.threadSubscriptions : undefined,
+  })
   const sync = new SyncService({
     ...syncing,
     clock,
@@ -227,6 +235,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     }),
     ...slidingRoutes({ slidingSync }),
     ...(await createSearch({ store, clock, clientEvents, jobs, enabled: options.enableSearch })),
+    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))

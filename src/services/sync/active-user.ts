@@ -10,10 +10,12 @@ export interface KnownMembership {
   readonly forgotten?: boolean
   /** Whether the user did it, and nobody else. */
   readonly bySelf?: boolean
+  /** Who invited, of an invite. */
+  readonly inviter?: string | undefined
 }
 
 /** What moved in a room, as bits. */
-export const MOVED = { events: 1, data: 2, receipts: 4, everything: 7 } as const
+export const MOVED = { events: 1, data: 2, receipts: 4, everything: 7, threads: 8 } as const
 
 /** Stands for news that is not in a room: account data and the like. */
 export const NO_ROOM = 0
