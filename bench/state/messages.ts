@@ -11,9 +11,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { realWorld } from '#/base/world.ts'
 import type { Op } from '#/ports/store/plan.ts'
-import { ClientEvents } from '#/services/rooms/read/client-events.ts'
 import { parseEventFilter } from '#/services/rooms/read/event-filter.ts'
 import { MessagesService } from '#/services/rooms/read/messages.ts'
+import { createReading } from '#/services/rooms/read/reading.ts'
 import { formatTopological } from '#/services/rooms/read/tokens.ts'
 import { openSqlite } from '#/storage/sqlite/store.ts'
 import { RoomScript, SCRIPT_SERVER, scriptUser } from '../../tests/support/room-script.ts'
@@ -77,7 +77,7 @@ for (let made = 0; made < EVENTS; made += PER_PLAN) {
 }
 
 const { clock } = realWorld
-const messages = new MessagesService({ store, clientEvents: new ClientEvents({ store, clock }), clock })
+const messages = new MessagesService({ store, ...createReading({ store, clock }), clock })
 const viewer = { userId: scriptUser('creator') }
 
 async function measure(
@@ -95,6 +95,7 @@ async function measure(
     dir: 'b',
     limit,
     passes: filter.passes,
+    relatedBy: undefined,
     lazyLoadMembers: lazy,
   } as const
   const times: number[] = []

@@ -10,7 +10,6 @@ import { type MembershipDeps, membershipRoutes } from './client/rooms/membership
 import { type ReadingDeps, readingRoutes } from './client/rooms/reading.ts'
 import { type SendingDeps, sendingRoutes } from './client/rooms/sending.ts'
 import { type UpgradingDeps, upgradingRoutes } from './client/rooms/upgrading.ts'
-import { type SearchRouteDeps, searchRoutes } from './client/search/search.ts'
 import { type SyncRouteDeps, syncRoutes } from './client/sync/sync.ts'
 
 export type RoomRouteDeps = AliasRouteDeps &
@@ -20,14 +19,10 @@ export type RoomRouteDeps = AliasRouteDeps &
   MembershipDeps &
   PublishedRouteDeps &
   ReadingDeps &
-  SearchRouteDeps &
   SendingDeps &
   SpaceRouteDeps &
   SyncRouteDeps &
   UpgradingDeps
-import { type SyncRouteDeps, syncRoutes } from './client/sync/sync.ts'
-
-export type RoomRouteDeps = CreationDeps & MembershipDeps & ReadingDeps & SendingDeps & SyncRouteDeps
 
 /** Routes of rooms and sync; those of accounts come from `createAccounts`. */
 export function roomRoutes(deps: RoomRouteDeps): Route[] {

@@ -4,8 +4,8 @@
  */
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
 import { createRelations } from '#/api/client/relations/create-relations.ts'
-import { slidingRoutes } from '#/api/client/sync/sliding.ts'
 import { createSearch } from '#/api/client/search/create-search.ts'
+import { slidingRoutes } from '#/api/client/sync/sliding.ts'
 import { roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
 import { type Metrics, noMetrics } from '#/base/metrics.ts'
@@ -51,8 +51,6 @@ import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { createUpgrades } from '#/services/rooms/upgrade/create-upgrades.ts'
 import { carrySettings } from '#/services/rooms/upgrade/settings.ts'
-import { ensureSearch, SEARCH_INDEX_KIND, searchIndexHandler } from '#/services/search/index-jobs.ts'
-import { SearchService } from '#/services/search/search.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
@@ -159,7 +157,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const syncing = { log, store, feed, clientEvents, stateCache, defaultAccountData }
-  const sync = new SyncService({ ...syncing, clock, ignored, ephemeral })
   const slidingSync = new SlidingSyncService({
     ...syncing,
     world,
@@ -174,7 +171,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ephemeral,
     hidesInvite: (userId, sender) => people.invites.hides(userId, sender),
   })
-  const slidingSync = new SlidingSyncService({ ...syncing, world })
   const reads = new RoomReads({ store, clientEvents, ignored, clock })
   const send = new SendService({
     writer,
@@ -205,7 +201,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     options: options.rooms.autoJoin,
   })
   jobs.handle(AUTO_JOIN_KIND, autoJoin.handler)
-  const sync = new SyncService({ log, store, feed, clock, clientEvents, stateCache, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
     ...relations.routes,
@@ -221,10 +216,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       limits,
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
       reads,
-      search: new SearchService({ store, clock, clientEvents, reads, enabled: options.enableSearch }),
       messages: new MessagesService({ store, clientEvents, ignored, clock }),
-      reads: new RoomReads({ store, clientEvents, clock }),
-      messages: new MessagesService({ store, clientEvents, clock }),
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
@@ -233,15 +225,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomsOf: (userId) => feed.roomsOf(userId),
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
-    ...slidingRoutes({ slidingSync }),
-    ...(await createSearch({ store, clock, clientEvents, jobs, enabled: options.enableSearch })),
+    ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
-  jobs.handle(SEARCH_INDEX_KIND, searchIndexHandler(store, clock))
   jobs.handle(INDEX_RELATIONS_KIND, indexRelationsHandler({ store, clock }))
   jobs.handle(REDACT_RELATED_KIND, redactRelatedHandler({ store, send, clock }))
   await ensureSweep(store, clock)
