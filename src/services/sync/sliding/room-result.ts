@@ -92,6 +92,7 @@ const EVERYTHING = {
   passesRoom: () => true,
   lazyLoadMembers: false,
   includeRedundantMembers: false,
+  relatedBy: undefined,
 } as const
 const NAME: StateKey = ['m.room.name', '']
 const AVATAR: StateKey = ['m.room.avatar', '']
