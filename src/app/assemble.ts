@@ -41,6 +41,7 @@ import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createReads } from './create-reads.ts'
 import type { ServerOptions } from './server-options.ts'
 
 export interface AssembleDeps {
@@ -139,6 +140,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
     }),
+    ...createReads({ store, clock, clientEvents }),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))

@@ -24,6 +24,7 @@ export function readerOver(read: RunQuery): Reader {
       byNids: bind(events.eventsByNids),
       timeline: bind(events.timeline),
       topological: bind(events.topological),
+      byTime: bind(events.eventsByTime),
       stream: bind(events.eventStream),
       roomsWithNews: bind(events.roomsWithNews),
       txnsOf: bind(events.txnsOf),

@@ -6,6 +6,7 @@ import { StoreError } from '#/base/store-error.ts'
 import { type EngineName, schemaText } from '../sql/dialect.ts'
 import { first, run, type Sql } from '../sql/sql.ts'
 import { first as migration1 } from './0001-first.ts'
+import { reads } from './0006-reads.ts'
 
 export interface Migration {
   readonly number: number
@@ -15,7 +16,7 @@ export interface Migration {
 }
 
 /** All steps in order. Numbers are never reused, steps never edited after a release. */
-export const MIGRATIONS: readonly Migration[] = [migration1]
+export const MIGRATIONS: readonly Migration[] = [migration1, reads]
 
 /** The schema number of this release. */
 export const SCHEMA_NUMBER = MIGRATIONS.at(-1)!.number

@@ -5,6 +5,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import { readHistoryVisibility } from '#/protocol/visibility/history-visibility.ts'
 import { pduOfRow } from '../stored-event.ts'
+import { lastTimeJoined } from './stay.ts'
 
 export interface RoomAccess {
   readonly room: RoomRow
@@ -34,11 +35,8 @@ export async function accessRoom(store: Store, roomId: string, userId: string): 
   }
   const gone = membership?.membership === 'leave' || membership?.membership === 'ban'
   if (membership && gone && !membership.forgotten) {
-    const before = { branch: 0, pos: membership.position - 1 }
-    const [event] = await store.state.at(room.nid, before, [['m.room.member', userId]])
-    if (event && pduOfRow(event, rules).content['membership'] === 'join') {
-      return { room, rules, membership, stateUpto: membership.position }
-    }
+    const left = await lastTimeJoined(store, membership)
+    if (left > 0) return { room, rules, membership, stateUpto: left }
   }
   throw noAccess()
 }

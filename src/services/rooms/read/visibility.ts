@@ -1,12 +1,12 @@
 /** Which events of a room a user may see: the protocol's rule, with the state at the events from the store. */
 import type { EventRow } from '#/ports/store/events.ts'
-import type { MembershipRow } from '#/ports/store/rooms.ts'
 import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { StateKeyPair, StateLookup } from '#/protocol/event/pdu.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import { canUserSee, membershipAround, visibilityAround } from '#/protocol/visibility/history-visibility.ts'
 import { pduOfRow } from '../stored-event.ts'
+import { lastTimeJoined } from './stay.ts'
 
 export interface Seen {
   readonly row: EventRow
@@ -24,7 +24,7 @@ export async function visibleTo(
   const room = rows[0]?.room
   if (room === undefined) return []
   const own = await store.rooms.membership(room, userId)
-  const lastJoined = await lastTimeJoined(store, own)
+  const lastJoined = own ? await lastTimeJoined(store, own) : 0
   const states = await statesBefore(store, room, rows, userId, rules)
   const seen: Seen[] = []
   for (const [index, row] of rows.entries()) {
@@ -45,19 +45,6 @@ export async function canSee(
   rules: RoomVersionRules,
 ): Promise<Seen | undefined> {
   return (await visibleTo(store, [row], userId, rules))[0]
-}
-
-/** Position up to which the user was in the room at some time; 0 when never, Infinity while they are. */
-async function lastTimeJoined(store: Store, own: MembershipRow | undefined): Promise<number> {
-  if (!own) return 0
-  if (own.membership === 'join') return Number.POSITIVE_INFINITY
-  const before = await store.state.at(own.room, { branch: 0, pos: own.position - 1 }, [
-    ['m.room.member', own.user],
-  ])
-  const event = before[0]
-  if (!event) return 0
-  const content = (JSON.parse(event.json) as { content?: { membership?: unknown } }).content
-  return content?.membership === 'join' ? own.position : 0
 }
 
 /**
