@@ -26,6 +26,7 @@ import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
+import { GUESTS_OUT_KIND, guestsOutHandler } from '#/services/rooms/guests-out.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
 import { type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
 import {
@@ -121,6 +122,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         store,
         clock,
         redactionRetentionMs: options.redactionRetentionMs,
+        onJob: () => jobs.poke(),
       }),
       createRoom: new CreateRoomService({
         store,
@@ -146,6 +148,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
+  jobs.handle(GUESTS_OUT_KIND, guestsOutHandler({ store, membership }))
   await ensureSweep(store, clock)
   const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
   const dispatchOf = (table: Route[], metrics: Metrics): Dispatch =>

@@ -28,6 +28,7 @@ export function serverOptions(config: Config): ServerOptions {
         requiresToken: registration.registrationRequiresToken,
         sharedSecret: registration.registrationSharedSecret?.reveal(),
         underscorePrefix: registration.allowUnderscorePrefixedRegistration,
+        guests: registration.allowGuestAccess,
       },
       passwords: {
         forLogin: passwords.enabledForLogin,

@@ -38,6 +38,7 @@ export function readerOver(read: RunQuery): Reader {
       membershipsOf: bind(rooms.membershipsOf),
       membership: bind(rooms.membership),
       localJoined: bind(rooms.localJoined),
+      guestsJoined: bind(rooms.guestsJoined),
       lastArrivals: bind(rooms.lastArrivals),
       membershipsSince: bind(rooms.membershipsSince),
     },

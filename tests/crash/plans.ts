@@ -8,6 +8,7 @@ import { accountPlan, RoomScript, SCRIPT_SERVER, scriptUser } from '../support/r
 const LATER = 2_000_000_000_000
 const user = scriptUser('creator')
 const other = scriptUser('other')
+const guest = scriptUser('12345')
 
 export interface Base {
   readonly room: RoomScript
@@ -50,6 +51,7 @@ export async function makeBase(path: string): Promise<Base> {
 function tablesPlan(): Plan {
   const pair = null
   const ops: Op[] = [
+    { op: 'account.create', user: guest, passwordHash: null, admin: false, guest: true, ts: 1 },
     { op: 'token.put', digest: 'r'.repeat(64), user, device: 'DEVICE', kind: 'refresh', expiresTs: 1, pair },
     { op: 'registration_token.put', token: 'welcome', usesAllowed: 2, expiresTs: null, admin: false },
     { op: 'uia.put', session: 'session', data: '{}', expiresTs: 1 },
@@ -102,6 +104,7 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'state.at', event: { slot: 0 }, point: { branch: base.branch, pos: base.position } },
   ],
   'account.create': () => accountPlan(scriptUser('new'), 'NEW', 'n'.repeat(64)).ops,
+  'account.upgrade': () => [{ op: 'account.upgrade', user: guest, passwordHash: '$2b$x', admin: false }],
   'account.password': () => [{ op: 'account.password', user, passwordHash: '$2b$x' }],
   'account.active': (base) => [{ op: 'account.active', user }, ...message(base)],
   'account.flags': () => [{ op: 'account.flags', user, locked: true }],

@@ -258,6 +258,7 @@ function optionsOf(serverName: ServerName): ServerOptions {
         requiresToken: false,
         sharedSecret: undefined,
         underscorePrefix: false,
+        guests: false,
       },
       passwords: { forLogin: true, forReauth: true, policy: undefined },
       sessions: {

@@ -148,6 +148,7 @@ function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
         requiresToken: false,
         sharedSecret: 'a shared secret',
         underscorePrefix: false,
+        guests: true,
       },
       passwords: { forLogin: true, forReauth: true, policy: undefined },
       sessions: {

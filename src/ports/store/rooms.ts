@@ -85,6 +85,8 @@ export interface RoomReader {
   membership(room: number, user: string): Promise<MembershipRow | undefined>
   /** Local users joined to a room. */
   localJoined(room: number): Promise<string[]>
+  /** Guests of this server joined to a room, by user id, those behind `after`. */
+  guestsJoined(room: number, after: string, limit: number): Promise<string[]>
   /** The newest event's position of every room that a user is joined to. */
   lastArrivals(user: string): Promise<RoomNews[]>
   /** Memberships of a user that changed after a position. */

@@ -22,3 +22,5 @@ export const CREATE_INVITES_MAX = 100
 export const REASON_CHARS_MAX = 512
 /** How long the original of a redacted event is kept, without a setting. */
 export const REDACTION_RETENTION_MS_DEFAULT = 7 * 24 * 3600 * 1000
+/** Guests of a room that are read at once when they are let out. */
+export const GUESTS_PER_READ = 100

@@ -10,6 +10,7 @@ import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import { isArray, isObject, type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
 import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
+import { guestsMayJoin } from './guests-out.ts'
 import type { LiveRoom } from './live-room.ts'
 import type { Draft, RoomWriter } from './room-writer.ts'
 
@@ -56,6 +57,7 @@ export class MembershipService {
     if (serverOf(target) !== this.#serverName && membership === 'invite') {
       throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
     }
+    const guest = membership === 'join' && (await this.#isGuest(sender))
     const profile = membership === 'join' || membership === 'invite' ? await this.#profile(target) : {}
     const needs: StateKeyPair[] = [
       ['m.room.join_rules', ''],
@@ -63,6 +65,7 @@ export class MembershipService {
       ['m.room.create', ''],
       ['m.room.member', sender],
       ['m.room.member', target],
+      ...(guest ? [['m.room.guest_access', ''] as const] : []),
       ...(membership === 'invite' || membership === 'knock' ? strippedStateKeys(sender) : []),
     ]
     const eventId = await this.#writer.write({
@@ -72,6 +75,10 @@ export class MembershipService {
         const present = room.state('m.room.member', target)
         if (change.renew && present && membershipOf(present) !== 'join') return { already: present.eventId }
         refuseImpossible(change, present && membershipOf(present))
+        const stays = present !== undefined && membershipOf(present) === 'join'
+        if (guest && !stays && !guestsMayJoin(room.state('m.room.guest_access', ''))) {
+          throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'This room does not let guests in.')
+        }
         const content: Record<string, JsonValue> = { ...profile, ...change.content, membership }
         if (change.reason !== undefined) content['reason'] = change.reason
         const kept = present && sameMembership(present.content, content)
@@ -102,6 +109,10 @@ export class MembershipService {
   /** Brings the member event of somebody who is in the room up to their profile; does nothing for anybody else. */
   renew(user: UserId, roomId: string): Promise<string> {
     return this.change({ roomId, sender: user, target: user, membership: 'join', renew: true })
+  }
+
+  async #isGuest(user: UserId): Promise<boolean> {
+    return (await this.#store.accounts.byUser(user))?.guest === true
   }
 
   /**

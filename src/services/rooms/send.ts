@@ -15,6 +15,7 @@ import type { EventId } from '#/protocol/ids/event-id.ts'
 import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
+import { guestsOutOps } from './guests-out.ts'
 import { RECENT_TXNS_MAX } from './limits.ts'
 import type { MembershipChange, MembershipService } from './membership.ts'
 import type { RoomWriter } from './room-writer.ts'
@@ -45,6 +46,7 @@ export class SendService {
   readonly #store: Store
   readonly #clock: Clock
   readonly #redactionRetentionMs: number | undefined
+  readonly #onJob: () => void
   /** Transactions under way, so that a repetition waits for the first instead of sending again. */
   readonly #underWay = new Map<string, Promise<string>>()
   readonly #recent = new Lru<string, string>(RECENT_TXNS_MAX)
@@ -56,12 +58,15 @@ export class SendService {
     clock: Clock
     /** How long originals of redacted events are kept; undefined keeps them for ever. */
     redactionRetentionMs: number | undefined
+    /** A durable job was added. */
+    onJob?: () => void
   }) {
     this.#writer = deps.writer
     this.#membership = deps.membership
     this.#store = deps.store
     this.#clock = deps.clock
     this.#redactionRetentionMs = deps.redactionRetentionMs
+    this.#onJob = deps.onJob ?? (() => {})
   }
 
   /** Sends a message event. Returns its id; a repeated transaction id returns the first one's. */
@@ -85,10 +90,16 @@ export class SendService {
   }
 
   /** Sets a state event. The id of the present event is returned when it says the same already. */
-  state(from: Sender, roomId: string, type: string, stateKey: string, content: JsonObject): Promise<string> {
+  async state(
+    from: Sender,
+    roomId: string,
+    type: string,
+    stateKey: string,
+    content: JsonObject,
+  ): Promise<string> {
     const change = type === 'm.room.member' && memberChange(from.userId, roomId, stateKey, content)
     if (change) return this.#membership.change(change)
-    return this.#writer.write({
+    const eventId = await this.#writer.write({
       roomId,
       needs: [[type, stateKey]],
       draft: (room) => {
@@ -98,7 +109,10 @@ export class SendService {
         }
         return { type, sender: from.userId, stateKey, content }
       },
+      more: (_, pdu) => guestsOutOps(pdu, this.#clock.now()),
     })
+    if (type === 'm.room.guest_access') this.#onJob()
+    return eventId
   }
 
   /** Redacts an event: sends the redaction, and where it applies puts the redacted form in place. */

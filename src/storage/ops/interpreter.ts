@@ -27,6 +27,7 @@ const HANDLERS: Handlers = {
   'state.branch': openBranch,
   'state.at': setStatePoint,
   'account.create': accounts.createAccount,
+  'account.upgrade': accounts.upgradeGuest,
   'account.password': accounts.setPassword,
   'account.active': accounts.guardActive,
   'account.flags': accounts.setAccountFlags,

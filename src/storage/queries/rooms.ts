@@ -88,6 +88,22 @@ export const localJoined = query('rooms.localJoined', 'large', function* (room: 
   return rows.map((row) => row.user_id as string)
 })
 
+export const guestsJoined = query(
+  'rooms.guestsJoined',
+  'large',
+  function* (room: number, after: string, limit: number): Sql<string[]> {
+    const rows = yield* run(
+      `SELECT m.user_id FROM local_memberships m JOIN accounts a ON a.user_id = m.user_id
+       WHERE m.room = ?1 AND m.membership = 'join' AND a.guest = 1 AND m.user_id > ?2
+       ORDER BY m.user_id LIMIT ?3`,
+      room,
+      after,
+      limit,
+    )
+    return rows.map((row) => row.user_id as string)
+  },
+)
+
 export const lastArrivals = query('rooms.lastArrivals', 'large', function* (user: string): Sql<RoomNews[]> {
   const rows = yield* run(
     `SELECT m.room, (SELECT MAX(e.arrival) FROM events e WHERE e.room = m.room AND e.arrival IS NOT NULL) AS latest

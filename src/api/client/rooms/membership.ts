@@ -61,6 +61,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
   route({
     ...facts,
     ...paths('join'),
+    auth: 'guest',
     operations: ['joinRoomById'],
     limit: 'service',
     servlet: 'RoomMembershipRestServlet',
@@ -73,6 +74,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
     path: '/_matrix/client/v3/join/:roomIdOrAlias',
     also: ['/_matrix/client/r0/join/:roomIdOrAlias'],
     spec: 'client-server-api/#post_matrixclientv3joinroomidoralias',
+    auth: 'guest',
     operations: ['joinRoom'],
     limit: 'service',
     servlet: 'JoinRoomAliasServlet',
@@ -86,6 +88,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
   route({
     ...facts,
     ...paths('leave'),
+    auth: 'guest',
     operations: ['leaveRoom'],
     limit: 'none',
     params: { roomId: parseRoomId },
