@@ -35,8 +35,6 @@ import {
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
 import { ClientEvents } from '#/services/rooms/read/client-events.ts'
-import { MessagesService } from '#/services/rooms/read/messages.ts'
-import { RoomReads } from '#/services/rooms/read/room-reads.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
@@ -113,6 +111,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const feed = new Feed(store, options.cacheBytes / 2)
   const clientEvents = new ClientEvents({ store, clock })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
+  const reading = createReads({ store, clock, clientEvents, feed, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
@@ -136,13 +135,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),
       limits,
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
-      reads: new RoomReads({ store, clientEvents, clock }),
-      messages: new MessagesService({ store, clientEvents, clock }),
+      reads: reading.reads,
+      messages: reading.messages,
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
     }),
-    ...createReads({ store, clock, clientEvents }),
+    ...reading.routes,
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
@@ -171,6 +170,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      reading.close()
       accounts.close()
       await jobs.close()
     },

@@ -1,4 +1,5 @@
 /** Whether a user may read a room, and as what. One place for all endpoints (adv-54, adv-55). */
+import type { EventRow } from '#/ports/store/events.ts'
 import type { MembershipRow, RoomRow } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
@@ -30,7 +31,7 @@ export async function accessRoom(store: Store, roomId: string, userId: string): 
   const membership = await store.rooms.membership(room.nid, userId)
   if (membership?.membership === 'join') return { room, rules, membership, stateUpto: undefined }
   const [visibility] = await store.state.current(room.nid, [['m.room.history_visibility', '']])
-  if (visibility && readHistoryVisibility(pduOfRow(visibility, rules)) === 'world_readable') {
+  if (isWorldReadable(visibility, rules)) {
     return { room, rules, membership, stateUpto: undefined }
   }
   const gone = membership?.membership === 'leave' || membership?.membership === 'ban'
@@ -39,6 +40,26 @@ export async function accessRoom(store: Store, roomId: string, userId: string): 
     if (left > 0) return { room, rules, membership, stateUpto: left }
   }
   throw noAccess()
+}
+
+/**
+ * The rules of a room for somebody who asks for single events, each of which has its own visibility; undefined when
+ * the reader took the room out of their sight, or this release does not know its version.
+ */
+export async function rulesForEvents(
+  store: Store,
+  room: RoomRow,
+  userId: string,
+): Promise<RoomVersionRules | undefined> {
+  const membership = await store.rooms.membership(room.nid, userId)
+  if (!membership?.forgotten) return rulesOf(room.version)
+  const [visibility] = await store.state.current(room.nid, [['m.room.history_visibility', '']])
+  const rules = rulesOf(room.version)
+  return rules && isWorldReadable(visibility, rules) ? rules : undefined
+}
+
+function isWorldReadable(visibility: EventRow | undefined, rules: RoomVersionRules): boolean {
+  return visibility !== undefined && readHistoryVisibility(pduOfRow(visibility, rules)) === 'world_readable'
 }
 
 function noAccess(): MatrixError {

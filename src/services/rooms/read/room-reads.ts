@@ -6,7 +6,7 @@ import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import { pduOfRow } from '../stored-event.ts'
-import { accessRoom, type RoomAccess } from './access.ts'
+import { accessRoom, type RoomAccess, rulesForEvents } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
 import { parseStream, parseTopological } from './tokens.ts'
 import { canSee } from './visibility.ts'
@@ -84,14 +84,17 @@ export class RoomReads {
     return Object.fromEntries(joined)
   }
 
-  /** One event as JSON text. Throws M_NOT_FOUND also for events that the user may not see. */
-  async event(roomId: string, eventId: string, viewer: Viewer): Promise<string> {
+  /**
+   * One event as JSON text, of whatever room where none is named. Throws M_NOT_FOUND also for events that the user
+   * may not see.
+   */
+  async event(roomId: string | undefined, eventId: string, viewer: Viewer): Promise<string> {
     const row = await this.#store.events.byId(eventId)
-    const room = await this.#store.rooms.byId(roomId)
-    if (!row || !room || row.room !== room.nid || row.arrival === null) throw notFound()
-    const { rules } = await accessRoom(this.#store, roomId, viewer.userId).catch((error: unknown) => {
-      throw error instanceof MatrixError ? notFound() : error
-    })
+    const room = row && (await this.#store.rooms.byNid(row.room))
+    const elsewhere = roomId !== undefined && room?.roomId !== roomId
+    if (!row || !room || elsewhere || row.arrival === null) throw notFound()
+    const rules = await rulesForEvents(this.#store, room, viewer.userId)
+    if (!rules) throw notFound()
     const seen = await canSee(this.#store, row, viewer.userId, rules)
     if (!seen) throw notFound()
     const view = { rules, withoutRoomId: false, membershipAt: () => seen.membership }
