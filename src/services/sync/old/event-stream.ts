@@ -129,7 +129,7 @@ export class EventStreamService {
     return { rows, end: full ? rows.at(-1)!.nid : now }
   }
 
-  /** JSON texts of the rows that the reader may see, in order. */
+  /** JSON texts of the rows that the reader may see, in order; what happens to their own membership they are told. */
   async #visible(rows: readonly EventRow[], viewer: Viewer): Promise<string[]> {
     const texts = new Map<number, string>()
     for (const [room, some] of Map.groupBy(rows, (row) => row.room)) {
@@ -137,7 +137,9 @@ export class EventStreamService {
       const rules = row && rulesOf(row.version)
       if (!rules) continue
       const seen = await visibleTo(this.#store, some, viewer.userId, rules)
-      const shown = seen.map((entry) => entry.row)
+      const visible = new Set(seen.map((entry) => entry.row))
+      const own = (event: EventRow) => event.type === 'm.room.member' && event.stateKey === viewer.userId
+      const shown = some.filter((event) => visible.has(event) || own(event))
       const view = await this.#clientEvents.view(shown, viewer, { rules, withoutRoomId: false })
       for (const [i, event] of shown.entries()) texts.set(event.nid, view[i]!)
     }
