@@ -126,11 +126,14 @@ export class SnapshotService {
       '"presence":[]',
       '"receipts":[]',
     ]
-    if (known.membership !== undefined) parts.push(`"membership":${JSON.stringify(known.membership)}`)
+    /* Knocks are unknown to clients of that time. */
+    if (known.membership !== undefined && known.membership !== 'knock') {
+      parts.push(`"membership":${JSON.stringify(known.membership)}`)
+    }
     return `{${parts.join(',')}}`
   }
 
-  /** An invite with the event that makes it, where the room is here. Knocks are unknown to clients of that time. */
+  /** An invite with the event that makes it, where the room is here. Knocks are left out. */
   async #invite(row: MembershipRow, viewer: Viewer): Promise<string | undefined> {
     const { store, clientEvents } = this.#deps
     if (row.membership !== 'invite') return undefined
