@@ -40,6 +40,7 @@ import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createLater } from './create-later.ts'
 import { createReads } from './create-reads.ts'
 import type { ServerOptions } from './server-options.ts'
 
@@ -100,7 +101,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     hooks: {
       profileOps: (userId, now) => [profileSpreadOp(userId, now)],
       onProfileChanged: () => jobs.poke(),
-      deactivationOps: (userId, now) => [leaveAllOp(userId, now)],
+      deactivationOps: (userId, now) => [leaveAllOp(userId, now), { op: 'delayed.clear', user: userId }],
       onDeactivated: () => jobs.poke(),
     },
   })
@@ -111,18 +112,21 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const feed = new Feed(store, options.cacheBytes / 2)
   const clientEvents = new ClientEvents({ store, clock })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
+  const send = new SendService({
+    writer,
+    membership,
+    store,
+    clock,
+    redactionRetentionMs: options.redactionRetentionMs,
+    onJob: () => jobs.poke(),
+  })
+  const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
   const reading = createReads({ store, clock, clientEvents, feed, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
-      send: new SendService({
-        writer,
-        membership,
-        store,
-        clock,
-        redactionRetentionMs: options.redactionRetentionMs,
-        onJob: () => jobs.poke(),
-      }),
+      send,
+      delayed: later.delayed,
       createRoom: new CreateRoomService({
         store,
         signer,
@@ -142,6 +146,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       epoch: store.epoch,
     }),
     ...reading.routes,
+    ...later.routes,
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))

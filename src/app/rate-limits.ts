@@ -25,6 +25,8 @@ export function configuredRates(limits: Config['rateLimits']): Record<LimitName,
     'rc_invites.per_room': rate(limits.rcInvites.perRoom),
     'rc_invites.per_user': rate(limits.rcInvites.perUser),
     'rc_invites.per_issuer': rate(limits.rcInvites.perIssuer),
+    rc_reports: rate(limits.rcReports),
+    rc_delayed_event_mgmt: rate(limits.rcDelayedEventMgmt),
     rc_room_creation: rate(limits.rcRoomCreation),
   }
 }

@@ -2,6 +2,7 @@
 import type { DiscoveryOptions } from '#/api/client/accounts/create-accounts.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AccountOptions } from '#/services/accounts/options.ts'
+import type { DelayedOptions } from '#/services/rooms/delayed-events.ts'
 import type { Config } from './config/config.ts'
 import { checkedServerName } from './server-name.ts'
 
@@ -11,6 +12,7 @@ export interface ServerOptions {
   readonly defaultRoomVersion: string
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
+  readonly delayedEvents: DelayedOptions
   /** Memory of rooms and events kept ready, in bytes. */
   readonly cacheBytes: number
 }
@@ -48,6 +50,7 @@ export function serverOptions(config: Config): ServerOptions {
     },
     discovery: {
       defaultRoomVersion,
+      delayedEvents: delayedOptions(config),
       publicBaseurl: server.servesClientWellknown ? server.publicBaseurl : undefined,
       identityServer: registration.defaultIdentityServer ?? undefined,
       extraClientWellKnown: server.extraWellKnownClientContent as JsonObject,
@@ -56,6 +59,14 @@ export function serverOptions(config: Config): ServerOptions {
     },
     defaultRoomVersion,
     cacheBytes: config.myelin.cacheBytes,
+    delayedEvents: delayedOptions(config),
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
+  }
+}
+
+function delayedOptions(config: Config): DelayedOptions {
+  return {
+    maxDelayMs: config.server.maxEventDelayDuration ?? undefined,
+    perUserMax: config.experimental.experimentalFeatures.msc4140MaxDelayedEventsPerUser,
   }
 }

@@ -3,9 +3,11 @@ import type { Reader } from '#/ports/store/store.ts'
 import * as data from './queries/account-data.ts'
 import * as accounts from './queries/accounts.ts'
 import { authChain } from './queries/auth-chain.ts'
+import { delayedById, delayedOfUser } from './queries/delayed.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import type { Query } from './queries/query.ts'
+import { reportByNid, reportPage } from './queries/reports.ts'
 import * as rooms from './queries/rooms.ts'
 import * as state from './queries/state.ts'
 
@@ -70,6 +72,8 @@ export function readerOver(read: RunQuery): Reader {
       since: bind(data.accountDataSince),
       filter: bind(data.filterById),
     },
+    reports: { byNid: bind(reportByNid), page: bind(reportPage) },
+    delayed: { byId: bind(delayedById), ofUser: bind(delayedOfUser) },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }
 }

@@ -15,6 +15,8 @@ export interface Base {
   /** Row id of a state branch. */
   readonly branch: number
   readonly position: number
+  /** Row id of a report. */
+  readonly report: number
 }
 
 /** Makes the database on which each plan is tried. */
@@ -22,6 +24,7 @@ export async function makeBase(path: string): Promise<Base> {
   const room = new RoomScript('base')
   let branch: number
   let position: number
+  let report: number
   {
     await using store = openSqliteInline({
       path,
@@ -44,8 +47,9 @@ export async function makeBase(path: string): Promise<Base> {
     branch = opened[0] as number
     await commitAll(store, room.message('to be redacted').plan)
     position = store.position()
+    report = (await commitAll(store, roomTablesPlan(room.nid)))[0] as number
   }
-  return { room, branch, position }
+  return { room, branch, position, report }
 }
 
 function tablesPlan(): Plan {
@@ -60,6 +64,31 @@ function tablesPlan(): Plan {
     { op: 'filter.put', user, json: '{"room":{}}' },
   ]
   return { lane: user, ops }
+}
+
+function delayed(room: number, delayId: string): Op {
+  return {
+    op: 'delayed.put',
+    delayId,
+    user,
+    device: 'DEVICE',
+    txn: delayId,
+    room,
+    type: 'm.room.topic',
+    stateKey: '',
+    content: '{}',
+    delayMs: 1000,
+    sinceTs: 1,
+    max: 10,
+  }
+}
+
+function roomTablesPlan(room: number): Plan {
+  const report = { kind: 'user', ts: 1, reporter: other, room: 0, event: null, target: user } as const
+  return {
+    lane: user,
+    ops: [{ op: 'report.put', ...report, reason: null, score: -1, keep: 10 }, delayed(room, 'first')],
+  }
 }
 
 /** A plan that holds the operation; the room's script stays where the base left it. */
@@ -143,6 +172,28 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'job.put': () => [{ op: 'job.put', kind: 'kind', key: 'other', dueTs: LATER, data: '{}' }],
   'job.done': () => [{ op: 'job.done', kind: 'kind', key: 'key' }],
   'job.retry': () => [{ op: 'job.retry', kind: 'kind', key: 'key', dueTs: LATER + 1 }],
+  'report.put': ({ room }) => [
+    {
+      op: 'report.put',
+      kind: 'room',
+      ts: 1,
+      reporter: user,
+      room: room.nid,
+      event: null,
+      target: null,
+      reason: 'noise',
+      score: null,
+      keep: 10,
+    },
+  ],
+  'report.delete': ({ report }) => [{ op: 'report.delete', nid: report }],
+  'delayed.put': ({ room }) => [delayed(room.nid, 'second')],
+  'delayed.restart': () => [{ op: 'delayed.restart', delayId: 'first', sinceTs: LATER }],
+  'delayed.take': (base) => [...message(base), { op: 'delayed.take', delayId: 'first' }],
+  'delayed.supersede': ({ room }) => [
+    { op: 'delayed.supersede', room: room.nid, type: 'm.room.topic', stateKey: '', sender: other },
+  ],
+  'delayed.clear': () => [{ op: 'delayed.clear', user }],
   'job.sweep': () => [{ op: 'job.sweep', now: LATER, limit: 10 }],
 }
 

@@ -269,6 +269,7 @@ function optionsOf(serverName: ServerName): ServerOptions {
       },
       profile: { setDisplayname: true, setAvatarUrl: true },
     },
+    delayedEvents: { maxDelayMs: undefined, perUserMax: 10 },
     discovery: {
       defaultRoomVersion: '12',
       publicBaseurl: undefined,

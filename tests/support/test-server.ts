@@ -159,6 +159,7 @@ function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
       },
       profile: { setDisplayname: true, setAvatarUrl: true },
     },
+    delayedEvents: { maxDelayMs: 24 * 3600 * 1000, perUserMax: 10 },
     discovery: {
       defaultRoomVersion: '12',
       publicBaseurl: undefined,

@@ -6,12 +6,14 @@
 
 import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
+import type { DelayedOp } from './delayed.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
+import type { ReportOp } from './reports.ts'
 import type { RoomOp } from './rooms.ts'
 import type { StateOp } from './state.ts'
 
-export type Op = EventOp | RoomOp | StateOp | AccountOp | AccountDataOp | JobOp
+export type Op = EventOp | RoomOp | StateOp | AccountOp | AccountDataOp | JobOp | ReportOp | DelayedOp
 
 export interface Plan {
   /** Plans with the same lane are applied in the order of `commit` calls. A room id or a user id. */

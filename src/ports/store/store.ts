@@ -1,9 +1,11 @@
 /** The store: one commit function for writes, readers by noun. Both engines keep the same contract (tests/contract). */
 import type { AccountDataReader } from './account-data.ts'
 import type { AccountReader } from './accounts.ts'
+import type { DelayedReader } from './delayed.ts'
 import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
+import type { ReportReader } from './reports.ts'
 import type { RoomReader } from './rooms.ts'
 import type { StateReader } from './state.ts'
 
@@ -14,6 +16,8 @@ export interface Reader {
   readonly accounts: AccountReader
   readonly accountData: AccountDataReader
   readonly jobs: JobReader
+  readonly reports: ReportReader
+  readonly delayed: DelayedReader
 }
 
 export interface StoreHealth {

@@ -24,3 +24,9 @@ export const REASON_CHARS_MAX = 512
 export const REDACTION_RETENTION_MS_DEFAULT = 7 * 24 * 3600 * 1000
 /** Guests of a room that are read at once when they are let out. */
 export const GUESTS_PER_READ = 100
+/** Characters of the reason of a report. */
+export const REPORT_REASON_CHARS_MAX = 10_000
+/** Reports of one user that are kept; older ones make room. */
+export const REPORTS_PER_USER_MAX = 1000
+/** Characters of the content of a delayed event, as of every event. */
+export const DELAYED_CONTENT_CHARS_MAX = 65_536

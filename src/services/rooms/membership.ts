@@ -1,4 +1,5 @@
 /** Joining, leaving, inviting, kicking, banning: member events of this server's rooms. */
+import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { atLeast } from '#/protocol/auth/level.ts'
 import { powerLevelsOf } from '#/protocol/auth/power-levels.ts'
@@ -31,6 +32,8 @@ export interface MembershipChange {
   readonly renew?: boolean
   /** Further members of the event's content, for example `is_direct`; they come before those of the profile. */
   readonly content?: JsonObject
+  /** Further operations of the same plan. */
+  readonly ops?: readonly Op[]
 }
 
 /** Conditions of a restricted room that are looked at. */
@@ -91,7 +94,10 @@ export class MembershipService {
         return draft
       },
       /* Whoever deactivates the account has its rooms left; one that is joined meanwhile would be missed. */
-      more: () => (membership === 'join' ? [{ op: 'account.active', user: target }] : []),
+      more: () => [
+        ...(membership === 'join' ? [{ op: 'account.active', user: target } as const] : []),
+        ...(change.ops ?? []),
+      ],
     })
     if (membership !== 'join') return eventId
     return (await this.follow(target, roomId, profile)) ?? eventId

@@ -76,15 +76,17 @@ export class SendService {
     type: string,
     content: JsonObject,
     transaction: Transaction,
+    /** Further operations of the same plan. */
+    ops: readonly Op[] = [],
   ): Promise<string> {
     if (type === 'm.room.redaction' && typeof content['redacts'] === 'string') {
-      return this.redact(from, roomId, content['redacts'] as EventId, content, transaction)
+      return this.redact(from, roomId, content['redacts'] as EventId, content, transaction, ops)
     }
     return this.#once(from, transaction, () =>
       this.#writer.write({
         roomId,
         draft: () => ({ type, sender: from.userId, content }),
-        more: () => this.#txnOps(from, transaction),
+        more: () => [...this.#txnOps(from, transaction), ...ops],
       }),
     )
   }
@@ -96,9 +98,11 @@ export class SendService {
     type: string,
     stateKey: string,
     content: JsonObject,
+    /** Further operations of the same plan; not made when the present state says the same. */
+    ops: readonly Op[] = [],
   ): Promise<string> {
     const change = type === 'm.room.member' && memberChange(from.userId, roomId, stateKey, content)
-    if (change) return this.#membership.change(change)
+    if (change) return this.#membership.change({ ...change, ops })
     const eventId = await this.#writer.write({
       roomId,
       needs: [[type, stateKey]],
@@ -109,7 +113,7 @@ export class SendService {
         }
         return { type, sender: from.userId, stateKey, content }
       },
-      more: (_, pdu) => guestsOutOps(pdu, this.#clock.now()),
+      more: (_, pdu) => [...guestsOutOps(pdu, this.#clock.now()), ...ops],
     })
     if (type === 'm.room.guest_access') this.#onJob()
     return eventId
@@ -122,6 +126,8 @@ export class SendService {
     targetId: EventId,
     content: JsonObject,
     transaction: Transaction,
+    /** Further operations of the same plan. */
+    more: readonly Op[] = [],
   ): Promise<string> {
     return this.#once(from, transaction, async () => {
       const row = await this.#store.events.byId(targetId)
@@ -141,7 +147,7 @@ export class SendService {
           return { type: 'm.room.redaction', sender: from.userId, content: rest, redacts: targetId }
         },
         more: (live, redaction) => {
-          const ops: Op[] = [...this.#txnOps(from, transaction)]
+          const ops: Op[] = [...this.#txnOps(from, transaction), ...more]
           const target = row && pduOfRow(row, live.rules)
           if (target && UNREDACTABLE.has(target.type)) {
             throw new MatrixError('M_FORBIDDEN', 'Events of this type are not redacted.')

@@ -4,8 +4,10 @@ import type { Sql } from '../sql/sql.ts'
 import { clearAccountData, putAccountData, putFilter } from './account-data.ts'
 import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
+import * as delayed from './delayed.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
+import { deleteReport, putReport } from './reports.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
@@ -49,6 +51,13 @@ const HANDLERS: Handlers = {
   'job.done': finishJob,
   'job.retry': retryJob,
   'job.sweep': sweep,
+  'report.put': putReport,
+  'report.delete': deleteReport,
+  'delayed.put': delayed.putDelayed,
+  'delayed.restart': delayed.restartDelayed,
+  'delayed.take': delayed.takeDelayed,
+  'delayed.supersede': delayed.supersedeDelayed,
+  'delayed.clear': delayed.clearDelayed,
 }
 
 /** One result per operation. Throws GuardFailed when a guard refuses. */

@@ -10,6 +10,8 @@ import type { PasswordOptions, ProfileOptions } from '#/services/accounts/option
 export interface DiscoveryOptions {
   /** `default_room_version`. */
   readonly defaultRoomVersion: string
+  /** Delayed events (MSC4140); no time where they are off. */
+  readonly delayedEvents?: { readonly maxDelayMs: number | undefined; readonly perUserMax: number }
   /** `public_baseurl`, where it is given explicitly; also goes into answers of a login. */
   readonly publicBaseurl: string | undefined
   /** `default_identity_server`. */
@@ -59,6 +61,16 @@ function serverAddress(serverName: ServerName): string {
   return /:[0-9]{1,5}$/.test(serverName) ? serverName : `${serverName}:443`
 }
 
+function delayedFeature({ delayedEvents }: DiscoveryOptions): object {
+  return { 'org.matrix.msc4140': delayedEvents?.maxDelayMs !== undefined }
+}
+
+function delayedCapability({ delayedEvents }: DiscoveryOptions): object {
+  if (delayedEvents?.maxDelayMs === undefined) return {}
+  const { maxDelayMs, perUserMax } = delayedEvents
+  return { 'org.matrix.msc4140.delayed_events': { max_delay_ms: maxDelayMs, max_scheduled: perUserMax } }
+}
+
 function capabilities({ discovery, passwords, profile }: DiscoveryDeps): object {
   const available = Object.fromEntries(Object.keys(ROOM_VERSIONS).map((version) => [version, 'stable']))
   const fixed = [
@@ -72,6 +84,7 @@ function capabilities({ discovery, passwords, profile }: DiscoveryDeps): object 
     'm.set_avatar_url': { enabled: profile.setAvatarUrl },
     'm.3pid_changes': { enabled: false },
     'm.get_login_token': { enabled: false },
+    ...delayedCapability(discovery),
     'm.profile_fields': { enabled: true, ...(fixed.length === 0 ? {} : { disallowed: fixed }) },
   }
 }
@@ -91,7 +104,10 @@ export const discoveryRoutes = (d: DiscoveryDeps): Route[] => [
     spec: 'client-server-api/#get_matrixclientversions',
     operations: ['getVersions'],
     servlet: 'VersionsRestServlet',
-    handle: () => ({ versions: VERSIONS, unstable_features: UNSTABLE_FEATURES }),
+    handle: () => ({
+      versions: VERSIONS,
+      unstable_features: { ...UNSTABLE_FEATURES, ...delayedFeature(d.discovery) },
+    }),
   }),
   route({
     method: 'GET',

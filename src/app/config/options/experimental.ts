@@ -1,5 +1,5 @@
 import { oneOf, orNull, section } from '../compound-types.ts'
-import { accepted, later, type Option, option } from '../option.ts'
+import { accepted, later, type Option, option, supported } from '../option.ts'
 import { bool, int, string } from '../types.ts'
 
 /** Switches for what is in the specification by now: it is simply there. */
@@ -55,7 +55,7 @@ export const experimental = {
     msc4133_enabled: settled('MSC4133: further profile fields.'),
     msc4140_max_delayed_events_per_user: option(
       int(0),
-      later,
+      supported,
       100,
       'MSC4140: delayed events one user may hold.',
     ),
