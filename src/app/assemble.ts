@@ -41,6 +41,7 @@ import { SendService } from '#/services/rooms/send.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
 import { createLater } from './create-later.ts'
+import { createPurge } from './create-purge.ts'
 import { createReads } from './create-reads.ts'
 import type { ServerOptions } from './server-options.ts'
 
@@ -121,6 +122,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     onJob: () => jobs.poke(),
   })
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
+  await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
   const reading = createReads({ store, clock, clientEvents, feed, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,

@@ -3,6 +3,7 @@ import type { DiscoveryOptions } from '#/api/client/accounts/create-accounts.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AccountOptions } from '#/services/accounts/options.ts'
 import type { DelayedOptions } from '#/services/rooms/delayed-events.ts'
+import type { RetentionOptions } from '#/services/rooms/purge/retention.ts'
 import type { Config } from './config/config.ts'
 import { checkedServerName } from './server-name.ts'
 
@@ -13,6 +14,8 @@ export interface ServerOptions {
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
   readonly delayedEvents: DelayedOptions
+  /** `retention`; absent keeps everything. */
+  readonly retention?: RetentionOptions | undefined
   /** Memory of rooms and events kept ready, in bytes. */
   readonly cacheBytes: number
 }
@@ -60,6 +63,7 @@ export function serverOptions(config: Config): ServerOptions {
     defaultRoomVersion,
     cacheBytes: config.myelin.cacheBytes,
     delayedEvents: delayedOptions(config),
+    retention: retentionOptions(config),
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
   }
 }
@@ -68,5 +72,25 @@ function delayedOptions(config: Config): DelayedOptions {
   return {
     maxDelayMs: config.server.maxEventDelayDuration ?? undefined,
     perUserMax: config.experimental.experimentalFeatures.msc4140MaxDelayedEventsPerUser,
+  }
+}
+
+/** Synapse's job when none is configured. */
+const DAILY = { intervalMs: 24 * 3600 * 1000, shortestMs: undefined, longestMs: undefined }
+
+function retentionOptions(config: Config): RetentionOptions | undefined {
+  const { enabled, defaultPolicy, allowedLifetimeMin, allowedLifetimeMax, purgeJobs } =
+    config.blocking.retention
+  if (!enabled) return undefined
+  const jobs = (purgeJobs ?? []).map((job) => ({
+    intervalMs: job.interval,
+    shortestMs: job.shortestMaxLifetime ?? undefined,
+    longestMs: job.longestMaxLifetime ?? undefined,
+  }))
+  return {
+    defaultMaxMs: defaultPolicy?.maxLifetime ?? undefined,
+    allowedMinMs: allowedLifetimeMin ?? undefined,
+    allowedMaxMs: allowedLifetimeMax ?? undefined,
+    jobs: jobs.length === 0 ? [DAILY] : jobs,
   }
 }

@@ -36,6 +36,7 @@ export function readerOver(read: RunQuery): Reader {
     rooms: {
       byId: bind(rooms.roomById),
       byNid: bind(rooms.roomByNid),
+      page: bind(rooms.roomPage),
       head: bind(rooms.roomHead),
       membershipsOf: bind(rooms.membershipsOf),
       membership: bind(rooms.membership),

@@ -122,6 +122,12 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'room.head': message,
   'room.membership': ({ room }) => room.member(scriptUser('third'), 'invite', user).plan.ops,
   'room.forget': ({ room }) => [{ op: 'room.forget', room: room.nid, user: other }],
+  'room.purge': ({ room }) => [{ op: 'room.purge', room: room.nid, before: LATER, limit: 1000 }],
+  'room.hide': ({ room }) => [{ op: 'room.hide', room: room.nid }],
+  'room.clear': ({ room }) => [
+    { op: 'room.hide', room: room.nid },
+    { op: 'room.clear', room: room.nid, limit: 10 },
+  ],
   'room.delete': ({ room }) => [{ op: 'room.delete', room: room.nid }],
   'state.change': ({ room }) => room.state('m.room.topic', '', { topic: 'packs the log' }).plan.ops,
   'state.branch': ({ room, position }) => [

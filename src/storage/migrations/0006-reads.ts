@@ -5,6 +5,8 @@ export const reads = {
   statements: [
     `CREATE INDEX events_by_time ON events (room, ts, arrival) WHERE arrival IS NOT NULL`,
 
+    `CREATE INDEX events_outside ON events (room) WHERE arrival IS NULL`,
+
     `CREATE TABLE reports (
       nid {int8} NOT NULL PRIMARY KEY,
       kind {text} NOT NULL,

@@ -7,6 +7,7 @@ import type { PlanContext } from './context.ts'
 import * as delayed from './delayed.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
+import * as purge from './purge.ts'
 import { deleteReport, putReport } from './reports.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
@@ -25,6 +26,9 @@ const HANDLERS: Handlers = {
   'room.membership': setMembership,
   'room.forget': forgetRoom,
   'room.delete': deleteRoom,
+  'room.purge': purge.purgeRoom,
+  'room.hide': purge.hideRoom,
+  'room.clear': purge.clearRoom,
   'state.change': changeState,
   'state.branch': openBranch,
   'state.at': setStatePoint,

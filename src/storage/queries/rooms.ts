@@ -1,7 +1,10 @@
 /** Reading rooms, heads and local memberships. */
 import type { Membership, MembershipRow, RoomHead, RoomNews, RoomRow } from '#/ports/store/rooms.ts'
+import { ROOM_GOING } from '../sql/room-state.ts'
 import { first, type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
+
+const ROOM = 'SELECT nid, room_id, version, stale FROM rooms'
 
 function roomFrom(row: Row): RoomRow {
   return {
@@ -13,13 +16,24 @@ function roomFrom(row: Row): RoomRow {
 }
 
 export const roomById = query('rooms.byId', 'small', function* (roomId: string): Sql<RoomRow | undefined> {
-  const row = yield* first('SELECT nid, room_id, version, stale FROM rooms WHERE room_id = ?1', roomId)
+  const row = yield* first(`${ROOM} WHERE room_id = ?1 AND stale <> ${ROOM_GOING}`, roomId)
   return row && roomFrom(row)
 })
 
 export const roomByNid = query('rooms.byNid', 'small', function* (nid: number): Sql<RoomRow | undefined> {
-  const row = yield* first('SELECT nid, room_id, version, stale FROM rooms WHERE nid = ?1', nid)
+  const row = yield* first(`${ROOM} WHERE nid = ?1 AND stale <> ${ROOM_GOING}`, nid)
   return row && roomFrom(row)
+})
+
+export const roomPage = query('rooms.page', 'small', function* (after: number, limit: number): Sql<
+  RoomRow[]
+> {
+  const rows = yield* run(
+    `${ROOM} WHERE nid > ?1 AND stale <> ${ROOM_GOING} ORDER BY nid LIMIT ?2`,
+    after,
+    limit,
+  )
+  return rows.map(roomFrom)
 })
 
 export const roomHead = query('rooms.head', 'small', function* (room: number): Sql<RoomHead | undefined> {
@@ -38,7 +52,7 @@ export const roomHead = query('rooms.head', 'small', function* (room: number): S
 })
 
 const MEMBERSHIP = `SELECT m.room, r.room_id, m.user_id, m.membership, m.event, m.pos, m.sender, m.forgotten, m.stripped
-  FROM local_memberships m JOIN rooms r ON r.nid = m.room`
+  FROM local_memberships m JOIN rooms r ON r.nid = m.room AND r.stale <> ${ROOM_GOING}`
 
 function membershipFrom(row: Row): MembershipRow {
   return {
