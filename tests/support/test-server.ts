@@ -65,6 +65,11 @@ export class TestServer {
     return this.#store
   }
 
+  /** Names the database for further connections. */
+  get path(): string {
+    return this.#path
+  }
+
   /** A connection to the database beside the server's. */
   get database(): DatabaseSync {
     return this.#spare
