@@ -122,7 +122,10 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'room.head': message,
   'room.membership': ({ room }) => room.member(scriptUser('third'), 'invite', user).plan.ops,
   'room.forget': ({ room }) => [{ op: 'room.forget', room: room.nid, user: other }],
-  'room.purge': ({ room }) => [{ op: 'room.purge', room: room.nid, before: LATER, limit: 1000 }],
+  'room.purge': (base) => [
+    ...message(base),
+    { op: 'room.purge', room: base.room.nid, before: LATER, limit: 1000 },
+  ],
   'room.hide': ({ room }) => [{ op: 'room.hide', room: room.nid }],
   'room.clear': ({ room }) => [
     { op: 'room.hide', room: room.nid },
