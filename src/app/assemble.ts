@@ -39,6 +39,7 @@ import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { Feed } from '#/services/sync/feed.ts'
+import { StateCache } from '#/services/sync/state-cache.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
 import { createLater } from './create-later.ts'
 import { createPurge } from './create-purge.ts'
@@ -108,11 +109,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
-  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
+  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 4 })
   const membership = new MembershipService({ writer, store, serverName, profile })
-  const feed = new Feed(store, options.cacheBytes / 2)
+  const feed = new Feed(store, options.cacheBytes / 4)
   const clientEvents = new ClientEvents({ store, clock })
-  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
   const send = new SendService({
     writer,
     membership,
@@ -124,6 +124,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
   await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
   const reading = createReads({ store, clock, clientEvents, feed, defaultAccountData })
+  const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
+  const sync = new SyncService({ log, store, feed, clock, clientEvents, stateCache, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
@@ -178,6 +180,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     async close() {
       feed.close()
       reading.close()
+      stateCache.close()
       accounts.close()
       await jobs.close()
     },

@@ -48,7 +48,9 @@ export function readerOver(read: RunQuery): Reader {
     state: {
       current: bind(state.currentState),
       currentAll: (room, type) => read(state.currentStateAll, [room, type]),
+      lastChange: bind(state.lastChange),
       pointBefore: bind(state.pointBefore),
+      pointsBefore: bind(state.pointsBefore),
       at: bind(state.stateAt),
       eventsAt: (room, point, exceptType) => read(state.stateEventsAt, [room, point, exceptType]),
       someMembers: bind(state.someMembers),

@@ -14,8 +14,10 @@ import { type ActiveUser, type KnownMembership, NO_ROOM } from '../active-user.t
 import type { Feed } from '../feed.ts'
 import { LazyMembers } from '../lazy-members.ts'
 import { OWN_CHANGES_MAX, ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import type { StateCache } from '../state-cache.ts'
 import { answerJson, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
+import { Summaries } from './summary.ts'
 
 /** Gives account data that is not stored, because it has a default: push rules. */
 export type DefaultAccountData = (
@@ -29,6 +31,7 @@ export interface SyncDeps {
   readonly feed: Feed
   readonly clock: Clock
   readonly clientEvents: ClientEvents
+  readonly stateCache: StateCache
   readonly defaultAccountData: DefaultAccountData
 }
 
@@ -39,8 +42,9 @@ export class SyncService {
 
   constructor(deps: SyncDeps) {
     this.#deps = deps
-    const { store, clientEvents } = deps
-    this.#section = { store, clientEvents, lazyMembers: new LazyMembers() }
+    const { store, clientEvents, stateCache } = deps
+    const lazyMembers = new LazyMembers()
+    this.#section = { store, clientEvents, stateCache, lazyMembers, summaries: new Summaries(store) }
   }
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
@@ -265,6 +269,7 @@ export class SyncService {
       knownAt: knew ? since : undefined,
       newest: (after, upto, limit) => feed.newest(room, after, upto, limit),
       present: stayed && !left,
+      joinedAt: left ? undefined : known.position,
       fullState: request.fullState,
     })
   }
