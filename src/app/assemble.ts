@@ -34,6 +34,7 @@ import { createSigner } from '#/services/keys/signer.ts'
 import { AUTO_JOIN_KIND, AutoJoin } from '#/services/rooms/auto-join.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
 import { createDirectory } from '#/services/rooms/directory/create-directory.ts'
+import { GUESTS_OUT_KIND, guestsOutHandler } from '#/services/rooms/guests-out.ts'
 import { INDEX_RELATIONS_KIND, indexRelationsHandler } from '#/services/rooms/index-relations.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
 import { type MayInvite, type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
@@ -42,9 +43,7 @@ import {
   profileSpreadHandler,
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
-import { MessagesService } from '#/services/rooms/read/messages.ts'
 import { createReading } from '#/services/rooms/read/reading.ts'
-import { RoomReads } from '#/services/rooms/read/room-reads.ts'
 import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/redact-related.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
@@ -55,6 +54,9 @@ import { Feed } from '#/services/sync/feed.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createLater } from './create-later.ts'
+import { createPurge } from './create-purge.ts'
+import { createReads } from './create-reads.ts'
 import { createPeople } from './people.ts'
 import type { ServerOptions } from './server-options.ts'
 
@@ -119,7 +121,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     hooks: {
       profileOps: (userId, now) => [profileSpreadOp(userId, now)],
       onProfileChanged: () => jobs.poke(),
-      deactivationOps: (userId, now) => [leaveAllOp(userId, now)],
+      deactivationOps: (userId, now) => [leaveAllOp(userId, now), { op: 'delayed.clear', user: userId }],
       onDeactivated: () => jobs.poke(),
       registrationOps: (userId) => autoJoin.ops(userId),
       onRegistered: (userId) => autoJoin.now(userId),
@@ -171,7 +173,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ephemeral,
     hidesInvite: (userId, sender) => people.invites.hides(userId, sender),
   })
-  const reads = new RoomReads({ store, clientEvents, ignored, clock })
   const send = new SendService({
     writer,
     membership,
@@ -181,6 +182,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     redactsRelated: options.experimental.redactsRelated,
     onJob: () => jobs.poke(),
   })
+  const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
+  await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
+  const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
   const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs })
@@ -210,13 +214,14 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       ...directory,
       upgrades,
       createRoom,
+      delayed: later.delayed,
       defaultRoomVersion: options.defaultRoomVersion,
       membership,
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),
       limits,
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
-      reads,
-      messages: new MessagesService({ store, clientEvents, ignored, clock }),
+      reads: reads.reads,
+      messages: reads.messages,
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
@@ -227,6 +232,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     }),
     ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
+    ...reads.routes,
+    ...later.routes,
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
@@ -234,6 +241,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
   jobs.handle(INDEX_RELATIONS_KIND, indexRelationsHandler({ store, clock }))
   jobs.handle(REDACT_RELATED_KIND, redactRelatedHandler({ store, send, clock }))
+  jobs.handle(GUESTS_OUT_KIND, guestsOutHandler({ store, membership }))
   await ensureSweep(store, clock)
   const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
   const dispatchOf = (table: Route[], metrics: Metrics): Dispatch =>
@@ -258,8 +266,11 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     async close() {
       feed.close()
       slidingSync.close()
+      reads.close()
+      reading.close()
       stateCache.close()
       ephemeral.close()
+      reads.close()
       reading.close()
       accounts.close()
       await jobs.close()

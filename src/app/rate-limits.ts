@@ -26,6 +26,8 @@ export function configuredRates(limits: Config['rateLimits']): Record<LimitName,
     'rc_invites.per_user': rate(limits.rcInvites.perUser),
     'rc_invites.per_issuer': rate(limits.rcInvites.perIssuer),
     'rc_presence.per_user': rate(limits.rcPresence.perUser),
+    rc_reports: rate(limits.rcReports),
+    rc_delayed_event_mgmt: rate(limits.rcDelayedEventMgmt),
     rc_room_creation: rate(limits.rcRoomCreation),
     rc_user_directory: rate(limits.rcUserDirectory),
   }

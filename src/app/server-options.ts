@@ -3,7 +3,9 @@ import type { DiscoveryOptions } from '#/api/client/accounts/create-accounts.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AccountOptions } from '#/services/accounts/options.ts'
 import type { PresenceOptions } from '#/services/ephemeral/presence.ts'
+import type { DelayedOptions } from '#/services/rooms/delayed-events.ts'
 import type { RoomOptions } from '#/services/rooms/options.ts'
+import type { RetentionOptions } from '#/services/rooms/purge/retention.ts'
 import type { Config } from './config/config.ts'
 import type { PeopleOptions } from './people.ts'
 import { roomOptions } from './room-options.ts'
@@ -29,6 +31,9 @@ export interface ServerOptions {
   readonly presence: PresenceOptions
   /** Whether messages are indexed and can be searched. */
   readonly enableSearch: boolean
+  readonly delayedEvents: DelayedOptions
+  /** `retention`; absent keeps everything. */
+  readonly retention?: RetentionOptions | undefined
   /** Memory of rooms and events kept ready, in bytes. */
   readonly cacheBytes: number
 }
@@ -48,6 +53,7 @@ export function serverOptions(config: Config): ServerOptions {
         requiresToken: registration.registrationRequiresToken,
         sharedSecret: registration.registrationSharedSecret?.reveal(),
         underscorePrefix: registration.allowUnderscorePrefixedRegistration,
+        guests: registration.allowGuestAccess,
       },
       passwords: {
         forLogin: passwords.enabledForLogin,
@@ -69,6 +75,7 @@ export function serverOptions(config: Config): ServerOptions {
     },
     discovery: {
       defaultRoomVersion,
+      delayedEvents: delayedOptions(config),
       publicBaseurl: server.servesClientWellknown ? server.publicBaseurl : undefined,
       identityServer: registration.defaultIdentityServer ?? undefined,
       extraClientWellKnown: server.extraWellKnownClientContent as JsonObject,
@@ -87,6 +94,8 @@ export function serverOptions(config: Config): ServerOptions {
     enableSearch: server.enableSearch,
     rooms: roomOptions(config),
     cacheBytes: config.myelin.cacheBytes,
+    delayedEvents: delayedOptions(config),
+    retention: retentionOptions(config),
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
   }
 }
@@ -105,6 +114,7 @@ function presenceOptions({ server, rooms }: Config): PresenceOptions {
     excludedRooms: new Set(rooms.excludeRoomsFromPresence ?? []),
   }
 }
+
 function peopleOptions(config: Config): PeopleOptions {
   const { calls, rooms, server, blocking } = config
   return {
@@ -133,4 +143,31 @@ function rtcTransports(config: Config): JsonObject[] {
     ...(url === null ? {} : { url }),
     ...(livekitServiceUrl === null ? {} : { livekit_service_url: livekitServiceUrl }),
   }))
+}
+
+function delayedOptions(config: Config): DelayedOptions {
+  return {
+    maxDelayMs: config.server.maxEventDelayDuration ?? undefined,
+    perUserMax: config.experimental.experimentalFeatures.msc4140MaxDelayedEventsPerUser,
+  }
+}
+
+/** Synapse's job when none is configured. */
+const DAILY = { intervalMs: 24 * 3600 * 1000, shortestMs: undefined, longestMs: undefined }
+
+function retentionOptions(config: Config): RetentionOptions | undefined {
+  const { enabled, defaultPolicy, allowedLifetimeMin, allowedLifetimeMax, purgeJobs } =
+    config.blocking.retention
+  if (!enabled) return undefined
+  const jobs = (purgeJobs ?? []).map((job) => ({
+    intervalMs: job.interval,
+    shortestMs: job.shortestMaxLifetime ?? undefined,
+    longestMs: job.longestMaxLifetime ?? undefined,
+  }))
+  return {
+    defaultMaxMs: defaultPolicy?.maxLifetime ?? undefined,
+    allowedMinMs: allowedLifetimeMin ?? undefined,
+    allowedMaxMs: allowedLifetimeMax ?? undefined,
+    jobs: jobs.length === 0 ? [DAILY] : jobs,
+  }
 }

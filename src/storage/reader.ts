@@ -3,6 +3,7 @@ import type { Reader } from '#/ports/store/store.ts'
 import * as data from './queries/account-data.ts'
 import * as accounts from './queries/accounts.ts'
 import { authChain } from './queries/auth-chain.ts'
+import { delayedById, delayedOfUser } from './queries/delayed.ts'
 import * as directory from './queries/directory.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
@@ -10,6 +11,7 @@ import * as people from './queries/people.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
 import * as relations from './queries/relations.ts'
+import { reportByNid, reportPage } from './queries/reports.ts'
 import { roomFactsOf } from './queries/room-facts.ts'
 import * as rooms from './queries/rooms.ts'
 import * as search from './queries/search.ts'
@@ -31,6 +33,7 @@ export function readerOver(read: RunQuery): Reader {
       byNids: bind(events.eventsByNids),
       timeline: bind(events.timeline),
       topological: bind(events.topological),
+      byTime: bind(events.eventsByTime),
       stream: bind(events.eventStream),
       roomsWithNews: bind(events.roomsWithNews),
       txnsOf: bind(events.txnsOf),
@@ -58,10 +61,12 @@ export function readerOver(read: RunQuery): Reader {
     rooms: {
       byId: bind(rooms.roomById),
       byNid: bind(rooms.roomByNid),
+      page: bind(rooms.roomPage),
       head: bind(rooms.roomHead),
       membershipsOf: bind(rooms.membershipsOf),
       membership: bind(rooms.membership),
       localJoined: bind(rooms.localJoined),
+      guestsJoined: bind(rooms.guestsJoined),
       lastArrivals: bind(rooms.lastArrivals),
       membershipsSince: bind(rooms.membershipsSince),
     },
@@ -119,6 +124,8 @@ export function readerOver(read: RunQuery): Reader {
       published: bind(directory.published),
       publishedCount: bind(directory.publishedCount),
     },
+    reports: { byNid: bind(reportByNid), page: bind(reportPage) },
+    delayed: { byId: bind(delayedById), ofUser: bind(delayedOfUser) },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }
 }

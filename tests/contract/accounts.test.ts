@@ -35,6 +35,18 @@ onEveryEngine('accounts', (bench) => {
     await accepted(store, name, { op: 'account.flags', user: name, admin: true, locked: true })
     await accepted(store, name, { op: 'account.flags', user: name, deactivated: true, locked: false })
     await accepted(store, name, { op: 'account.password', user: name, passwordHash: null })
+    const upgrade = { op: 'account.upgrade', passwordHash: 'h', admin: false } as const
+    assert.deepEqual(await refused(store, name, { ...upgrade, user: name }), {
+      conflict: 'gone',
+      value: name,
+    })
+    const guest = user('1')
+    await accepted(store, guest, { ...account(guest), guest: true } as Op)
+    assert.equal((await store.accounts.byUser(guest))?.guest, true)
+    await accepted(store, guest, { ...upgrade, user: guest })
+    const full = await store.accounts.byUser(guest)
+    assert.deepEqual([full?.guest, full?.passwordHash], [false, 'h'])
+    assert.equal((await refused(store, guest, { ...upgrade, user: guest })).conflict, 'gone')
     const row = {
       user: name,
       passwordHash: null,

@@ -50,6 +50,30 @@ onEveryEngine('events', (bench) => {
     assert.equal(await store.events.byId('$unknown'), undefined)
   })
 
+  it('reads a room by time, then by arrival, from any place', async () => {
+    const { store } = bench()
+    const { room, lane } = await newRoom(store)
+    const other = await newRoom(store)
+    const times = [30, 10, 20, 20, 20, 40]
+    const ops = times.map((ts, slot) => insert({ room, slot, ts, eventId: `${lane}${slot}` }))
+    await accepted(store, lane, ...ops, insert({ room, slot: 9, ts: 15, live: false }))
+    await accepted(store, other.lane, insert({ room: other.room, ts: 20 }))
+    const names = (rows: readonly { eventId: string }[]) => ids(rows).map((id) => id.slice(lane.length))
+    const at = (ts: number, arrival?: number) => ({ ts, arrival })
+    const page = { room, limit: 100 }
+    const forward = await store.events.byTime({ ...page, from: at(20), dir: 'f' })
+    assert.deepEqual(names(forward), ['2', '3', '4', '0', '5'])
+    const back = await store.events.byTime({ ...page, from: at(20), dir: 'b' })
+    assert.deepEqual(names(back), ['4', '3', '2', '1'])
+    const middle = at(20, forward[1]!.arrival!)
+    assert.deepEqual(names(await store.events.byTime({ ...page, from: middle, dir: 'f', limit: 2 })), [
+      '4',
+      '0',
+    ])
+    assert.deepEqual(names(await store.events.byTime({ ...page, from: middle, dir: 'b', limit: 1 })), ['2'])
+    assert.deepEqual(await store.events.byTime({ ...page, from: at(41), dir: 'f' }), [])
+  })
+
   it('finds many events in one call', async () => {
     const { store } = bench()
     const { room, lane } = await newRoom(store)

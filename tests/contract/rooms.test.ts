@@ -5,7 +5,7 @@ import type { Op } from '#/ports/store/plan.ts'
 import type { Membership } from '#/ports/store/rooms.ts'
 import { STATE_TAIL_ROWS } from '#/storage/limits.ts'
 import { onEveryEngine } from './engines.ts'
-import { accepted, fresh, insert, newRoom, refused, user } from './plans.ts'
+import { accepted, account, fresh, insert, newRoom, refused, user } from './plans.ts'
 
 const member = (room: number, name: string, membership: Membership, more: object = {}): Op => ({
   op: 'room.membership',
@@ -116,6 +116,21 @@ onEveryEngine('rooms', (bench) => {
     await accepted(store, a.lane, insert({ room: a.room }), member(a.room, alice, 'invite'))
     assert.equal((await store.rooms.membership(a.room, alice))?.forgotten, false)
     assert.equal(await store.rooms.membership(b.room, bob), undefined)
+  })
+
+  it('knows the guests that are joined to a room', async () => {
+    const { store } = bench()
+    const { room, lane } = await newRoom(store)
+    const names = [user('1'), user('2'), user('3'), user('full')].sort()
+    for (const name of names) {
+      await accepted(store, name, { ...account(name), guest: !name.startsWith('@full') } as Op)
+      await accepted(store, lane, insert({ room }), member(room, name, 'join'))
+    }
+    const guests = names.filter((name) => !name.startsWith('@full'))
+    assert.deepEqual(await store.rooms.guestsJoined(room, '', 100), guests)
+    assert.deepEqual(await store.rooms.guestsJoined(room, guests[0]!, 1), [guests[1]])
+    await accepted(store, lane, insert({ room }), member(room, guests[2]!, 'leave'))
+    assert.deepEqual(await store.rooms.guestsJoined(room, '', 100), guests.slice(0, 2))
   })
 
   it('gives every row of a deleted room back, and no other', async () => {

@@ -8,12 +8,15 @@ import { accountPlan, RoomScript, relating, SCRIPT_SERVER, scriptUser } from '..
 const LATER = 2_000_000_000_000
 const user = scriptUser('creator')
 const other = scriptUser('other')
+const guest = scriptUser('12345')
 
 export interface Base {
   readonly room: RoomScript
   /** Row id of a state branch. */
   readonly branch: number
   readonly position: number
+  /** Row id of a report. */
+  readonly report: number
 }
 
 /** Makes the database on which each plan is tried. */
@@ -21,6 +24,7 @@ export async function makeBase(path: string): Promise<Base> {
   const room = new RoomScript('base')
   let branch: number
   let position: number
+  let report: number
   {
     await using store = openSqliteInline({
       path,
@@ -45,8 +49,9 @@ export async function makeBase(path: string): Promise<Base> {
     branch = opened[0] as number
     await commitAll(store, room.message('to be redacted').plan)
     position = store.position()
+    report = (await commitAll(store, roomTablesPlan(room.nid)))[0] as number
   }
-  return { room, branch, position }
+  return { room, branch, position, report }
 }
 
 /** The room has an alias and is published. */
@@ -61,6 +66,7 @@ function directoryPlan(room: number): Plan {
 function tablesPlan(): Plan {
   const pair = null
   const ops: Op[] = [
+    { op: 'account.create', user: guest, passwordHash: null, admin: false, guest: true, ts: 1 },
     { op: 'token.put', digest: 'r'.repeat(64), user, device: 'DEVICE', kind: 'refresh', expiresTs: 1, pair },
     { op: 'registration_token.put', token: 'welcome', usesAllowed: 2, expiresTs: null, admin: false },
     { op: 'uia.put', session: 'session', data: '{}', expiresTs: 1 },
@@ -69,6 +75,31 @@ function tablesPlan(): Plan {
     { op: 'filter.put', user, json: '{"room":{}}' },
   ]
   return { lane: user, ops }
+}
+
+function delayed(room: number, delayId: string): Op {
+  return {
+    op: 'delayed.put',
+    delayId,
+    user,
+    device: 'DEVICE',
+    txn: delayId,
+    room,
+    type: 'm.room.topic',
+    stateKey: '',
+    content: '{}',
+    delayMs: 1000,
+    sinceTs: 1,
+    max: 10,
+  }
+}
+
+function roomTablesPlan(room: number): Plan {
+  const report = { kind: 'user', ts: 1, reporter: other, room: 0, event: null, target: user } as const
+  return {
+    lane: user,
+    ops: [{ op: 'report.put', ...report, reason: null, score: -1, keep: 10 }, delayed(room, 'first')],
+  }
 }
 
 /** A plan that holds the operation; the room's script stays where the base left it. */
@@ -136,6 +167,15 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'room.head': message,
   'room.membership': ({ room }) => room.member(scriptUser('third'), 'invite', user).plan.ops,
   'room.forget': ({ room }) => [{ op: 'room.forget', room: room.nid, user: other }],
+  'room.purge': (base) => [
+    ...message(base),
+    { op: 'room.purge', room: base.room.nid, before: LATER, limit: 1000 },
+  ],
+  'room.hide': ({ room }) => [{ op: 'room.hide', room: room.nid }],
+  'room.clear': ({ room }) => [
+    { op: 'room.hide', room: room.nid },
+    { op: 'room.clear', room: room.nid, limit: 10 },
+  ],
   'room.delete': ({ room }) => [{ op: 'room.delete', room: room.nid }],
   'state.change': ({ room }) => room.state('m.room.topic', '', { topic: 'packs the log' }).plan.ops,
   'state.branch': ({ room, position }) => [
@@ -147,6 +187,7 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'state.at', event: { slot: 0 }, point: { branch: base.branch, pos: base.position } },
   ],
   'account.create': () => accountPlan(scriptUser('new'), 'NEW', 'n'.repeat(64)).ops,
+  'account.upgrade': () => [{ op: 'account.upgrade', user: guest, passwordHash: '$2b$x', admin: false }],
   'account.password': () => [{ op: 'account.password', user, passwordHash: '$2b$x' }],
   'account.active': (base) => [{ op: 'account.active', user }, ...message(base)],
   'account.flags': () => [{ op: 'account.flags', user, locked: true }],
@@ -205,6 +246,28 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'directory.move', from: room.nid, to: 'new' },
   ],
   'directory.publish': ({ room }) => [{ op: 'directory.publish', room: room.nid, published: false }],
+  'report.put': ({ room }) => [
+    {
+      op: 'report.put',
+      kind: 'room',
+      ts: 1,
+      reporter: user,
+      room: room.nid,
+      event: null,
+      target: null,
+      reason: 'noise',
+      score: null,
+      keep: 10,
+    },
+  ],
+  'report.delete': ({ report }) => [{ op: 'report.delete', nid: report }],
+  'delayed.put': ({ room }) => [delayed(room.nid, 'second')],
+  'delayed.restart': () => [{ op: 'delayed.restart', delayId: 'first', sinceTs: LATER }],
+  'delayed.take': (base) => [...message(base), { op: 'delayed.take', delayId: 'first' }],
+  'delayed.supersede': ({ room }) => [
+    { op: 'delayed.supersede', room: room.nid, type: 'm.room.topic', stateKey: '', sender: other },
+  ],
+  'delayed.clear': () => [{ op: 'delayed.clear', user }],
   'job.sweep': () => [{ op: 'job.sweep', now: LATER, limit: 10 }],
   'search.enable': () => [{ op: 'search.enable', on: false }],
   'search.restart': () => [{ op: 'search.restart' }],

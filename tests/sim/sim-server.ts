@@ -262,6 +262,7 @@ function optionsOf(serverName: ServerName): ServerOptions {
         requiresToken: false,
         sharedSecret: undefined,
         underscorePrefix: false,
+        guests: false,
       },
       passwords: { forLogin: true, forReauth: true, policy: undefined },
       sessions: {
@@ -277,6 +278,7 @@ function optionsOf(serverName: ServerName): ServerOptions {
         sharedRoomsOnly: false,
       },
     },
+    delayedEvents: { maxDelayMs: undefined, perUserMax: 10 },
     discovery: {
       defaultRoomVersion: '12',
       publicBaseurl: undefined,

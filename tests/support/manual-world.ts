@@ -19,7 +19,7 @@ export class ManualWorld implements World {
     this.#realBelowMs = realBelowMs
   }
 
-  readonly clock: Clock = {
+  protected readonly stillClock: Clock = {
     now: () => this.time,
     monotonic: () => this.time,
     after: (ms, run) => {
@@ -30,6 +30,8 @@ export class ManualWorld implements World {
     },
     defer: (fn) => void setImmediate(fn),
   }
+
+  readonly clock: Clock = this.stillClock
 
   /** Milliseconds until the next timer. */
   get next(): number | undefined {
@@ -56,4 +58,30 @@ export class ManualWorld implements World {
 /** Some turns of the event loop: enough for work that waits for nothing but itself. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Pauses shorter than this are turns of the event loop: a store in this process pauses between its groups. */
+const PAUSE_MS = 5
+
+/** The same for a whole server with its store. */
+export class ServerWorld extends ManualWorld {
+  override readonly clock: Clock = this.#withPauses()
+
+  #withPauses(): Clock {
+    const still = this.stillClock
+    return {
+      ...still,
+      after: (ms, run) => {
+        if (ms >= PAUSE_MS) return still.after(ms, run)
+        const turn = setImmediate(run)
+        return { cancel: () => clearImmediate(turn) }
+      },
+    }
+  }
+
+  /** Also lets what was started reach the disk. */
+  override async pass(ms: number): Promise<void> {
+    await super.pass(ms)
+    for (let i = 0; i < 10; i++) await settle()
+  }
 }

@@ -71,6 +71,11 @@ export class TestServer {
     return this.#store
   }
 
+  /** Names the database for further connections. */
+  get path(): string {
+    return this.#path
+  }
+
   /** A connection to the database beside the server's. */
   get database(): DatabaseSync {
     return this.#spare
@@ -155,6 +160,7 @@ function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
         requiresToken: false,
         sharedSecret: 'a shared secret',
         underscorePrefix: false,
+        guests: true,
       },
       passwords: { forLogin: true, forReauth: true, policy: undefined },
       sessions: {
@@ -170,6 +176,7 @@ function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
         sharedRoomsOnly: false,
       },
     },
+    delayedEvents: { maxDelayMs: 24 * 3600 * 1000, perUserMax: 10 },
     discovery: {
       defaultRoomVersion: '12',
       publicBaseurl: undefined,

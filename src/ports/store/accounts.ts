@@ -76,6 +76,13 @@ export type AccountOp =
       readonly guest: boolean
       readonly ts: number
     }
+  | {
+      /** Guard: the account is a guest's (conflict `gone`); makes it a full one. */
+      readonly op: 'account.upgrade'
+      readonly user: string
+      readonly passwordHash: string
+      readonly admin: boolean
+    }
   | { readonly op: 'account.password'; readonly user: string; readonly passwordHash: string | null }
   /** Guard: the account is not deactivated, and will not be before this plan is on disk. */
   | { readonly op: 'account.active'; readonly user: string }

@@ -90,6 +90,16 @@ export interface TopologicalPage {
   readonly limit: number
 }
 
+/** Events of a room by `origin_server_ts`, then by arrival. */
+export interface TimePage {
+  readonly room: number
+  /** Events at this time (ms) belong to the page; with `arrival` only those behind that event. */
+  readonly from: { readonly ts: number; readonly arrival: number | undefined }
+  /** f: later ones, earliest first; b: earlier ones, latest first. */
+  readonly dir: 'f' | 'b'
+  readonly limit: number
+}
+
 export interface TxnRow {
   readonly event: number
   readonly txnId: string
@@ -104,6 +114,8 @@ export interface EventReader {
   timeline(page: TimelinePage): Promise<EventRow[]>
   /** Accepted events of a room in topological order. */
   topological(page: TopologicalPage): Promise<EventRow[]>
+  /** Accepted events of a room by their own time. */
+  byTime(page: TimePage): Promise<EventRow[]>
   /** Live events after a position over all rooms, oldest first. */
   stream(after: number, upto: number, limit: number): Promise<EventRow[]>
   /** Rooms with live events in (after, upto]. */

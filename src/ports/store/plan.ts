@@ -6,12 +6,14 @@
 
 import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
+import type { DelayedOp } from './delayed.ts'
 import type { DirectoryOp } from './directory.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
 import type { PeopleOp } from './people.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
 import type { RelationOp } from './relations.ts'
+import type { ReportOp } from './reports.ts'
 import type { RoomFactsOp } from './room-facts.ts'
 import type { RoomOp } from './rooms.ts'
 import type { SearchOp } from './search.ts'
@@ -21,12 +23,14 @@ import type { ThreadSubscriptionOp } from './thread-subscriptions.ts'
 export type Op =
   | AccountDataOp
   | AccountOp
+  | DelayedOp
   | DirectoryOp
   | EventOp
   | JobOp
   | PeopleOp
   | ReceiptOp
   | RelationOp
+  | ReportOp
   | RoomFactsOp
   | RoomOp
   | SearchOp

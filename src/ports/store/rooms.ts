@@ -67,6 +67,23 @@ export type RoomOp =
       readonly stripped: string | null
     }
   | { readonly op: 'room.forget'; readonly room: number; readonly user: string }
+  | {
+      /**
+       * Deletes messages sent before a time (ms), looking at no more than `limit` events; with `keepServer` those of
+       * that server stay. State, the room's head and redactions in force stay. The result is
+       * `{gone, next}`: how many went, and where to go on (null when done).
+       */
+      readonly op: 'room.purge'
+      readonly room: number
+      readonly before: number
+      readonly after?: { readonly ts: number; readonly arrival: number }
+      readonly keepServer?: string
+      readonly limit: number
+    }
+  /** Guard: the room is there (conflict `gone`); nobody finds it any more. */
+  | { readonly op: 'room.hide'; readonly room: number }
+  /** Guard: the room is hidden (conflict `gone`); deletes some of its rows, the result is how many, 0 at the end. */
+  | { readonly op: 'room.clear'; readonly room: number; readonly limit: number }
   /** Removes every row of the room. */
   | { readonly op: 'room.delete'; readonly room: number }
 
@@ -79,12 +96,16 @@ export interface RoomNews {
 export interface RoomReader {
   byId(roomId: string): Promise<RoomRow | undefined>
   byNid(nid: number): Promise<RoomRow | undefined>
+  /** Rooms by row id, those behind `after`. */
+  page(after: number, limit: number): Promise<RoomRow[]>
   head(room: number): Promise<RoomHead | undefined>
   /** All memberships of a local user; those of forgotten rooms only when asked for. */
   membershipsOf(user: string, forgottenToo?: boolean): Promise<MembershipRow[]>
   membership(room: number, user: string): Promise<MembershipRow | undefined>
   /** Local users joined to a room. */
   localJoined(room: number): Promise<string[]>
+  /** Guests of this server joined to a room, by user id, those behind `after`. */
+  guestsJoined(room: number, after: string, limit: number): Promise<string[]>
   /** The newest event's position of every room that a user is joined to. */
   lastArrivals(user: string): Promise<RoomNews[]>
   /** Memberships of a user that changed after a position. */

@@ -1,6 +1,7 @@
 /** The store: one commit function for writes, readers by noun. Both engines keep the same contract (tests/contract). */
 import type { AccountDataReader } from './account-data.ts'
 import type { AccountReader } from './accounts.ts'
+import type { DelayedReader } from './delayed.ts'
 import type { DirectoryReader } from './directory.ts'
 import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
@@ -8,6 +9,7 @@ import type { PeopleReader } from './people.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
 import type { ReceiptReader } from './receipts.ts'
 import type { RelationReader } from './relations.ts'
+import type { ReportReader } from './reports.ts'
 import type { RoomFactsReader } from './room-facts.ts'
 import type { RoomReader } from './rooms.ts'
 import type { SearchReader } from './search.ts'
@@ -28,6 +30,8 @@ export interface Reader {
   readonly search: SearchReader
   readonly people: PeopleReader
   readonly directory: DirectoryReader
+  readonly reports: ReportReader
+  readonly delayed: DelayedReader
 }
 
 export interface StoreHealth {

@@ -2,6 +2,7 @@
 import { AccountService } from './account.ts'
 import { AccountDataService } from './account-data.ts'
 import { Credentials } from './credentials.ts'
+import { GuestAccounts } from './guests.ts'
 import { LoginService } from './login.ts'
 import type { AccountServiceDeps } from './options.ts'
 import { ProfileService } from './profile.ts'
@@ -18,6 +19,7 @@ export interface AccountServices {
   readonly login: LoginService
   readonly registration: RegistrationService
   readonly sharedSecret: SharedSecretRegistration
+  readonly guests: GuestAccounts
   readonly account: AccountService
   readonly profile: ProfileService
   readonly accountData: AccountDataService
@@ -52,6 +54,14 @@ export function createAccountServices(deps: AccountServiceDeps): AccountServices
     sessions,
     credentials,
     registration,
+    guests: new GuestAccounts({
+      store,
+      world,
+      serverName,
+      allowed: options.registration.guests,
+      sessions,
+      limits,
+    }),
     login: new LoginService({ credentials, sessions, limits, enabled: forLogin }),
     sharedSecret: new SharedSecretRegistration({ registration, world, secret }),
     account: new AccountService({ store, world, passwords, policy, sessions, hooks }),

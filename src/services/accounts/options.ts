@@ -20,6 +20,8 @@ export interface RegistrationOptions {
   readonly sharedSecret: string | undefined
   /** `allow_underscore_prefixed_registration`. */
   readonly underscorePrefix: boolean
+  /** `allow_guest_access`. */
+  readonly guests: boolean
 }
 
 /** `password_config.policy`; undefined where it is not enabled. */

@@ -24,6 +24,8 @@ export interface NewAccount {
   readonly displayname?: string | undefined
   /** The registration token that is used up with it. */
   readonly token?: string | undefined
+  /** The guest who becomes a full account by it, and keeps name and rooms. */
+  readonly guest?: UserId | undefined
   /** The first session; undefined makes none (`inhibit_login`). */
   readonly session: NewSession | undefined
 }
@@ -107,12 +109,15 @@ export class RegistrationService {
    * the token was used up meanwhile.
    */
   async register(account: NewAccount, addressKey?: string): Promise<Registered> {
-    await this.check(account.username, account.password)
+    await this.check(account.guest === undefined ? account.username : undefined, account.password)
     if (addressKey !== undefined) countOrRefuse(this.#limits, 'rc_registration', addressKey)
     const passwordHash = await this.#passwords.hash(account.password)
     for (let tries = 0; tries < LOCALPART_TRIES; tries++) {
       const made = await this.#make(account, passwordHash)
       if ('userId' in made) return made
+      if (made.conflict === 'gone' && account.guest !== undefined && made.value === account.guest) {
+        throw new MatrixError('M_USER_IN_USE', 'This guest has registered already.')
+      }
       if (made.conflict === 'gone') {
         throw new MatrixError('M_FORBIDDEN', 'This registration token has been used up.')
       }
@@ -128,25 +133,33 @@ export class RegistrationService {
     passwordHash: string,
   ): Promise<Registered | Extract<CommitResult, { ok: false }>> {
     const now = this.#world.clock.now()
-    const userId =
-      account.username === undefined
-        ? this.#usernames.generated(this.#world.rng)
-        : await this.#usernames.wanted(account.username)
+    const userId = account.guest ?? (await this.#nameOf(account.username))
     const token = account.token === undefined ? undefined : await this.tokens.valid(account.token)
     if (account.token !== undefined && token === undefined) return { ok: false, conflict: 'gone' }
     const admin = account.admin === true || token?.admin === true
     const displayname = account.displayname ?? firstDisplayname(userId)
-    const ops: Op[] = [
-      { op: 'account.create', user: userId, passwordHash, admin, guest: false, ts: now },
-      { op: 'profile.put', user: userId, fields: JSON.stringify({ displayname }) },
-      ...(this.#hooks.registrationOps?.(userId) ?? []),
-    ]
+    const ops: Op[] =
+      account.guest !== undefined
+        ? [{ op: 'account.upgrade', user: userId, passwordHash, admin }]
+        : [
+            { op: 'account.create', user: userId, passwordHash, admin, guest: false, ts: now },
+            { op: 'profile.put', user: userId, fields: JSON.stringify({ displayname }) },
+            ...(this.#hooks.registrationOps?.(userId) ?? []),
+          ]
     if (token !== undefined) ops.push({ op: 'registration_token.use', token: token.token, now })
     const owner = { user: userId, deactivated: false, locked: false }
     const session = account.session && this.#sessions.plan(owner, account.session)
     const result = await this.#store.commit({ lane: userId, ops: [...ops, ...(session?.ops ?? [])] })
     if (!result.ok) return result
-    await this.#hooks.onRegistered?.(userId)
+    if (account.guest !== undefined) this.#sessions.forgetUser(userId)
+    else await this.#hooks.onRegistered?.(userId)
     return { userId, tokens: session?.tokens }
+  }
+
+  /** The name that was asked for, or a new one. */
+  #nameOf(username: string | undefined): UserId | Promise<UserId> {
+    return username === undefined
+      ? this.#usernames.generated(this.#world.rng)
+      : this.#usernames.wanted(username)
   }
 }

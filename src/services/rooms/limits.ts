@@ -33,3 +33,20 @@ export const REDACT_RELATED_PAGE = 100
 export const REDACT_RELATED_MAX = 10_000
 /** Stored events of one page that are searched for relations. */
 export const INDEX_RELATIONS_PAGE = 200
+/** Guests of a room that are read at once when they are let out. */
+export const GUESTS_PER_READ = 100
+/** Characters of the reason of a report. */
+export const REPORT_REASON_CHARS_MAX = 10_000
+/** Reports of one user that are kept; older ones make room. */
+export const REPORTS_PER_USER_MAX = 1000
+/** Characters of the content of a delayed event, as of every event. */
+export const DELAYED_CONTENT_CHARS_MAX = 65_536
+/** Events that one slice of a purge looks at, and slices before other jobs have their turn. */
+export const PURGE_ROWS = 200
+export const PURGE_SLICES_PER_RUN = 50
+/** Rows that one slice of the deletion of a room takes. */
+export const CLEAR_ROWS = 500
+/** Retention jobs that are looked at. */
+export const RETENTION_JOBS_MAX = 1000
+/** Rooms that the retention jobs read at once. */
+export const RETENTION_ROOMS_PER_READ = 100

@@ -1,4 +1,5 @@
 /** Joining, leaving, inviting, kicking, banning: member events of this server's rooms. */
+import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { atLeast } from '#/protocol/auth/level.ts'
 import { powerLevelsOf } from '#/protocol/auth/power-levels.ts'
@@ -11,6 +12,7 @@ import { canonicalJson } from '#/protocol/json/canonical.ts'
 import { type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
 import { allowedRooms } from '#/protocol/listing/room-card.ts'
 import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
+import { guestsMayJoin } from './guests-out.ts'
 import type { LiveRoom } from './live-room.ts'
 import type { Draft, RoomWriter } from './room-writer.ts'
 
@@ -34,6 +36,8 @@ export interface MembershipChange {
   readonly renew?: boolean
   /** Further members of the event's content, for example `is_direct`; they come before those of the profile. */
   readonly content?: JsonObject
+  /** Further operations of the same plan. */
+  readonly ops?: readonly Op[]
 }
 
 /** How profiles come into member events. */
@@ -92,6 +96,7 @@ export class MembershipService {
     if (sender === target && !(await this.#store.rooms.byId(roomId))) {
       throw new MatrixError('M_NOT_FOUND', 'This room is not known here.')
     }
+    const guest = membership === 'join' && (await this.#isGuest(sender))
     if (membership === 'invite') await this.#mayInvite(sender, target)
     const { onInvite, perRoom } = this.#profileRules
     const shown = membership === 'join' || (membership === 'invite' && onInvite)
@@ -103,6 +108,7 @@ export class MembershipService {
       ['m.room.create', ''],
       ['m.room.member', sender],
       ['m.room.member', target],
+      ...(guest ? [['m.room.guest_access', ''] as const] : []),
       ...(membership === 'invite' || membership === 'knock' ? strippedStateKeys(sender) : []),
     ]
     const gone = membership === 'leave' || membership === 'ban'
@@ -115,6 +121,10 @@ export class MembershipService {
         const present = room.state('m.room.member', target)
         if (change.renew && present && membershipOf(present) !== 'join') return { already: present.eventId }
         refuseImpossible(change, present && membershipOf(present))
+        const stays = present !== undefined && membershipOf(present) === 'join'
+        if (guest && !stays && !guestsMayJoin(room.state('m.room.guest_access', ''))) {
+          throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'This room does not let guests in.')
+        }
         const content: Record<string, JsonValue> = { ...profile, ...said, membership }
         if (change.reason !== undefined) content['reason'] = change.reason
         const kept = present && sameMembership(present.content, content)
@@ -128,10 +138,13 @@ export class MembershipService {
       },
       /* Whoever deactivates the account has its rooms left; one that is joined meanwhile would be missed. */
       more: (room) => {
-        if (membership === 'join') return [{ op: 'account.active', user: target }]
-        if (!forgets) return []
-        forgotten = room.nid
-        return [{ op: 'room.forget', room: room.nid, user: target }]
+        const ops: Op[] = [...(change.ops ?? [])]
+        if (membership === 'join') ops.push({ op: 'account.active', user: target })
+        if (forgets) {
+          forgotten = room.nid
+          ops.push({ op: 'room.forget', room: room.nid, user: target })
+        }
+        return ops
       },
     })
     if (forgotten !== undefined) this.#onForget?.(target, forgotten)
@@ -152,6 +165,10 @@ export class MembershipService {
   /** Brings the member event of somebody who is in the room up to their profile; does nothing for anybody else. */
   renew(user: UserId, roomId: string): Promise<string> {
     return this.change({ roomId, sender: user, target: user, membership: 'join', renew: true })
+  }
+
+  async #isGuest(user: UserId): Promise<boolean> {
+    return (await this.#store.accounts.byUser(user))?.guest === true
   }
 
   /**

@@ -5,7 +5,7 @@
 import { KeyedLock } from '#/base/async/keyed-lock.ts'
 import { WeightedLru } from '#/base/weighted-lru.ts'
 import type { Clock } from '#/base/world.ts'
-import type { CommitResult, Op } from '#/ports/store/plan.ts'
+import type { CommitResult, Conflict, Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { selectAuthKeys } from '#/protocol/auth/select.ts'
 import { deactivatedAccount, MatrixError } from '#/protocol/errors.ts'
@@ -46,6 +46,16 @@ export interface WriteRequest {
   draft(room: LiveRoom): Draft | { readonly already: string } | Promise<Draft | { readonly already: string }>
   /** Further operations of the same plan; the event is in slot 0. */
   more?(room: LiveRoom, pdu: VerifiedPdu): readonly Op[] | Promise<readonly Op[]>
+}
+
+/** A guard of the writer's own operations refused the plan. */
+export class WriteRefused extends Error {
+  readonly conflict: Conflict['conflict']
+
+  constructor(conflict: Conflict['conflict']) {
+    super(`a room write met the conflict ${conflict}`)
+    this.conflict = conflict
+  }
 }
 
 interface Built {
@@ -92,7 +102,7 @@ export class RoomWriter {
       if (result.conflict === 'txn' && result.value !== undefined) return result.value
       if (result.conflict === 'deactivated') throw deactivatedAccount()
       if (result.conflict === 'duplicate') throw duplicateAnnotation()
-      if (result.conflict !== 'head') throw new Error(`a room write met the conflict ${result.conflict}`)
+      if (result.conflict !== 'head') throw new WriteRefused(result.conflict)
     }
     throw tooBusy()
   }

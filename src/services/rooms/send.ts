@@ -16,6 +16,7 @@ import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import { isArray, type JsonObject, member } from '#/protocol/json/value.ts'
 import { addedAliases, requireAliasesOf } from './directory/canonical.ts'
+import { guestsOutOps } from './guests-out.ts'
 import { RECENT_TXNS_MAX, REDACT_REL_TYPES_MAX } from './limits.ts'
 import type { MembershipChange, MembershipService } from './membership.ts'
 import { redactRelatedOp } from './redact-related.ts'
@@ -78,6 +79,7 @@ export class SendService {
     this.#store = deps.store
     this.#clock = deps.clock
     this.#redactionRetentionMs = deps.redactionRetentionMs
+    this.#onJob = deps.onJob ?? (() => {})
   }
 
   /** Sends a message event. Returns its id; a repeated transaction id returns the first one's. */
@@ -87,26 +89,36 @@ export class SendService {
     type: string,
     content: JsonObject,
     transaction: Transaction,
+    /** Further operations of the same plan. */
+    ops: readonly Op[] = [],
   ): Promise<string> {
     if (type === 'm.room.redaction' && typeof content['redacts'] === 'string') {
-      return this.redact(from, roomId, content['redacts'] as EventId, content, transaction)
+      return this.redact(from, roomId, content['redacts'] as EventId, content, transaction, ops)
     }
     return this.#once(from, transaction, async () => {
       const guards = await checkRelation(this.#store, { roomId, sender: from.userId, type, content })
       return this.#writer.write({
         roomId,
         draft: () => ({ type, sender: from.userId, content }),
-        more: () => [...this.#txnOps(from, transaction), ...guards],
+        more: () => [...this.#txnOps(from, transaction), ...guards, ...ops],
       })
     })
   }
 
   /** Sets a state event. The id of the present event is returned when it says the same already. */
-  state(from: Sender, roomId: string, type: string, stateKey: string, content: JsonObject): Promise<string> {
+  async state(
+    from: Sender,
+    roomId: string,
+    type: string,
+    stateKey: string,
+    content: JsonObject,
+    /** Further operations of the same plan; not made when the present state says the same. */
+    ops: readonly Op[] = [],
+  ): Promise<string> {
     const change = type === 'm.room.member' && memberChange(from.userId, roomId, stateKey, content)
-    if (change) return this.#membership.change(change)
+    if (change) return this.#membership.change({ ...change, ops })
     let guards: readonly Op[] = []
-    return this.#writer.write({
+    const eventId = await this.#writer.write({
       roomId,
       needs: [[type, stateKey]],
       draft: async (room) => {
@@ -120,8 +132,10 @@ export class SendService {
         }
         return { type, sender: from.userId, stateKey, content }
       },
-      more: () => guards,
+      more: (_, pdu) => [...guards, ...guestsOutOps(pdu, this.#clock.now()), ...ops],
     })
+    if (type === 'm.room.guest_access') this.#onJob()
+    return eventId
   }
 
   /** Redacts an event: sends the redaction, and where it applies puts the redacted form in place. */
@@ -131,6 +145,8 @@ export class SendService {
     targetId: EventId,
     given: JsonObject,
     transaction: Transaction,
+    /** Further operations of the same plan. */
+    more: readonly Op[] = [],
   ): Promise<string> {
     const { content, relTypes } = this.#withRelated(given)
     return this.#once(from, transaction, async () => {
@@ -151,7 +167,7 @@ export class SendService {
           return { type: 'm.room.redaction', sender: from.userId, content: rest, redacts: targetId }
         },
         more: (live, redaction) => {
-          const ops: Op[] = [...this.#txnOps(from, transaction)]
+          const ops: Op[] = [...this.#txnOps(from, transaction), ...more]
           const target = row && pduOfRow(row, live.rules)
           if (target && UNREDACTABLE.has(target.type)) {
             throw new MatrixError('M_FORBIDDEN', 'Events of this type are not redacted.')

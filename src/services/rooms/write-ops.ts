@@ -33,7 +33,13 @@ export function insertOps(
       invitedDelta: delta.invited,
     },
     ...eventOps(room.nid, pdu, 0, serverName, room),
+    ...(pdu.stateKey === undefined ? [] : [supersedeOp(room.nid, pdu, pdu.stateKey)]),
   ]
+}
+
+/** State that others meant to set later in the same place is not sent any more. */
+function supersedeOp(room: number, { type, sender }: Pdu, stateKey: string): Op {
+  return { op: 'delayed.supersede', room, type, stateKey, sender }
 }
 
 /** The event itself with its effect on state and on the membership of a local user. */

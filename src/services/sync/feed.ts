@@ -80,6 +80,11 @@ export class Feed {
     if (known) memberships?.set(room, { ...known, forgotten: true })
   }
 
+  /** Reads the events of a room anew when they are needed, because some are gone. */
+  forgetEvents(room: number): void {
+    this.#rooms.delete(room)
+  }
+
   /** Events of a room in (after, upto], newest first. */
   async newest(room: number, after: number, upto: number, limit: number): Promise<EventRow[]> {
     const recent = this.#rooms.get(room)?.newest(after, upto, limit)

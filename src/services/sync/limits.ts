@@ -33,3 +33,17 @@ export const HERO_SCAN_MAX = 100
 export const OWN_CHANGES_MAX = 20
 /** Users woken for presence without letting others go first. */
 export const FEED_WAKES_AT_ONCE = 200
+/** Events of one answer of `/events`. */
+export const EVENTS_CHUNK_MAX = 100
+/** How long `/events` waits when the client does not say. */
+export const EVENTS_TIMEOUT_MS_DEFAULT = 30_000
+/** Requests that wait for news of a room that is only peeked into; more are answered at once. */
+export const PEEKERS_MAX = 2000
+/** Messages per room of `/initialSync` without a limit, and whatever is asked. */
+export const SNAPSHOT_MESSAGES_DEFAULT = 10
+export const SNAPSHOT_MESSAGES_MAX = 100
+/** Characters of an answer of `/initialSync`; who has more than that uses `/sync`. */
+export const SNAPSHOT_CHARS_MAX = 32 * 1024 * 1024
+/** Answers of `/initialSync` that are made at once; more are refused for the moment. */
+export const SNAPSHOTS_AT_ONCE = 4
+export const SNAPSHOT_RETRY_MS = 5000

@@ -9,6 +9,7 @@ import { first as migration1 } from './0001-first.ts'
 import { receipts as migration2 } from './0002-receipts.ts'
 import { relations as migration4 } from './0004-relations.ts'
 import { directory as migration5 } from './0005-directory.ts'
+import { reads as migration6 } from './0006-reads.ts'
 import { people as migration7 } from './0007-people.ts'
 import { search as migration8 } from './0008-search.ts'
 import { roomFacts as migration9 } from './0009-room-facts.ts'
@@ -26,6 +27,7 @@ export const MIGRATIONS: readonly Migration[] = [
   migration2,
   migration4,
   migration5,
+  migration6,
   migration7,
   migration8,
   migration9,

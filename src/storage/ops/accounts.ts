@@ -21,6 +21,17 @@ export function* createAccount(ctx: PlanContext, op: OpOf<'account.create'>): Sq
   ctx.next()
 }
 
+export function* upgradeGuest(_ctx: PlanContext, op: OpOf<'account.upgrade'>): Sql<void> {
+  const rows = yield* run(
+    `UPDATE accounts SET guest = 0, password_hash = ?2, admin = ?3
+     WHERE user_id = ?1 AND guest = 1 AND deactivated = 0 RETURNING user_id`,
+    op.user,
+    op.passwordHash,
+    op.admin ? 1 : 0,
+  )
+  if (rows.length === 0) throw new GuardFailed({ conflict: 'gone', value: op.user })
+}
+
 export function* setPassword(_ctx: PlanContext, op: OpOf<'account.password'>): Sql<void> {
   const rows = yield* run(
     'UPDATE accounts SET password_hash = ?2 WHERE user_id = ?1 RETURNING user_id',

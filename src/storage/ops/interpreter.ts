@@ -10,12 +10,15 @@ import {
 } from './account-data.ts'
 import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
+import * as delayed from './delayed.ts'
 import { deleteAlias, moveDirectory, publishRoom, putAlias } from './directory.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import * as people from './people.ts'
+import * as purge from './purge.ts'
 import { clearReceipts, putReceipt } from './receipts.ts'
 import { guardUnique, indexRelation, putRelation } from './relations.ts'
+import { deleteReport, putReport } from './reports.ts'
 import { changeRoomFacts } from './room-facts.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
@@ -46,10 +49,14 @@ const HANDLERS: Handlers = {
   'alias.delete': deleteAlias,
   'directory.move': moveDirectory,
   'directory.publish': publishRoom,
+  'room.purge': purge.purgeRoom,
+  'room.hide': purge.hideRoom,
+  'room.clear': purge.clearRoom,
   'state.change': changeState,
   'state.branch': openBranch,
   'state.at': setStatePoint,
   'account.create': accounts.createAccount,
+  'account.upgrade': accounts.upgradeGuest,
   'account.password': accounts.setPassword,
   'account.active': accounts.guardActive,
   'account.flags': accounts.setAccountFlags,
@@ -81,6 +88,13 @@ const HANDLERS: Handlers = {
   'search.fill': fillSearch,
   'search.clear': clearSearch,
   ...people.HANDLERS,
+  'report.put': putReport,
+  'report.delete': deleteReport,
+  'delayed.put': delayed.putDelayed,
+  'delayed.restart': delayed.restartDelayed,
+  'delayed.take': delayed.takeDelayed,
+  'delayed.supersede': delayed.supersedeDelayed,
+  'delayed.clear': delayed.clearDelayed,
 }
 
 /** One result per operation. Throws GuardFailed when a guard refuses. */

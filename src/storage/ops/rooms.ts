@@ -73,6 +73,10 @@ export function* forgetRoom(_ctx: PlanContext, op: OpOf<'room.forget'>): Sql<voi
   if (rows.length === 0) throw new GuardFailed({ conflict: 'gone' })
 }
 
+/** Row ids of the room's events by two indexes, since no index holds both kinds. */
+const EVENTS_OF = `SELECT nid FROM events WHERE room = ?1 AND arrival IS NOT NULL
+  UNION ALL SELECT nid FROM events WHERE room = ?1 AND arrival IS NULL`
+
 /** Tables whose rows belong to a room, in the order in which they are emptied. */
 const ROOM_TABLES = [
   'DELETE FROM event_txns WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
@@ -80,6 +84,8 @@ const ROOM_TABLES = [
   'DELETE FROM event_relations WHERE target IN (SELECT nid FROM relation_targets WHERE room = ?1)',
   'DELETE FROM relation_targets WHERE room = ?1',
   'DELETE FROM thread_subscriptions WHERE room = ?1',
+  `DELETE FROM event_txns WHERE event IN (${EVENTS_OF})`,
+  `DELETE FROM event_originals WHERE event IN (${EVENTS_OF})`,
   `DELETE FROM state_keys WHERE nid IN (SELECT state_key FROM room_state WHERE room = ?1)
      AND NOT EXISTS (SELECT 1 FROM room_state s WHERE s.state_key = state_keys.nid AND s.room <> ?1)`,
   'DELETE FROM room_state WHERE room = ?1',
@@ -96,6 +102,9 @@ const ROOM_TABLES = [
   'DELETE FROM directory_rooms WHERE room = ?1',
   'DELETE FROM events WHERE room = ?1',
   'DELETE FROM room_facts WHERE room = ?1',
+  'DELETE FROM reports WHERE room = ?1 AND room <> 0',
+  'DELETE FROM delayed_events WHERE room = ?1',
+  `DELETE FROM events WHERE nid IN (${EVENTS_OF})`,
   'DELETE FROM room_heads WHERE room = ?1',
   'DELETE FROM rooms WHERE nid = ?1',
 ] as const

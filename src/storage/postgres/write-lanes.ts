@@ -4,7 +4,7 @@
  */
 import { StoreError } from '#/base/store-error.ts'
 import { sleep, type World } from '#/base/world.ts'
-import type { CommitResult, Plan } from '#/ports/store/plan.ts'
+import type { CommitResult, Op, Plan } from '#/ports/store/plan.ts'
 import type { Announcer } from '../announcer.ts'
 import { BATCH_PLANS_MAX, BATCH_RETRIES_MAX, INTERNED_MAX, QUEUED_PLANS_MAX } from '../limits.ts'
 import type { GroupOutcome } from '../outcome.ts'
@@ -269,9 +269,11 @@ export class WriteLanes {
   }
 }
 
+const EXCLUSIVE: ReadonlySet<Op['op']> = new Set(['room.delete', 'room.clear', 'room.purge', 'search.enable'])
+
 /** What changes interned things of all connections: no other batch may be about to use them. */
 function isExclusive(plan: Plan): boolean {
-  return plan.ops.some(({ op }) => op === 'room.delete' || op === 'search.enable')
+  return plan.ops.some((op) => EXCLUSIVE.has(op.op))
 }
 
 /** FNV-1a over UTF-16 units. */

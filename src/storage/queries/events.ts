@@ -1,5 +1,5 @@
 /** Reading events. */
-import type { EventRow, TimelinePage, TopologicalPage, TxnRow } from '#/ports/store/events.ts'
+import type { EventRow, TimelinePage, TimePage, TopologicalPage, TxnRow } from '#/ports/store/events.ts'
 import { findTxn, txnHash } from '../ops/events.ts'
 import { first, lists, placeholders, type Row, run, type Sql, type SqlValue } from '../sql/sql.ts'
 import { query } from './query.ts'
@@ -77,6 +77,22 @@ export const topological = query('events.topological', 'small', function* (page:
     `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.room = ?1 AND e.arrival IS NOT NULL${where}
      ORDER BY e.depth ${order}, e.arrival ${order} LIMIT ?${params.length}`,
     ...params,
+  )
+  return rows.map(eventFrom)
+})
+
+export const eventsByTime = query('events.byTime', 'small', function* (page: TimePage): Sql<EventRow[]> {
+  const { room, from, dir, limit } = page
+  const forward = dir === 'f'
+  const order = forward ? 'ASC' : 'DESC'
+  const edge = forward ? -Number.MAX_SAFE_INTEGER : Number.MAX_SAFE_INTEGER
+  const rows = yield* run(
+    `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.room = ?1 AND e.arrival IS NOT NULL
+       AND (e.ts, e.arrival) ${forward ? '>' : '<'} (?2, ?3) ORDER BY e.ts ${order}, e.arrival ${order} LIMIT ?4`,
+    room,
+    from.ts,
+    from.arrival ?? edge,
+    limit,
   )
   return rows.map(eventFrom)
 })

@@ -1,7 +1,10 @@
 /** Reading rooms, heads and local memberships. */
 import type { Membership, MembershipRow, RoomHead, RoomNews, RoomRow } from '#/ports/store/rooms.ts'
+import { ROOM_GOING } from '../sql/room-state.ts'
 import { first, type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
+
+const ROOM = 'SELECT nid, room_id, version, stale FROM rooms'
 
 function roomFrom(row: Row): RoomRow {
   return {
@@ -13,13 +16,24 @@ function roomFrom(row: Row): RoomRow {
 }
 
 export const roomById = query('rooms.byId', 'small', function* (roomId: string): Sql<RoomRow | undefined> {
-  const row = yield* first('SELECT nid, room_id, version, stale FROM rooms WHERE room_id = ?1', roomId)
+  const row = yield* first(`${ROOM} WHERE room_id = ?1 AND stale <> ${ROOM_GOING}`, roomId)
   return row && roomFrom(row)
 })
 
 export const roomByNid = query('rooms.byNid', 'small', function* (nid: number): Sql<RoomRow | undefined> {
-  const row = yield* first('SELECT nid, room_id, version, stale FROM rooms WHERE nid = ?1', nid)
+  const row = yield* first(`${ROOM} WHERE nid = ?1 AND stale <> ${ROOM_GOING}`, nid)
   return row && roomFrom(row)
+})
+
+export const roomPage = query('rooms.page', 'small', function* (after: number, limit: number): Sql<
+  RoomRow[]
+> {
+  const rows = yield* run(
+    `${ROOM} WHERE nid > ?1 AND stale <> ${ROOM_GOING} ORDER BY nid LIMIT ?2`,
+    after,
+    limit,
+  )
+  return rows.map(roomFrom)
 })
 
 export const roomHead = query('rooms.head', 'small', function* (room: number): Sql<RoomHead | undefined> {
@@ -38,7 +52,7 @@ export const roomHead = query('rooms.head', 'small', function* (room: number): S
 })
 
 const MEMBERSHIP = `SELECT m.room, r.room_id, m.user_id, m.membership, m.event, m.pos, m.sender, m.forgotten, m.stripped
-  FROM local_memberships m JOIN rooms r ON r.nid = m.room`
+  FROM local_memberships m JOIN rooms r ON r.nid = m.room AND r.stale <> ${ROOM_GOING}`
 
 function membershipFrom(row: Row): MembershipRow {
   return {
@@ -87,6 +101,22 @@ export const localJoined = query('rooms.localJoined', 'large', function* (room: 
   )
   return rows.map((row) => row.user_id as string)
 })
+
+export const guestsJoined = query(
+  'rooms.guestsJoined',
+  'large',
+  function* (room: number, after: string, limit: number): Sql<string[]> {
+    const rows = yield* run(
+      `SELECT m.user_id FROM local_memberships m JOIN accounts a ON a.user_id = m.user_id
+       WHERE m.room = ?1 AND m.membership = 'join' AND a.guest = 1 AND m.user_id > ?2
+       ORDER BY m.user_id LIMIT ?3`,
+      room,
+      after,
+      limit,
+    )
+    return rows.map((row) => row.user_id as string)
+  },
+)
 
 export const lastArrivals = query('rooms.lastArrivals', 'large', function* (user: string): Sql<RoomNews[]> {
   const rows = yield* run(

@@ -3,9 +3,11 @@
 import { HIDDEN_FLAGS } from '#/protocol/event/flags.ts'
 import { domainOf } from '#/protocol/ids/domain.ts'
 import { rulesOf } from '#/protocol/room-version/rules.ts'
+import { ROOM_GOING } from '../sql/room-state.ts'
 import { first, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { walk } from './pages.ts'
 import type { Findings } from './report.ts'
+import { STAYING } from './staying.ts'
 
 /** Checks all rows of `rooms` with their heads, and the members in their current state. */
 export function* verifyRooms(findings: Findings, serverName: string): Sql<void> {
@@ -18,6 +20,8 @@ export function* verifyRooms(findings: Findings, serverName: string): Sql<void> 
 
 function* checkRoom(findings: Findings, serverName: string, room: Row): Sql<void> {
   const nid = room.nid as number
+  /* A room that is being deleted has lost some of its rows, and nobody finds it. */
+  if (room.stale === ROOM_GOING) return
   if (!rulesOf(room.version as string)) findings.add('room.version', nid, `unknown version ${room.version}`)
   if (room.seq === null) {
     findings.add('room.head', nid, `${room.room_id} has no head`)
@@ -128,7 +132,7 @@ export function* verifyMemberships(findings: Findings, serverName: string): Sql<
       LEFT JOIN events e ON e.nid = m.event
       LEFT JOIN state_keys k ON k.type = 'm.room.member' AND k.state_key = m.user_id
       LEFT JOIN room_state s ON s.room = m.room AND s.branch = 0 AND s.state_key = k.nid
-    WHERE 1 = 1 {after}`
+    WHERE ${STAYING} {after}`
   const key = [
     ['m.user_id', 'user_id'],
     ['m.room', 'room'],

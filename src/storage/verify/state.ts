@@ -6,6 +6,7 @@ import { placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { type Delta, type Held, unpackDeltas, unpackHeld } from '../sql/state-codec.ts'
 import { walk } from './pages.ts'
 import type { Findings } from './report.ts'
+import { STAYING } from './staying.ts'
 
 /** What the log says of one key: the newest entry, and a digest of those before it. */
 interface Logged {
@@ -23,13 +24,13 @@ interface Branch {
 
 /** Checks the main line of every room, then every branch. */
 export function* verifyState(findings: Findings): Sql<void> {
-  const text = 'SELECT r.nid FROM rooms r WHERE 1 = 1 {after}'
+  const text = `SELECT r.nid FROM rooms r WHERE ${STAYING} {after}`
   yield* walk(findings, { table: 'state_lines', text, key: [['r.nid', 'nid']] }, function* (rows) {
     for (const row of rows) yield* checkLine(findings, { room: row.nid as number, branch: 0 })
   })
   const branches = `SELECT b.nid, b.room, b.parent, b.parent_pos, b.depth, p.depth AS parent_depth,
       p.room AS parent_room FROM state_branches b LEFT JOIN state_branches p ON p.nid = b.parent
-    WHERE 1 = 1 {after}`
+      LEFT JOIN rooms r ON r.nid = b.room WHERE ${STAYING} {after}`
   yield* walk(
     findings,
     { table: 'state_branches', text: branches, key: [['b.nid', 'nid']] },

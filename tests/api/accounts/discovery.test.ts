@@ -104,5 +104,9 @@ test('adv-58: every endpoint says who may call it, and only these are open to an
     '/_matrix/client/v3/capabilities',
     '/_matrix/client/v3/logout',
     '/_matrix/client/v3/logout/all',
+    '/_matrix/client/v3/profile/:userId/:keyName',
+    '/_matrix/client/v3/profile/:userId/:keyName',
+    '/_matrix/client/v3/user/:userId/filter',
+    '/_matrix/client/v3/user/:userId/filter/:filterId',
   ])
 })

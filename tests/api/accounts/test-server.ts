@@ -108,6 +108,7 @@ export class TestServer implements AsyncDisposable {
           requiresToken: false,
           sharedSecret: undefined,
           underscorePrefix: false,
+          guests: false,
           ...options.registration,
         },
         passwords: { forLogin: true, forReauth: true, policy: undefined, ...options.passwords },

@@ -11,6 +11,8 @@ import type { PasswordOptions, ProfileOptions } from '#/services/accounts/option
 export interface DiscoveryOptions {
   /** `default_room_version`. */
   readonly defaultRoomVersion: string
+  /** Delayed events (MSC4140); no time where they are off. */
+  readonly delayedEvents?: { readonly maxDelayMs: number | undefined; readonly perUserMax: number }
   /** `public_baseurl`, where it is given explicitly; also goes into answers of a login. */
   readonly publicBaseurl: string | undefined
   /** `default_identity_server`. */
@@ -85,6 +87,16 @@ function serverAddress(serverName: ServerName): string {
   return /:[0-9]{1,5}$/.test(serverName) ? serverName : `${serverName}:443`
 }
 
+function delayedFeature({ delayedEvents }: DiscoveryOptions): object {
+  return { 'org.matrix.msc4140': delayedEvents?.maxDelayMs !== undefined }
+}
+
+function delayedCapability({ delayedEvents }: DiscoveryOptions): object {
+  if (delayedEvents?.maxDelayMs === undefined) return {}
+  const { maxDelayMs, perUserMax } = delayedEvents
+  return { 'org.matrix.msc4140.delayed_events': { max_delay_ms: maxDelayMs, max_scheduled: perUserMax } }
+}
+
 function capabilities({ discovery, passwords, profile }: DiscoveryDeps, who: Requester): object {
   const available = Object.fromEntries(Object.keys(ROOM_VERSIONS).map((version) => [version, 'stable']))
   const fixed = [
@@ -103,6 +115,7 @@ function capabilities({ discovery, passwords, profile }: DiscoveryDeps, who: Req
     'm.profile_fields': fields,
     'uk.tcpip.msc4133.profile_fields': fields,
     ...(who.isAdmin ? { 'm.account_moderation': { lock: true, suspend: true } } : {}),
+    ...delayedCapability(discovery),
   }
 }
 
@@ -123,7 +136,11 @@ export const discoveryRoutes = (d: DiscoveryDeps): Route[] => [
     servlet: 'VersionsRestServlet',
     handle: () => ({
       versions: VERSIONS,
-      unstable_features: { ...UNSTABLE_FEATURES, ...d.discovery.unstableFeatures },
+      unstable_features: {
+        ...UNSTABLE_FEATURES,
+        ...d.discovery.unstableFeatures,
+        ...delayedFeature(d.discovery),
+      },
     }),
   }),
   route({

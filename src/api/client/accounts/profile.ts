@@ -1,4 +1,5 @@
 /** Profiles. https://spec.matrix.org/v1.16/client-server-api/#profiles */
+import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
@@ -22,6 +23,13 @@ const FIELD = {
   servlet: 'ProfileFieldRestServlet',
   params: { userId: parseUserId },
 } as const
+
+/** "Guest users may only modify their display name". */
+function refuseGuest(who: Requester, keyName: string): void {
+  if (who.isGuest && keyName !== 'displayname') {
+    throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests may change their display name only.')
+  }
+}
 
 export const profileRoutes = (d: ProfileDeps): Route[] => [
   route({
@@ -55,7 +63,7 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
     method: 'PUT',
     spec: 'client-server-api/#put_matrixclientv3profileuseridkeyname',
     operations: ['setProfileField'],
-    auth: 'user',
+    auth: 'guest',
     /* Room for escapes; the profile itself is measured as it is stored. */
     bodyBytesMax: 2 * PROFILE_BYTES_MAX,
     body: t.json,
@@ -63,6 +71,7 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
     async handle({ who, params, body }) {
       const { userId, keyName } = params
       if (!who.isAdmin) requireSelf(who, userId)
+      refuseGuest(who, keyName)
       const value = member(body, keyName)
       if (value === undefined) {
         throw new MatrixError('M_MISSING_PARAM', `The body lacks ${keyName.slice(0, 255)}.`)
@@ -77,10 +86,11 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
     method: 'DELETE',
     spec: 'client-server-api/#delete_matrixclientv3profileuseridkeyname',
     operations: ['deleteProfileField'],
-    auth: 'user',
+    auth: 'guest',
     async handle({ who, params }) {
       const { userId, keyName } = params
       if (!who.isAdmin) requireSelf(who, userId)
+      refuseGuest(who, keyName)
       if (who.userId !== userId) await d.profile.all(userId)
       await d.profile.set(userId, keyName, undefined, who.isAdmin)
       return {}

@@ -4,12 +4,14 @@ import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
 import type { Uia } from '#/http/uia.ts'
 import { MatrixError } from '#/protocol/errors.ts'
+import type { GuestAccounts } from '#/services/accounts/guests.ts'
 import { PASSWORD_CHARS_MAX, USERNAME_CHARS_MAX } from '#/services/accounts/limits.ts'
 import type { Registered, RegistrationService } from '#/services/accounts/registration.ts'
 import { SESSION_MEMBERS, sessionOf, tokensAnswer } from './shared.ts'
 
 export interface RegistrationDeps {
   readonly registration: RegistrationService
+  readonly guests: GuestAccounts
   readonly uia: Uia
 }
 
@@ -18,6 +20,7 @@ const REGISTER_BODY = t.object({
   username: t.opt(t.nullable(t.text(USERNAME_CHARS_MAX))),
   password: t.opt(t.text(PASSWORD_CHARS_MAX)),
   inhibit_login: t.opt(t.bool),
+  guest_access_token: t.opt(t.text()),
   ...SESSION_MEMBERS,
 })
 
@@ -45,11 +48,16 @@ const registerRoute = (d: RegistrationDeps): Route =>
       const address = addressKey(request.remote)
       d.registration.refuseFlood(address)
       if (query.kind === 'guest') {
-        throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests cannot register on this server.')
+        const name = body.initial_device_display_name ?? undefined
+        return registeredAnswer(await d.guests.register(name, address))
       }
       const flows = await d.registration.flows()
       const username = body.username ?? undefined
-      await d.registration.check(username, body.password)
+      const guest =
+        body.guest_access_token === undefined
+          ? undefined
+          : await d.guests.upgrading(body.guest_access_token, username)
+      await d.registration.check(guest === undefined ? username : undefined, body.password)
       const { auth } = body
       const proof = await d.uia.run({ flows, auth, operation: 'register', remote: request.remote })
       if (!proof.done) return proof.reply
@@ -60,6 +68,7 @@ const registerRoute = (d: RegistrationDeps): Route =>
           username,
           password: body.password,
           token: typeof token === 'string' ? token : undefined,
+          guest,
           session: body.inhibit_login === true ? undefined : sessionOf(body),
         },
         address,

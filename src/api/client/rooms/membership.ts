@@ -63,6 +63,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
   route({
     ...facts,
     ...paths('join'),
+    auth: 'guest',
     operations: ['joinRoomById'],
     limit: 'service',
     servlet: 'RoomMembershipRestServlet',
@@ -75,6 +76,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
     path: '/_matrix/client/v3/join/:roomIdOrAlias',
     also: ['/_matrix/client/r0/join/:roomIdOrAlias'],
     spec: 'client-server-api/#post_matrixclientv3joinroomidoralias',
+    auth: 'guest',
     operations: ['joinRoom'],
     limit: 'service',
     servlet: 'JoinRoomAliasServlet',
@@ -85,6 +87,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
   route({
     ...facts,
     ...paths('leave'),
+    auth: 'guest',
     operations: ['leaveRoom'],
     limit: 'none',
     params: { roomId: parseRoomId },

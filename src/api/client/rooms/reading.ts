@@ -19,11 +19,12 @@ export interface ReadingDeps {
   readonly messages: MessagesService
 }
 
-function viewerOf(who: Requester): Viewer {
+/** The reader of a request. */
+export function viewerOf(who: Requester): Viewer {
   return { userId: who.userId, deviceId: who.deviceId }
 }
 
-const facts = { method: 'GET', auth: 'user', limit: 'none' } as const
+const facts = { method: 'GET', auth: 'guest', limit: 'none' } as const
 
 function paths<const Rest extends string>(rest: Rest) {
   return {
@@ -101,6 +102,7 @@ export const readingRoutes = (d: ReadingDeps): Route[] => [
     ...paths('joined_members'),
     spec: 'client-server-api/#get_matrixclientv3roomsroomidjoined_members',
     operations: ['getJoinedMembersByRoom'],
+    auth: 'user',
     params: { roomId: parseRoomId },
     handle: async ({ who, params }) => ({
       joined: await d.reads.joinedMembers(params.roomId, viewerOf(who)),

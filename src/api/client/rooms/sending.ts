@@ -2,9 +2,11 @@
 
 import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
+import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { parseEventId } from '#/protocol/ids/event-id.ts'
 import { parseRoomId } from '#/protocol/ids/room-id.ts'
+import type { DelayedEventService } from '#/services/rooms/delayed-events.ts'
 import type { Sender, SendService } from '#/services/rooms/send.ts'
 import { isLeaving, refuseSuspended } from '../people/suspension.ts'
 
@@ -12,7 +14,13 @@ export interface SendingDeps {
   readonly send: SendService
   /** Told of everybody who sends: sending shows that they are there. */
   readonly onActive: (who: Requester) => void
+  readonly delayed: DelayedEventService
 }
+
+const DELAY = 'org.matrix.msc4140.delay'
+
+/** Milliseconds after which the event is to be sent. https://github.com/matrix-org/matrix-spec-proposals/pull/4140 */
+const delayQuery = t.object({ [DELAY]: t.opt(t.int(0)) })
 
 /** Who sends. Tokens without a device have transaction ids of their own. */
 function senderOf(d: SendingDeps, who: Requester): Sender {
@@ -37,16 +45,22 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
     also: ['/_matrix/client/r0/rooms/:roomId/send/:eventType/:txnId'],
     spec: 'client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid',
     operations: ['sendMessage'],
-    auth: 'user',
+    auth: 'guest',
     limit: 'rc_message',
     servlet: 'RoomSendEventRestServlet',
     statuses: RELATION_STATUSES,
     params: { roomId: parseRoomId },
+    query: delayQuery,
     body: 'event',
-    async handle({ who, params, body }) {
+    async handle({ who, params, query, body }) {
       const { roomId, eventType, txnId } = params
       if (eventType !== 'm.room.redaction') refuseSuspended(who)
       const transaction = { scope: `send/${roomId}/${eventType}`, txnId }
+      const delayMs = query[DELAY]
+      if (delayMs !== undefined) {
+        const later = { roomId, type: eventType, content: body, delayMs }
+        return { delay_id: await d.delayed.schedule(senderOf(d, who), later, transaction) }
+      }
       return { event_id: await d.send.message(senderOf(d, who), roomId, eventType, body, transaction) }
     },
   }),
@@ -75,17 +89,25 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
       also: [`/_matrix/client/r0/rooms/:roomId/${rest}`],
       spec: 'client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey',
       operations: ['setRoomStateWithKey'],
-      auth: 'user',
+      auth: 'guest',
       limit: 'rc_message',
       servlet: 'RoomStateEventRestServlet',
       statuses: RELATION_STATUSES,
       params: { roomId: parseRoomId },
+      query: delayQuery,
       body: 'event',
-      async handle({ who, params, body }) {
+      async handle({ who, params, query, body, request }) {
         refuseReserved(params.eventType)
         const stateKey = 'stateKey' in params ? (params.stateKey as string) : ''
         const { roomId, eventType } = params
         if (!isLeaving(who, eventType, stateKey, body['membership'])) refuseSuspended(who)
+        const delayMs = query[DELAY]
+        if (delayMs !== undefined) {
+          const later = { roomId, type: eventType, stateKey, content: body, delayMs }
+          /* Such requests have no transaction id: each is one of its own. */
+          const transaction = { scope: `state/${roomId}`, txnId: request.id }
+          return { delay_id: await d.delayed.schedule(senderOf(d, who), later, transaction) }
+        }
         return { event_id: await d.send.state(senderOf(d, who), roomId, eventType, stateKey, body) }
       },
     }),

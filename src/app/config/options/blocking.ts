@@ -5,41 +5,53 @@ import { bool, duration, int, number, path, positiveDuration, size, string } fro
 const job = {
   shortest_max_lifetime: option(
     orNull(duration),
-    later,
+    supported,
     null,
     'Rooms whose longest lifetime is above this.',
     'any',
   ),
   longest_max_lifetime: option(
     orNull(duration),
-    later,
+    supported,
     null,
     'Rooms whose longest lifetime is at most this.',
     'any',
   ),
-  interval: required(positiveDuration, later, 'How often the job runs.'),
+  interval: required(positiveDuration, supported, 'How often the job runs.'),
 }
 
 const retention = section(
-  laterGuard,
+  supported,
   'Deleting old messages, by rooms’ `m.room.retention` and these bounds.',
   {
-    enabled: option(bool, laterGuard, false, 'Whether old messages are deleted.'),
-    default_policy: optionalSection(later, 'For rooms that say nothing.', {
+    enabled: option(bool, supported, false, 'Whether old messages are deleted.'),
+    default_policy: optionalSection(supported, 'For rooms that say nothing.', {
       min_lifetime: option(
         orNull(duration),
-        later,
+        supported,
         null,
         'Shortest lifetime. Synapse reads it without effect.',
         'none',
       ),
-      max_lifetime: option(orNull(duration), later, null, 'Longest lifetime.', 'none'),
+      max_lifetime: option(orNull(duration), supported, null, 'Longest lifetime.', 'none'),
     }),
-    allowed_lifetime_min: option(orNull(duration), later, null, 'Least that a room may ask for.', 'no bound'),
-    allowed_lifetime_max: option(orNull(duration), later, null, 'Most that a room may ask for.', 'no bound'),
+    allowed_lifetime_min: option(
+      orNull(duration),
+      supported,
+      null,
+      'Least that a room may ask for.',
+      'no bound',
+    ),
+    allowed_lifetime_max: option(
+      orNull(duration),
+      supported,
+      null,
+      'Most that a room may ask for.',
+      'no bound',
+    ),
     purge_jobs: option(
       orNull(list(object(job))),
-      later,
+      supported,
       null,
       'Jobs that delete.',
       'one for all rooms, once a day',

@@ -60,7 +60,7 @@ export const experimental = {
     msc4133_enabled: settled('MSC4133: further profile fields.'),
     msc4140_max_delayed_events_per_user: option(
       int(0),
-      later,
+      supported,
       100,
       'MSC4140: delayed events one user may hold.',
     ),

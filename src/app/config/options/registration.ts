@@ -65,7 +65,7 @@ export const registration = {
     12,
     'Cost of bcrypt, as a power of two.',
   ),
-  allow_guest_access: option(bool, later, false, 'Whether guests may register without a password.'),
+  allow_guest_access: option(bool, supported, false, 'Whether guests may register without a password.'),
   default_identity_server: option(
     orNull(string),
     supported,

@@ -221,7 +221,7 @@ export const server = {
   email,
   max_event_delay_duration: option(
     orNull(positiveDuration),
-    later,
+    supported,
     null,
     'How far ahead a delayed event may be scheduled (MSC4140).',
     'delayed events are off',

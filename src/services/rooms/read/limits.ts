@@ -46,3 +46,12 @@ export const THREADS_SCAN_MAX = 1000
 /** Thread subscriptions of a page without a limit, and most of them. */
 export const THREAD_SUBSCRIPTIONS_LIMIT_DEFAULT = 100
 export const THREAD_SUBSCRIPTIONS_LIMIT_MAX = 512
+/** Changes of a reader's own member event that are followed back to the time when they were in the room. */
+export const OWN_CHANGES_BACK_MAX = 20
+/** Events around an event without a limit, and whatever is asked. */
+export const CONTEXT_LIMIT_DEFAULT = 10
+export const CONTEXT_LIMIT_MAX = 1000
+/** Events looked at for the one nearest to a time; when the reader may see none of them there is none. */
+export const TIMESTAMP_SCAN_MAX = 3000
+/** Member events of one read. */
+export const MEMBERS_PER_READ = 100

@@ -1,15 +1,15 @@
 /** `/messages`: paging through a room's history in topological order. */
-import { type Clock, turn } from '#/base/world.ts'
-import type { EventRow, TopologicalPage } from '#/ports/store/events.ts'
+import type { Clock } from '#/base/world.ts'
+import type { EventRow } from '#/ports/store/events.ts'
 import type { RelatedBy } from '#/ports/store/relations.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { accessRoom, type RoomAccess } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
-import { type Filterable, relatedOnly } from './event-filter.ts'
-import { MESSAGES_SCAN_MAX } from './limits.ts'
-import { behind, onward, type Place, placeOf, tokenOf } from './places.ts'
-import { type Seen, visibleTo } from './visibility.ts'
+import type { Filterable } from './event-filter.ts'
+import { membersOfSenders } from './members-of.ts'
+import { readPage } from './page.ts'
+import { behind, type Place, placeOf, tokenOf } from './places.ts'
 
 export interface MessagesQuery {
   readonly roomId: string
@@ -31,9 +31,6 @@ export interface MessagesAnswer {
   readonly state: string[]
 }
 
-/** Rows of one read. */
-const PAGE_ROWS_MAX = 100
-
 export class MessagesService {
   readonly #store: Store
   readonly #clientEvents: ClientEvents
@@ -50,7 +47,12 @@ export class MessagesService {
   async messages(query: MessagesQuery): Promise<MessagesAnswer> {
     const access = await accessRoom(this.#store, query.roomId, query.viewer.userId)
     const start = (await this.#place(access, query.from)) ?? (await this.#visibleEnd(access, query.dir))
-    const found = await this.#collect(query, access, start, await this.#place(access, query.to))
+    const found = await readPage({ store: this.#store, clock: this.#clock, ignored: this.#ignored }, access, {
+      ...query,
+      userId: query.viewer.userId,
+      from: start,
+      to: await this.#place(access, query.to),
+    })
     const { rules } = access
     const memberships = new Map(found.seen.map((seen) => [seen.row.nid, seen.membership]))
     const membershipAt = (row: EventRow) => memberships.get(row.nid)
@@ -84,54 +86,11 @@ export class MessagesService {
     return newest ? behind(newest) : { depth: 0, arrival: 0 }
   }
 
-  /** Reads until the page is full, the end is reached, or enough was looked at (adv-40). */
-  async #collect(
-    query: MessagesQuery,
-    access: RoomAccess,
-    from: Place | undefined,
-    to: Place | undefined,
-  ): Promise<{ seen: Seen[]; end: Place | undefined }> {
-    const seen: Seen[] = []
-    const ignored = await this.#ignored.ignoredBy(query.viewer.userId)
-    let at = from
-    let scanned = 0
-    for (;;) {
-      const wanted = Math.min(PAGE_ROWS_MAX, query.limit - seen.length + 1)
-      const page: TopologicalPage = {
-        room: access.room.nid,
-        dir: query.dir,
-        limit: wanted,
-        ...(at ? { from: at } : {}),
-        ...(to ? { to } : {}),
-      }
-      const rows = await this.#store.events.topological(page)
-      const visible = await visibleTo(this.#store, rows, query.viewer.userId, access.rules)
-      const passing = visible
-        .filter(({ row }) => !(row.stateKey === null && ignored.has(row.sender)) && query.passes(row))
-        .map((entry) => ({ ...entry, eventId: entry.row.eventId }))
-      for (const entry of await relatedOnly(this.#store, access.room.nid, passing, query.relatedBy)) {
-        if (seen.length === query.limit) return { seen, end: onward(seen.at(-1)!.row, query.dir) }
-        seen.push(entry)
-      }
-      const last = rows.at(-1)
-      if (!last || rows.length < wanted) return { seen, end: undefined }
-      at = onward(last, query.dir)
-      scanned += rows.length
-      if (scanned >= MESSAGES_SCAN_MAX) return { seen, end: at }
-      await turn(this.#clock)
-    }
-  }
-
   /** Member events of the senders on the page. */
   async #members(access: RoomAccess, rows: readonly EventRow[]): Promise<EventRow[]> {
     const first = rows[0]
     if (!first) return []
     const point = (await this.#store.state.pointBefore(first.nid)) ?? { branch: 0, pos: first.nid }
-    const senders = [...new Set(rows.map((row) => row.sender))]
-    return this.#store.state.at(
-      access.room.nid,
-      point,
-      senders.map((user) => ['m.room.member', user] as const),
-    )
+    return membersOfSenders({ store: this.#store, clock: this.#clock }, access.room.nid, point, rows)
   }
 }

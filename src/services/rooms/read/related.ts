@@ -64,14 +64,14 @@ export class RelatedEvents {
   /** Events that relate to one, with recursion also those that relate to these. Throws M_NOT_FOUND, M_INVALID_PARAM. */
   async relations(query: RelationsQuery): Promise<Chunk> {
     const { viewer, dir, limit } = query
-    const { row: parent, access } = await visibleEvent(this.#store, this.#ignored, query, viewer.userId)
+    const { row: parent, rules } = await visibleEvent(this.#store, this.#ignored, query, viewer.userId)
     const ignored = await this.#ignored.ignoredBy(viewer.userId)
     const seen: Seen[] = []
     let nextBatch: string | undefined
     let scanned = 0
     for await (const rows of this.#pages(query, parent)) {
       const others = rows.filter((row) => row.stateKey !== null || !ignored.has(row.sender))
-      for (const each of await visibleTo(this.#store, others, viewer.userId, access.rules)) {
+      for (const each of await visibleTo(this.#store, others, viewer.userId, rules)) {
         if (seen.length === limit) nextBatch = tokenOf(this.#store, onward(seen.at(-1)!.row, dir))
         else seen.push(each)
       }
@@ -85,7 +85,7 @@ export class RelatedEvents {
     }
     const memberships = new Map(seen.map((each) => [each.row.nid, each.membership]))
     const membershipAt = (row: EventRow) => memberships.get(row.nid)
-    const view = { rules: access.rules, withoutRoomId: false, membershipAt }
+    const view = { rules, withoutRoomId: false, membershipAt }
     const rows = seen.map((each) => each.row)
     return { chunk: await this.#clientEvents.view(rows, viewer, view), nextBatch }
   }

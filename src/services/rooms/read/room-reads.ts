@@ -88,11 +88,14 @@ export class RoomReads {
     return Object.fromEntries(joined)
   }
 
-  /** One event as JSON text. Throws M_NOT_FOUND also for events that the user may not see. */
-  async event(roomId: string, eventId: string, viewer: Viewer): Promise<string> {
+  /**
+   * One event as JSON text, of whatever room where none is named. Throws M_NOT_FOUND also for events that the user
+   * may not see.
+   */
+  async event(roomId: string | undefined, eventId: string, viewer: Viewer): Promise<string> {
     const at = { roomId, eventId }
-    const { row, membership, access } = await visibleEvent(this.#store, this.#ignored, at, viewer.userId)
-    const view = { rules: access.rules, withoutRoomId: false, membershipAt: () => membership }
+    const { row, membership, rules } = await visibleEvent(this.#store, this.#ignored, at, viewer.userId)
+    const view = { rules, withoutRoomId: false, membershipAt: () => membership }
     return (await this.#clientEvents.view([row], viewer, view))[0]!
   }
 

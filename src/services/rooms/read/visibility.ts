@@ -1,6 +1,5 @@
 /** Which events of a room a user may see: the protocol's rule, with the state at the events from the store. */
 import type { EventRow } from '#/ports/store/events.ts'
-import type { MembershipRow } from '#/ports/store/rooms.ts'
 import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { StateKeyPair, StateLookup } from '#/protocol/event/pdu.ts'
@@ -16,6 +15,7 @@ import {
   visibilityAround,
 } from '#/protocol/visibility/history-visibility.ts'
 import { pduOfRow } from '../stored-event.ts'
+import { lastTimeJoined } from './stay.ts'
 
 /** Events of one read. */
 const ROWS_PER_READ = 200
@@ -36,7 +36,7 @@ export async function visibleTo(
   const room = rows[0]?.room
   if (room === undefined) return []
   const own = await store.rooms.membership(room, userId)
-  const lastJoined = await lastTimeJoined(store, own)
+  const lastJoined = own ? await lastTimeJoined(store, own) : 0
   const states = await statesBefore(store, room, rows, userId, rules)
   const seen: Seen[] = []
   const still = new Map<StateLookup, FactsAround>()
@@ -108,7 +108,8 @@ export async function membershipsAt(
   const first = await store.state.at(room, { branch: 0, pos: low - 1 }, keys)
   const last = await store.state.at(room, { branch: 0, pos: high }, keys)
   if (sameEvents(first, last) && !(await store.state.anyBranched(nids))) {
-    const lastJoined = await lastTimeJoined(store, await store.rooms.membership(room, userId))
+    const own = await store.rooms.membership(room, userId)
+    const lastJoined = own ? await lastTimeJoined(store, own) : 0
     const state = lookupOf(first, rules)
     const visibility = readHistoryVisibility(state('m.room.history_visibility', ''))
     const membership = readMembership(state('m.room.member', userId))
@@ -128,19 +129,6 @@ export async function membershipsAt(
   const visible = await visibleTo(store, rows, userId, rules)
   const byNid = new Map(visible.map((seen) => [seen.row.nid, seen.membership]))
   return (nid) => byNid.get(nid)
-}
-
-/** Position up to which the user was in the room at some time; 0 when never, Infinity while they are. */
-async function lastTimeJoined(store: Store, own: MembershipRow | undefined): Promise<number> {
-  if (!own) return 0
-  if (own.membership === 'join') return Number.POSITIVE_INFINITY
-  const before = await store.state.at(own.room, { branch: 0, pos: own.position - 1 }, [
-    ['m.room.member', own.user],
-  ])
-  const event = before[0]
-  if (!event) return 0
-  const content = (JSON.parse(event.json) as { content?: { membership?: unknown } }).content
-  return content?.membership === 'join' ? own.position : 0
 }
 
 /**

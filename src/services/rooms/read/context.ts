@@ -1,0 +1,147 @@
+/** `/context`: what happened around an event. https://spec.matrix.org/v1.19/client-server-api/#event-context */
+import type { Clock } from '#/base/world.ts'
+import type { EventRow } from '#/ports/store/events.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
+import { accessRoom, type RoomAccess } from './access.ts'
+import type { ClientEvents, Viewer } from './client-events.ts'
+import type { RoomEventFilter } from './event-filter.ts'
+import { membersOfSenders } from './members-of.ts'
+import { type Page, readPage } from './page.ts'
+import { before, behind, onward, type Place, tokenOf } from './places.ts'
+import { canSee } from './visibility.ts'
+
+export interface ContextQuery {
+  readonly roomId: string
+  readonly eventId: string
+  readonly viewer: Viewer
+  /** Events before and after together; may be 0. */
+  readonly limit: number
+  /** For the events around and the state; the event itself is always there. */
+  readonly filter: RoomEventFilter
+}
+
+/** Events as JSON texts. */
+export interface ContextAnswer {
+  readonly event: string
+  /** Newest first. */
+  readonly before: string[]
+  /** Oldest first. */
+  readonly after: string[]
+  /** State at the last of all events. */
+  readonly state: string[]
+  /** Token to go on backwards. */
+  readonly start: string
+  /** Token to go on forwards. */
+  readonly end: string
+}
+
+export class ContextService {
+  readonly #store: Store
+  readonly #clientEvents: ClientEvents
+  readonly #clock: Clock
+  readonly #ignored: IgnoredUsers
+
+  constructor(deps: { store: Store; clientEvents: ClientEvents; ignored: IgnoredUsers; clock: Clock }) {
+    this.#ignored = deps.ignored
+    this.#store = deps.store
+    this.#clock = deps.clock
+    this.#clientEvents = deps.clientEvents
+  }
+
+  /**
+   * The surroundings of an event. Throws M_NOT_FOUND in the same words for an event that is not there, of another
+   * room (adv-48), or not the reader's to see.
+   */
+  async context(query: ContextQuery): Promise<ContextAnswer> {
+    const store = this.#store
+    const { roomId, viewer, filter } = query
+    const access = await accessRoom(store, roomId, viewer.userId).catch(hidden)
+    const row = await store.events.byId(query.eventId)
+    if (!row || row.room !== access.room.nid || row.arrival === null) throw notFound()
+    const seen = await canSee(store, row, viewer.userId, access.rules)
+    if (!seen) throw notFound()
+    const half = Math.floor(query.limit / 2)
+    const earlier = await this.#side(query, access, row, 'b', half)
+    const later = await this.#side(query, access, row, 'f', query.limit - half)
+    const all = [...earlier.seen, seen, ...later.seen]
+    const memberships = new Map(all.map((entry) => [entry.row.nid, entry.membership]))
+    const view = { rules: access.rules, withoutRoomId: false }
+    const rows = all.map((entry) => entry.row)
+    const membershipAt = (event: EventRow) => memberships.get(event.nid)
+    const texts = await this.#clientEvents.view(rows, viewer, { ...view, membershipAt })
+    const last = later.seen.at(-1)?.row ?? row
+    const state = filter.passesRoom(roomId) ? await this.#stateAt(access, last, rows, filter) : []
+    const at = earlier.seen.length
+    return {
+      event: texts[at]!,
+      before: texts.slice(0, at),
+      after: texts.slice(at + 1),
+      state: await this.#clientEvents.view(state, viewer, view),
+      start: this.#token(earlier.end ?? onward(earlier.seen.at(-1)?.row ?? row, 'b')),
+      end: this.#token(later.end ?? onward(last, 'f')),
+    }
+  }
+
+  async #side(
+    query: ContextQuery,
+    access: RoomAccess,
+    row: EventRow,
+    dir: 'f' | 'b',
+    limit: number,
+  ): Promise<Page> {
+    const { filter, viewer } = query
+    if (limit === 0 || filter.passesNone || !filter.passesRoom(query.roomId)) {
+      return { seen: [], end: undefined }
+    }
+    const from: Place = dir === 'b' ? before(row) : behind(row)
+    const page = {
+      userId: viewer.userId,
+      dir,
+      from,
+      to: undefined,
+      limit,
+      passes: filter.passes,
+      relatedBy: filter.relatedBy,
+    }
+    return readPage({ store: this.#store, clock: this.#clock, ignored: this.#ignored }, access, page)
+  }
+
+  /** The state after an event; with lazily loaded members only those who sent one of `rows`. */
+  async #stateAt(
+    { room }: RoomAccess,
+    last: EventRow,
+    rows: readonly EventRow[],
+    filter: RoomEventFilter,
+  ): Promise<EventRow[]> {
+    if (filter.passesNone) return []
+    const { state } = this.#store
+    const point = (await state.pointBefore(last.nid)) ?? { branch: 0, pos: last.nid - 1 }
+    const lazy = filter.lazyLoadMembers
+    const earlier = await state.eventsAt(room.nid, point, lazy ? 'm.room.member' : undefined)
+    if (lazy) {
+      const deps = { store: this.#store, clock: this.#clock }
+      for (const member of await membersOfSenders(deps, room.nid, point, rows)) earlier.push(member)
+    }
+    const held = last.stateKey === null ? earlier : [...earlier.filter((row) => !sameKey(row, last)), last]
+    return held.filter((row) => filter.passes(row))
+  }
+
+  #token(place: Place): string {
+    return tokenOf(this.#store, place)
+  }
+}
+
+function sameKey(a: EventRow, b: EventRow): boolean {
+  return a.type === b.type && a.stateKey === b.stateKey
+}
+
+/** A room that the reader may not see looks like one without the event. */
+function hidden(error: unknown): never {
+  throw error instanceof MatrixError ? notFound() : error
+}
+
+function notFound(): MatrixError {
+  return new MatrixError('M_NOT_FOUND', 'There is no such event in this room, or you may not see it.')
+}

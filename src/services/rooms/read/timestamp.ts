@@ -1,0 +1,44 @@
+/**
+ * `/timestamp_to_event`: the event nearest to a time.
+ * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event
+ */
+import { type Clock, turn } from '#/base/world.ts'
+import type { EventRow, TimePage } from '#/ports/store/events.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { MatrixError } from '#/protocol/errors.ts'
+import { accessRoom } from './access.ts'
+import { TIMESTAMP_SCAN_MAX } from './limits.ts'
+import { visibleTo } from './visibility.ts'
+
+/** Rows of one read. */
+const READ_ROWS = 100
+
+export class TimestampService {
+  readonly #store: Store
+  readonly #clock: Clock
+
+  constructor(deps: { store: Store; clock: Clock }) {
+    this.#store = deps.store
+    this.#clock = deps.clock
+  }
+
+  /**
+   * The first event at or after `ts` (ms) that the reader may see, or with `dir` b the last at or before it, by
+   * `origin_server_ts`. Throws M_FORBIDDEN for a room that is not the reader's to see, M_NOT_FOUND without an event.
+   */
+  async nearest(roomId: string, userId: string, ts: number, dir: 'f' | 'b'): Promise<EventRow> {
+    const { room, rules } = await accessRoom(this.#store, roomId, userId)
+    let from: TimePage['from'] = { ts, arrival: undefined }
+    for (let scanned = 0; scanned < TIMESTAMP_SCAN_MAX; scanned += READ_ROWS) {
+      const rows = await this.#store.events.byTime({ room: room.nid, from, dir, limit: READ_ROWS })
+      const [seen] = await visibleTo(this.#store, rows, userId, rules)
+      if (seen) return seen.row
+      const last = rows.at(-1)
+      if (!last || rows.length < READ_ROWS) break
+      from = { ts: last.ts, arrival: last.arrival ?? last.nid }
+      await turn(this.#clock)
+    }
+    const side = dir === 'f' ? 'after' : 'before'
+    throw new MatrixError('M_NOT_FOUND', `There is no event ${side} this time that you may see.`)
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * `/events`: the way to listen from before `/sync`, and still the one to follow a room that one peeks into.
+ * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3events
+ */
+import { type Clock, turn } from '#/base/world.ts'
+import type { EventRow } from '#/ports/store/events.ts'
+import type { Store } from '#/ports/store/store.ts'
+import { rulesOf } from '#/protocol/room-version/rules.ts'
+import { accessRoom } from '../../rooms/read/access.ts'
+import type { ClientEvents, Viewer } from '../../rooms/read/client-events.ts'
+import { formatStream } from '../../rooms/read/tokens.ts'
+import { visibleTo } from '../../rooms/read/visibility.ts'
+import { type ActiveUser, NO_ROOM } from '../active-user.ts'
+import type { Feed } from '../feed.ts'
+import { EVENTS_CHUNK_MAX, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { RoomWaiters } from './room-waiters.ts'
+
+export interface EventsRequest {
+  readonly viewer: Viewer
+  /** Position behind which events are told; the present one when absent. */
+  readonly from: number | undefined
+  /** One room, perhaps only peeked into; else all that the reader is in. */
+  readonly roomId: string | undefined
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+export interface EventsAnswer {
+  /** JSON texts, oldest first. */
+  readonly chunk: string[]
+  readonly start: string
+  readonly end: string
+}
+
+/** The events of a stretch, and the position that it reaches. */
+interface Stretch {
+  readonly rows: EventRow[]
+  readonly end: number
+  /** Row id of the one room that is asked for. */
+  readonly room?: number
+}
+
+export class EventStreamService {
+  readonly #store: Store
+  readonly #feed: Feed
+  readonly #clock: Clock
+  readonly #clientEvents: ClientEvents
+  readonly #waiters: RoomWaiters
+
+  constructor(deps: { store: Store; feed: Feed; clock: Clock; clientEvents: ClientEvents }) {
+    this.#store = deps.store
+    this.#feed = deps.feed
+    this.#clock = deps.clock
+    this.#clientEvents = deps.clientEvents
+    this.#waiters = new RoomWaiters(deps.store)
+  }
+
+  close(): void {
+    this.#waiters.close()
+  }
+
+  /** What is new, waiting for it when there is nothing. Throws M_FORBIDDEN for a room that may not be read. */
+  async events(request: EventsRequest): Promise<EventsAnswer> {
+    const user = await this.#feed.user(request.viewer.userId)
+    user.busy++
+    try {
+      return await this.#follow(user, request)
+    } finally {
+      user.busy--
+    }
+  }
+
+  async #follow(user: ActiveUser, request: EventsRequest): Promise<EventsAnswer> {
+    const start = request.from ?? this.#feed.position
+    const deadline = this.#clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
+    let at = start
+    for (;;) {
+      const now = this.#feed.position
+      const { rows, end, room } = await this.#stretch(user, request, at, now)
+      const chunk = await this.#visible(rows, request.viewer)
+      at = Math.max(at, end)
+      const left = deadline - this.#clock.monotonic()
+      const over = left <= 0 || request.signal.aborted || this.#feed.stopping
+      if (chunk.length > 0 || over) return { chunk, start: this.#token(start), end: this.#token(at) }
+      if (end < now) await turn(this.#clock)
+      /* Nothing may come between this look and the waiting. */ else if (this.#feed.position === now)
+        await this.#wait(user, room, left, request.signal)
+    }
+  }
+
+  #token(position: number): string {
+    return formatStream({ epoch: this.#store.epoch, position })
+  }
+
+  async #stretch(user: ActiveUser, request: EventsRequest, after: number, now: number): Promise<Stretch> {
+    if (request.roomId !== undefined) {
+      const { room, stateUpto } = await accessRoom(this.#store, request.roomId, user.userId)
+      if (after >= now) return { rows: [], end: now, room: room.nid }
+      const found = await this.#merged([room.nid], after, Math.min(now, stateUpto ?? now), now)
+      return { ...found, room: room.nid }
+    }
+    if (after >= now) return { rows: [], end: now }
+    return this.#merged(await this.#movedRooms(user, after), after, now, now)
+  }
+
+  /** Rooms of the reader with news. */
+  async #movedRooms(user: ActiveUser, after: number): Promise<number[]> {
+    const changed = user.changedSince(after)
+    if (changed) return [...changed].filter((room) => room !== NO_ROOM)
+    const rooms = new Set<number>()
+    for (const { room, latest } of await this.#store.rooms.lastArrivals(user.userId)) {
+      if (latest > after) rooms.add(room)
+    }
+    for (const [room, { position }] of user.memberships) if (position > after) rooms.add(room)
+    return [...rooms]
+  }
+
+  /** The oldest events of some rooms after a position, as many as fit into one answer. */
+  async #merged(rooms: readonly number[], after: number, upto: number, now: number): Promise<Stretch> {
+    let rows: EventRow[] = []
+    let full = false
+    for (const room of rooms) {
+      const page = { room, after, upto, limit: EVENTS_CHUNK_MAX, dir: 'f' } as const
+      const some = await this.#store.events.timeline(page)
+      const all = [...rows, ...some].sort((a, b) => a.nid - b.nid)
+      full ||= some.length === EVENTS_CHUNK_MAX || all.length > EVENTS_CHUNK_MAX
+      rows = all.slice(0, EVENTS_CHUNK_MAX)
+    }
+    return { rows, end: full ? rows.at(-1)!.nid : now }
+  }
+
+  /** JSON texts of the rows that the reader may see, in order; what happens to their own membership they are told. */
+  async #visible(rows: readonly EventRow[], viewer: Viewer): Promise<string[]> {
+    const texts = new Map<number, string>()
+    for (const [room, some] of Map.groupBy(rows, (row) => row.room)) {
+      const row = await this.#store.rooms.byNid(room)
+      const rules = row && rulesOf(row.version)
+      if (!rules) continue
+      const seen = await visibleTo(this.#store, some, viewer.userId, rules)
+      const visible = new Set(seen.map((entry) => entry.row))
+      const own = (event: EventRow) => event.type === 'm.room.member' && event.stateKey === viewer.userId
+      const shown = some.filter((event) => visible.has(event) || own(event))
+      const view = await this.#clientEvents.view(shown, viewer, { rules, withoutRoomId: false })
+      for (const [i, event] of shown.entries()) texts.set(event.nid, view[i]!)
+    }
+    return rows.flatMap((row) => texts.get(row.nid) ?? [])
+  }
+
+  #wait(user: ActiveUser, room: number | undefined, ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel()
+        for (const stop of stops) stop()
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = this.#clock.after(ms, done)
+      const stops = [user.wait(done)]
+      signal.addEventListener('abort', done, { once: true })
+      if (room !== undefined) stops.push(this.#waiters.wait(room, done))
+    })
+  }
+}

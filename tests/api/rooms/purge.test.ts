@@ -1,0 +1,167 @@
+/** Purges, retention and the deletion of rooms, seen by clients and by verification. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { RetentionOptions } from '#/services/rooms/purge/retention.ts'
+import { maxLifetimeMs } from '#/services/rooms/purge/retention-policy.ts'
+import { Connection } from '#/storage/sqlite/connection.ts'
+import { verifyStore } from '#/storage/verify/verify-store.ts'
+import type { ApiClient, Json } from '../../support/api-client.ts'
+import { ServerWorld } from '../../support/manual-world.ts'
+import {
+  createRoom,
+  eventIds,
+  getState,
+  inRoom,
+  join,
+  messages,
+  redact,
+  roomOf,
+  say,
+  setState,
+  sync,
+  texts,
+  V3,
+} from '../../support/room-calls.ts'
+import { TestServer } from '../../support/test-server.ts'
+
+const HOUR = 3600 * 1000
+const DAY = 24 * HOUR
+
+interface Bench {
+  readonly server: TestServer
+  readonly world: ServerWorld
+  readonly alice: ApiClient
+  readonly bob: ApiClient
+}
+
+async function withServer(
+  retention: RetentionOptions | undefined,
+  run: (bench: Bench) => Promise<void>,
+): Promise<void> {
+  const world = new ServerWorld()
+  const server = await TestServer.start({ world, configure: (options) => ({ ...options, retention }) })
+  try {
+    await run({ server, world, alice: await server.user('alice'), bob: await server.user('bob') })
+    assert.deepEqual(findings(server), [], 'verification')
+  } finally {
+    await server.close()
+  }
+}
+
+/** What `myelin verify` says of the server's database. */
+function findings(server: TestServer): string[] {
+  const connection = new Connection({ path: server.path, readOnly: true, cacheKib: 1000 })
+  try {
+    const found: string[] = []
+    connection.run(verifyStore('sqlite', (finding) => void found.push(JSON.stringify(finding))))
+    return found
+  } finally {
+    connection.close()
+  }
+}
+
+const POLICY: RetentionOptions = {
+  defaultMaxMs: undefined,
+  allowedMinMs: HOUR,
+  allowedMaxMs: 30 * DAY,
+  jobs: [{ intervalMs: HOUR, shortestMs: undefined, longestMs: undefined }],
+}
+
+const all = async (who: ApiClient, roomId: string): Promise<Json[]> =>
+  (await messages(who, roomId, { dir: 'f', limit: 1000 })).chunk
+
+test('messages go when the lifetime that the room asks for is over; state and younger ones stay', () =>
+  withServer(POLICY, async ({ world, server, alice, bob }) => {
+    const roomId = await roomOf([alice, bob], { name: 'short memory' })
+    const other = await createRoom(alice)
+    await say(alice, other, 'kept')
+    await setState(alice, roomId, 'm.room.retention', { max_lifetime: 5 * HOUR })
+    for (let i = 0; i < 250; i++) await say(alice, roomId, `old ${i}`)
+    const redacted = await say(bob, roomId, 'regretted')
+    await redact(bob, roomId, redacted)
+    const topic = await setState(alice, roomId, 'm.room.topic', { topic: 'rude' })
+    const redaction = await redact(alice, roomId, topic)
+    await world.pass(3 * HOUR)
+    await say(bob, roomId, 'young')
+    await world.pass(3 * HOUR + 1000)
+    for (let i = 0; i < 20; i++) await world.pass(100)
+    const left = await all(alice, roomId)
+    assert.deepEqual(texts(left), ['young'])
+    const ids = eventIds(left)
+    assert.ok(ids.includes(topic) && ids.includes(redaction), 'a redaction of what stays stays')
+    assert.ok(!ids.includes(redacted))
+    assert.equal((await getState(alice, roomId, 'm.room.name')).name, 'short memory')
+    assert.deepEqual(texts(await all(alice, other)), ['kept'])
+    await alice.refused('404 M_NOT_FOUND', 'GET', inRoom(roomId, 'event', redacted))
+    const section = (await sync(bob)).rooms.join[roomId]
+    assert.deepEqual(texts(section.timeline.events), ['young'])
+    await say(alice, roomId, 'goes on')
+    const carol = await server.user('carol')
+    await join(carol, roomId)
+    assert.deepEqual(texts(await all(carol, roomId)), ['young', 'goes on'])
+  }))
+
+test('the newest event of a room stays, however old, and the room goes on from it', () =>
+  withServer({ ...POLICY, defaultMaxMs: HOUR }, async ({ world, alice }) => {
+    const roomId = await createRoom(alice)
+    await say(alice, roomId, 'first')
+    await say(alice, roomId, 'last')
+    await world.pass(3 * HOUR)
+    assert.deepEqual(texts(await all(alice, roomId)), ['last'])
+    await say(alice, roomId, 'next')
+    await world.pass(3 * HOUR)
+    assert.deepEqual(texts(await all(alice, roomId)), ['next'])
+  }))
+
+test('a lifetime is bounded by what the configuration allows, and nonsense counts as none', () => {
+  const policy = { defaultMaxMs: 2 * DAY, allowedMinMs: DAY, allowedMaxMs: 3 * DAY }
+  const of = (content: Json) => maxLifetimeMs(policy, content)
+  assert.equal(of(undefined), 2 * DAY)
+  assert.equal(of({ max_lifetime: 1 }), DAY)
+  assert.equal(of({ max_lifetime: 9 * DAY }), 3 * DAY)
+  assert.equal(of({ max_lifetime: 2.5 * DAY }), 2.5 * DAY)
+  for (const bad of [-1, 0, 1.5, '5', null, true, {}]) assert.equal(of({ max_lifetime: bad }), 2 * DAY)
+  const none = { defaultMaxMs: undefined, allowedMinMs: undefined, allowedMaxMs: undefined }
+  assert.equal(maxLifetimeMs(none, undefined), undefined)
+  assert.equal(maxLifetimeMs(none, { max_lifetime: 7 }), 7)
+})
+
+test('without retention nothing is deleted, whatever a room asks for', () =>
+  withServer(undefined, async ({ world, alice }) => {
+    const roomId = await createRoom(alice)
+    await setState(alice, roomId, 'm.room.retention', { max_lifetime: 1 })
+    await say(alice, roomId, 'kept')
+    await say(alice, roomId, 'kept too')
+    await world.pass(3 * DAY)
+    assert.equal(texts(await all(alice, roomId)).length, 2)
+  }))
+
+test('a room that is deleted is out of sight at once, its rows go through restarts, the rest stays', () =>
+  withServer(undefined, async ({ server, world, alice, bob }) => {
+    const other = await roomOf([alice, bob])
+    await say(alice, other, 'kept')
+    const roomId = await roomOf([alice, bob], { room_version: '11' })
+    for (let i = 0; i < 30; i++) await say(bob, roomId, `${i}`)
+    const room = await server.store.rooms.byId(roomId)
+    const job = {
+      op: 'job.put',
+      kind: 'rooms.delete',
+      key: `${room?.nid}`,
+      dueTs: world.time + HOUR,
+      data: '{}',
+    } as const
+    await server.store.commit({ lane: roomId, ops: [{ op: 'room.hide', room: room!.nid }, job] })
+    await alice.refused('403 M_FORBIDDEN', 'GET', `${inRoom(roomId, 'messages')}?dir=b`)
+    const url = inRoom(roomId, 'send', 'm.room.message', 'late')
+    const { status } = await bob.call('PUT', url, { msgtype: 'm.text', body: 'too late' })
+    assert.ok(status === 403 || status === 404, `${status}`)
+    assert.deepEqual((await alice.get(`${V3}/joined_rooms`)).joined_rooms, [other])
+    assert.equal((await sync(bob)).rooms.join[roomId], undefined)
+    await server.store.commit({ lane: '', ops: [{ op: 'room.clear', room: room!.nid, limit: 10 }] })
+    assert.deepEqual(findings(server), [], 'half of it is gone')
+    await server.restart()
+    await world.pass(2 * HOUR)
+    const row = server.database.prepare('SELECT COUNT(*) AS n FROM events WHERE room = ?').get(room!.nid)
+    assert.equal(row?.['n'], 0)
+    assert.deepEqual(texts(await all(bob, other)), ['kept'])
+  }))
