@@ -1,5 +1,7 @@
 /** The whole route table. */
 import type { Route } from '#/http/route.ts'
+import { type NotificationDeps, notificationRoutes } from './client/push/notifications.ts'
+import { type PushRuleDeps, pushRuleRoutes } from './client/push/push-rules.ts'
 import { type CreationDeps, creationRoutes } from './client/rooms/creation.ts'
 import { type MembershipDeps, membershipRoutes } from './client/rooms/membership.ts'
 import { type ReadingDeps, readingRoutes } from './client/rooms/reading.ts'
@@ -17,4 +19,9 @@ export function roomRoutes(deps: RoomRouteDeps): Route[] {
     ...readingRoutes(deps),
     ...syncRoutes(deps),
   ]
+}
+
+/** Routes of push rules, notifications and pushers. */
+export function pushRoutes(deps: NotificationDeps & PushRuleDeps): Route[] {
+  return [...pushRuleRoutes(deps), ...notificationRoutes(deps)]
 }

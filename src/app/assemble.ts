@@ -3,7 +3,7 @@
  * the API tests all use this.
  */
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
-import { roomRoutes } from '#/api/index.ts'
+import { pushRoutes, roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
 import { type Metrics, noMetrics } from '#/base/metrics.ts'
 import type { RateLimits } from '#/base/rate-limit.ts'
@@ -25,6 +25,7 @@ import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
+import { createPush } from '#/services/push/push.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
 import { type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
@@ -89,6 +90,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { store, world, log, limits, serverName, options } = deps
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
+  const clientEvents = new ClientEvents({ store, clock })
+  const push = createPush({ store, clock, serverName, clientEvents })
   const accounts = createAccounts({
     store,
     world,
@@ -100,16 +103,23 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     hooks: {
       profileOps: (userId, now) => [profileSpreadOp(userId, now)],
       onProfileChanged: () => jobs.poke(),
-      deactivationOps: (userId, now) => [leaveAllOp(userId, now)],
+      deactivationOps: (userId, now) => [leaveAllOp(userId, now), { op: 'push.clear', user: userId }],
       onDeactivated: () => jobs.poke(),
+      accountDataOps: (userId, type, content) => push.rules.accountDataOps(userId, type, content),
+      onAccountData: (userId) => push.changed(userId),
     },
   })
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
-  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 2 })
+  const writer = new RoomWriter({
+    store,
+    signer,
+    clock,
+    cacheBytes: options.cacheBytes / 2,
+    follow: (...event) => push.live.ops(...event),
+  })
   const membership = new MembershipService({ writer, store, serverName, profile })
   const feed = new Feed(store, options.cacheBytes / 2)
-  const clientEvents = new ClientEvents({ store, clock })
   const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
   const routes: Route[] = [
     ...accounts.routes,
@@ -127,6 +137,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         world,
         profile,
         follow: (user, roomId, said) => membership.follow(user, roomId, said),
+        inviteOps: (invitation, slot) => push.live.inviteOps(invitation, slot),
       }),
       defaultRoomVersion: options.defaultRoomVersion,
       membership,
@@ -139,6 +150,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
     }),
+    ...pushRoutes(push),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
@@ -166,6 +178,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      push.close()
       accounts.close()
       await jobs.close()
     },

@@ -40,3 +40,9 @@ export const BATCH_RETRIES_MAX = 8
 export const POSITIONS_RESERVED = 5000
 /** Interned ids kept per writing connection; beyond it they are forgotten and read again. */
 export const INTERNED_MAX = 20_000
+/** Changes of a user's push rules kept per room and for all rooms; events before the oldest count as under it. */
+export const PROFILE_STEPS_MAX = 100
+/** Notifications that wait for one pusher; of more the oldest go. */
+export const PUSH_QUEUE_MAX = 1000
+/** Threads of a room counted for one user, those with the newest events first. */
+export const THREADS_COUNTED_MAX = 500

@@ -5,6 +5,8 @@ import * as accounts from './queries/accounts.ts'
 import { authChain } from './queries/auth-chain.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
+import * as push from './queries/push.ts'
+import { notificationList } from './queries/push-list.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
 import * as rooms from './queries/rooms.ts'
@@ -68,6 +70,16 @@ export function readerOver(read: RunQuery): Reader {
       get: bind(data.accountDataGet),
       since: bind(data.accountDataSince),
       filter: bind(data.filterById),
+    },
+    push: {
+      user: bind(push.pushUser),
+      followers: bind(push.followersOf),
+      threadOf: bind(push.threadOfEvent),
+      counts: bind(push.pushCounts),
+      countsOfRooms: bind(push.pushCountsOfRooms),
+      notifications: bind(notificationList),
+      pushers: bind(push.pushersOf),
+      queued: bind(push.queuedPushes),
     },
     receipts: {
       ofUser: bind(receipts.receiptsOfUser),

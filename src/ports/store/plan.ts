@@ -8,11 +8,12 @@ import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
+import type { PushOp } from './push.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
 import type { RoomOp } from './rooms.ts'
 import type { StateOp } from './state.ts'
 
-export type Op = EventOp | RoomOp | StateOp | AccountOp | AccountDataOp | ReceiptOp | JobOp
+export type Op = EventOp | RoomOp | StateOp | AccountOp | AccountDataOp | ReceiptOp | PushOp | JobOp
 
 export interface Plan {
   /** Plans with the same lane are applied in the order of `commit` calls. A room id or a user id. */

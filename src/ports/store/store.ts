@@ -4,6 +4,7 @@ import type { AccountReader } from './accounts.ts'
 import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
+import type { PushReader } from './push.ts'
 import type { ReceiptReader } from './receipts.ts'
 import type { RoomReader } from './rooms.ts'
 import type { StateReader } from './state.ts'
@@ -15,6 +16,7 @@ export interface Reader {
   readonly accounts: AccountReader
   readonly accountData: AccountDataReader
   readonly receipts: ReceiptReader
+  readonly push: PushReader
   readonly jobs: JobReader
 }
 

@@ -6,6 +6,7 @@ import type { UserId } from '#/protocol/ids/user-id.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
 import { ACCOUNT_DATA_BYTES_MAX, ACCOUNT_DATA_TYPE_BYTES_MAX } from './limits.ts'
+import type { AccountHooks } from './options.ts'
 
 /** Types that the server alone writes, by requests of their own. */
 const SERVER_CONTROLLED = new Set(['m.fully_read', 'm.push_rules'])
@@ -13,7 +14,10 @@ const SERVER_CONTROLLED = new Set(['m.fully_read', 'm.push_rules'])
 export class AccountDataService {
   readonly #store: Store
 
-  constructor(deps: { store: Store }) {
+  readonly #hooks: AccountHooks
+
+  constructor(deps: { store: Store; hooks?: AccountHooks }) {
+    this.#hooks = deps.hooks ?? {}
     this.#store = deps.store
   }
 
@@ -24,11 +28,11 @@ export class AccountDataService {
 
   /** Content as JSON text. Throws M_NOT_FOUND. */
   async get(userId: UserId, roomId: RoomId | undefined, type: string): Promise<string> {
-    if (type === 'm.push_rules' && roomId === undefined) {
-      return JSON.stringify({ global: defaultPushRules(userId) })
-    }
     const room = await this.#room(userId, roomId)
     const row = await this.#store.accountData.get(userId, room, type)
+    if (!row && type === 'm.push_rules' && room === 0) {
+      return JSON.stringify({ global: defaultPushRules(userId) })
+    }
     if (!row) throw new MatrixError('M_NOT_FOUND', 'There is no account data of this type.')
     return row.content
   }
@@ -44,7 +48,9 @@ export class AccountDataService {
     }
     const room = await this.#room(userId, roomId)
     const op = { op: 'account_data.put', user: userId, room, type, content: text } as const
-    await this.#store.commit({ lane: userId, ops: [op] })
+    const more = room === 0 ? ((await this.#hooks.accountDataOps?.(userId, type, content)) ?? []) : []
+    await this.#store.commit({ lane: userId, ops: [op, ...more] })
+    if (more.length > 0) await this.#hooks.onAccountData?.(userId)
   }
 
   /** Stores a filter that the caller has checked; gives its id. */

@@ -17,6 +17,8 @@ export interface SyncFilter {
   readonly state: RoomEventFilter
   readonly roomAccountData: EventFilter
   readonly accountData: EventFilter
+  /** Counts of threads apart from those of the main timeline. */
+  readonly unreadThreads: boolean
   readonly includeLeave: boolean
   passesRoom(roomId: string): boolean
   /** Fields of events that the client wants, as split paths; undefined for all. */
@@ -37,6 +39,7 @@ export function parseSyncFilter(json: JsonObject): SyncFilter {
     state: parseRoomEventFilter(objectAt(room, 'state')),
     roomAccountData: parseEventFilter(objectAt(room, 'account_data')),
     accountData: parseEventFilter(objectAt(json, 'account_data')),
+    unreadThreads: flagAt(objectAt(room, 'timeline'), 'unread_thread_notifications'),
     includeLeave: flagAt(room, 'include_leave'),
     passesRoom: setTest(textsAt(room, 'rooms'), textsAt(room, 'not_rooms')),
     eventFields: fields?.map(splitField),

@@ -8,6 +8,7 @@ import { type ChecksummedEvent, eventChecksum } from '../sql/checksum.ts'
 import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { packUints } from '../sql/varint.ts'
 import { GuardFailed, type Known, type PlanContext } from './context.ts'
+import { uncount } from './push.ts'
 
 type Insert = Extract<EventOp, { op: 'event.insert' }>
 
@@ -105,6 +106,7 @@ export function* redactEvent(ctx: PlanContext, op: Extract<EventOp, { op: 'event
   const before = checksummedFrom(row)
   if (before.redactedBy !== null) return
   const after = { ...before, redactedBy: ctx.event(op.by), json: op.json }
+  yield* uncount(before.room, before.nid)
   yield* run(
     'INSERT INTO event_originals (event, keep_until, json) VALUES (?1, ?2, ?3)',
     before.nid,

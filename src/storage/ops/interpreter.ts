@@ -6,6 +6,7 @@ import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
+import * as push from './push.ts'
 import { clearReceipts, putReceipt } from './receipts.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
@@ -47,6 +48,12 @@ const HANDLERS: Handlers = {
   'filter.put': putFilter,
   'receipt.put': putReceipt,
   'receipt.clear': clearReceipts,
+  'push.rules': push.putPushRules,
+  'push.custom': push.setCustom,
+  'push.event': push.countEvent,
+  'push.clear': push.clearPush,
+  'pusher.put': push.putPusher,
+  'pusher.delete': push.deletePusher,
   'job.put': putJob,
   'job.done': finishJob,
   'job.retry': retryJob,

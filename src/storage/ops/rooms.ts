@@ -2,6 +2,7 @@
 import type { RoomOp } from '#/ports/store/rooms.ts'
 import { run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
+import { clearRoomOfUser, PUSH_OF_ROOM } from './push.ts'
 
 type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
 
@@ -55,6 +56,7 @@ export function* setMembership(ctx: PlanContext, op: OpOf<'room.membership'>): S
     op.sender,
     op.stripped,
   )
+  if (op.membership === 'leave' || op.membership === 'ban') yield* clearRoomOfUser(op.user, ctx.room(op.room))
 }
 
 /** Guard: the user has left; then the room is out of the user's sight. */
@@ -70,6 +72,7 @@ export function* forgetRoom(_ctx: PlanContext, op: OpOf<'room.forget'>): Sql<voi
 
 /** Tables whose rows belong to a room, in the order in which they are emptied. */
 const ROOM_TABLES = [
+  ...PUSH_OF_ROOM,
   'DELETE FROM event_txns WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
   'DELETE FROM event_originals WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
   `DELETE FROM state_keys WHERE nid IN (SELECT state_key FROM room_state WHERE room = ?1)

@@ -13,6 +13,7 @@ import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../../keys/signer.ts'
 import { passLocal } from '../ingest/gate.ts'
+import type { VerifiedPdu } from '../ingest/verified.ts'
 import type { MemberProfile } from '../membership.ts'
 import { inRoomFormat } from '../old-format.ts'
 import { countDelta, eventOps, refuseEvent } from '../write-ops.ts'
@@ -54,6 +55,8 @@ export interface CreateRoomDeps {
   readonly profile: MemberProfile
   /** As `MembershipService.follow`. */
   readonly follow: (userId: UserId, roomId: RoomId, said: JsonObject) => Promise<unknown>
+  /** Further operations for an invitation that is in a slot of the room's first plan. */
+  readonly inviteOps?: (invitation: VerifiedPdu, slot: number) => Promise<readonly Op[]>
 }
 
 export class CreateRoomService {
@@ -99,7 +102,8 @@ export class CreateRoomService {
     for (const user of room.invite) {
       const content: Record<string, JsonValue> = { membership: 'invite', ...(await profile(user)) }
       if (room.isDirect) content['is_direct'] = true
-      building.add({ type: 'm.room.member', stateKey: user, content })
+      const { pdu, slot } = building.add({ type: 'm.room.member', stateKey: user, content })
+      if (this.#deps.inviteOps) building.also(await this.#deps.inviteOps(pdu, slot))
     }
     const { roomId, ops } = building.plan()
     const active = { op: 'account.active', user: room.creator } as const
@@ -173,7 +177,12 @@ class RoomBuilder {
   readonly #lookup = (type: string, stateKey: string): Pdu | undefined =>
     this.#state.get(`${type}\0${stateKey}`)
 
-  add(event: FirstEvent): void {
+  /** Operations that follow an event that was added. */
+  also(ops: readonly Op[]): void {
+    this.#ops.push(...ops)
+  }
+
+  add(event: FirstEvent): { readonly pdu: VerifiedPdu; readonly slot: number } {
     const { type, stateKey, content } = event
     const keys = selectAuthKeys(this.#rules, type, this.#sender, stateKey, content)
     const auth = new Map<EventId, Pdu>()
@@ -208,9 +217,11 @@ class RoomBuilder {
     this.#invited += delta.invited
     this.#state.set(`${type}\0${stateKey}`, pdu)
     const known = { state: this.#lookup, missing: (_: readonly StateKeyPair[]) => [] }
-    this.#ops.push(...eventOps('new', pdu, this.#slots++, this.#signer.serverName, known))
+    const slot = this.#slots++
+    this.#ops.push(...eventOps('new', pdu, slot, this.#signer.serverName, known))
     this.#roomId = pdu.roomId
     this.#last = pdu
+    return { pdu, slot }
   }
 
   plan(): { roomId: RoomId; ops: Op[] } {

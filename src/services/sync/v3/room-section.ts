@@ -4,6 +4,7 @@ import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
+import { unreadParts } from '../../push/counts.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import type { RoomEventFilter } from '../../rooms/read/event-filter.ts'
 import { formatStream, formatTopological } from '../../rooms/read/tokens.ts'
@@ -61,6 +62,8 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   /* Of a room that was left, the present counts and names are not the reader's to know. */
   if (ask.left === undefined) {
     parts.push('"ephemeral":{"events":[]}')
+    const counts = await deps.store.push.counts(request.userId, room, ask.now)
+    parts.push(...unreadParts(counts, request.filter.unreadThreads))
     if (membersMoved || since === undefined) {
       parts.push(`"summary":${JSON.stringify(await summaryOf(deps.store, room, request.userId))}`)
     }
