@@ -52,14 +52,14 @@ function* headsOf(user: string, before: number, source: keyof typeof SOURCES): S
 const COLUMNS = 'k.event, k.room, k.thread, k.kind, a.notify, a.highlight, a.actions'
 const OWN_ACTION = `LEFT JOIN push_actions a ON a.user_id = ?1 AND a.room = k.room AND a.thread = k.thread
   AND a.event = k.event`
-const NOT_REDACTED = `NOT EXISTS (SELECT 1 FROM redacted_kinds d WHERE d.room = k.room AND d.thread = k.thread
+const REDACTED = `EXISTS (SELECT 1 FROM redacted_kinds d WHERE d.room = k.room AND d.thread = k.thread
   AND d.event = k.event)`
 
 /** Events of a room from `upto` back, but for the user's own and redacted ones. */
 function* stride(user: string, head: Head, onlyHighlights: boolean): Sql<Row[]> {
   if (!onlyHighlights) {
     return yield* run(
-      `SELECT ${COLUMNS}, e.sender, ${NOT_REDACTED} AS counts FROM events e JOIN event_kinds k ON k.event = e.nid
+      `SELECT ${COLUMNS}, e.sender, CASE WHEN ${REDACTED} THEN 1 ELSE 0 END AS redacted FROM events e JOIN event_kinds k ON k.event = e.nid
        ${OWN_ACTION} WHERE e.room = ?2 AND e.arrival <= ?3 ORDER BY e.arrival DESC LIMIT ${STRIDE}`,
       user,
       head.room,
@@ -67,7 +67,7 @@ function* stride(user: string, head: Head, onlyHighlights: boolean): Sql<Row[]> 
     )
   }
   return yield* run(
-    `SELECT ${COLUMNS}, e.sender, ${NOT_REDACTED} AS counts FROM event_kinds k JOIN events e ON e.nid = k.event
+    `SELECT ${COLUMNS}, e.sender, CASE WHEN ${REDACTED} THEN 1 ELSE 0 END AS redacted FROM event_kinds k JOIN events e ON e.nid = k.event
      ${OWN_ACTION} WHERE k.event IN (
        SELECT x.event FROM (SELECT l.event FROM event_kinds l WHERE l.room = ?2 AND l.loud = 1 AND l.event <= ?3
          ORDER BY l.event DESC LIMIT ${STRIDE}) x
@@ -80,16 +80,12 @@ function* stride(user: string, head: Head, onlyHighlights: boolean): Sql<Row[]> 
   )
 }
 
-function truth(value: unknown): boolean {
-  return value === 1 || value === true
-}
-
 function notificationOf(row: Row, roomId: string, user: string, view: RoomView): NotificationRow | undefined {
   const event = row.event as number
   const kind = row.kind as number
   const thread = row.thread as string
   const single = row.actions !== null
-  if (!truth(row.counts) || (row.sender === user && !single)) return undefined
+  if (row.redacted === 1 || (row.sender === user && !single)) return undefined
   const { profile, room } = view.history.at(event - 1)
   const level = single ? (row.highlight as number) + (row.notify as number) : outcomeFor(kind, profile, room)
   if (level === 0) return undefined

@@ -37,6 +37,16 @@ async function ids(who: ApiClient, kind: string): Promise<string[]> {
 const own = async (who: ApiClient, kind: string): Promise<string[]> =>
   (await ids(who, kind)).filter((id) => !id.startsWith('.'))
 
+test('the default push rules, under both paths, with and without the last slash', async () => {
+  const who = await server.user('untouched')
+  const { global } = await who.get(`${V3}/pushrules/`)
+  assert.deepEqual(await who.get(RULES), global)
+  assert.deepEqual(await who.get(`${V3}/pushrules`), { global })
+  assert.deepEqual(await who.get(`${V3}/pushrules/global`), global)
+  assert.deepEqual(Object.keys(global).sort(), ['content', 'override', 'room', 'sender', 'underride'])
+  assert.equal(global.override[0].rule_id, '.m.rule.master')
+})
+
 test('a rule is made, read, changed and deleted, under r0 as well', async () => {
   const url = at('content', 'cake')
   await alice.refused('404 M_NOT_FOUND', 'GET', url)
