@@ -1,5 +1,6 @@
 /** The whole route table. */
 import type { Route } from '#/http/route.ts'
+import { type EphemeralRouteDeps, ephemeralRoutes } from './client/ephemeral/routes.ts'
 import { type NotificationDeps, notificationRoutes } from './client/push/notifications.ts'
 import { type PushRuleDeps, pushRuleRoutes } from './client/push/push-rules.ts'
 import { type CreationDeps, creationRoutes } from './client/rooms/creation.ts'
@@ -8,7 +9,12 @@ import { type ReadingDeps, readingRoutes } from './client/rooms/reading.ts'
 import { type SendingDeps, sendingRoutes } from './client/rooms/sending.ts'
 import { type SyncRouteDeps, syncRoutes } from './client/sync/sync.ts'
 
-export type RoomRouteDeps = CreationDeps & MembershipDeps & ReadingDeps & SendingDeps & SyncRouteDeps
+export type RoomRouteDeps = CreationDeps &
+  MembershipDeps &
+  ReadingDeps &
+  SendingDeps &
+  SyncRouteDeps &
+  EphemeralRouteDeps
 
 /** Routes of rooms and sync; those of accounts come from `createAccounts`. */
 export function roomRoutes(deps: RoomRouteDeps): Route[] {
@@ -18,6 +24,7 @@ export function roomRoutes(deps: RoomRouteDeps): Route[] {
     ...sendingRoutes(deps),
     ...readingRoutes(deps),
     ...syncRoutes(deps),
+    ...ephemeralRoutes(deps),
   ]
 }
 

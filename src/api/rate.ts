@@ -14,3 +14,13 @@ export function count(limits: RateLimits<LimitName>, who: Requester, name: Limit
     })
   }
 }
+
+/** Counts one action where it is allowed; else the action is to be left out without an error. */
+export function isAllowed(
+  limits: RateLimits<LimitName>,
+  who: Requester,
+  name: LimitName,
+  key: string,
+): boolean {
+  return who.rateLimit === 'exempt' || limits.take(name, key) === 0
+}

@@ -22,6 +22,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
+import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
@@ -120,7 +121,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const membership = new MembershipService({ writer, store, serverName, profile })
   const feed = new Feed(store, options.cacheBytes / 2)
-  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData })
+  const ephemeral = createEphemeral({ store, world, options: options.presence })
+  ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
+  ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
+  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData, ephemeral })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
@@ -149,6 +153,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
+      ...ephemeral,
+      ownRooms: async (userId) => (await feed.user(userId)).memberships,
+      roomsOf: (userId) => feed.roomsOf(userId),
+      onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
     ...pushRoutes(push),
     healthRoute(() => healthOf(store)),
@@ -179,6 +187,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     async close() {
       feed.close()
       push.close()
+      ephemeral.close()
       accounts.close()
       await jobs.close()
     },

@@ -25,6 +25,7 @@ export function configuredRates(limits: Config['rateLimits']): Record<LimitName,
     'rc_invites.per_room': rate(limits.rcInvites.perRoom),
     'rc_invites.per_user': rate(limits.rcInvites.perUser),
     'rc_invites.per_issuer': rate(limits.rcInvites.perIssuer),
+    'rc_presence.per_user': rate(limits.rcPresence.perUser),
     rc_room_creation: rate(limits.rcRoomCreation),
   }
 }

@@ -2,6 +2,7 @@
 import type { DiscoveryOptions } from '#/api/client/accounts/create-accounts.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AccountOptions } from '#/services/accounts/options.ts'
+import type { PresenceOptions } from '#/services/ephemeral/presence.ts'
 import type { Config } from './config/config.ts'
 import { checkedServerName } from './server-name.ts'
 
@@ -11,6 +12,7 @@ export interface ServerOptions {
   readonly defaultRoomVersion: string
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
+  readonly presence: PresenceOptions
   /** Memory of rooms and events kept ready, in bytes. */
   readonly cacheBytes: number
 }
@@ -54,7 +56,23 @@ export function serverOptions(config: Config): ServerOptions {
       support: undefined,
     },
     defaultRoomVersion,
+    presence: presenceOptions(config),
     cacheBytes: config.myelin.cacheBytes,
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
+  }
+}
+
+function presenceOptions({ server, rooms }: Config): PresenceOptions {
+  const { presence } = server
+  return {
+    enabled: presence.enabled !== false,
+    tracked: presence.enabled !== 'untracked',
+    includeOffline: presence.includeOfflineUsersOnSync,
+    times: {
+      activeMs: presence.lastActiveGranularity,
+      onlineMs: presence.syncOnlineTimeout,
+      idleMs: presence.idleTimeout,
+    },
+    excludedRooms: new Set(rooms.excludeRoomsFromPresence ?? []),
   }
 }

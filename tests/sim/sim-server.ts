@@ -12,6 +12,7 @@ import type { DispatchRequest } from '#/http/request.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { signingKeyFromSeed } from '#/protocol/crypto/ed25519.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
+import { PRESENCE_DEFAULTS } from '#/services/ephemeral/presence.ts'
 import type { FaultPoint } from '#/storage/faults.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { DiskFault } from '#/storage/sqlite/writer-core.ts'
@@ -279,5 +280,6 @@ function optionsOf(serverName: ServerName): ServerOptions {
     defaultRoomVersion: '12',
     redactionRetentionMs: REDACTION_RETENTION_MS,
     cacheBytes: CACHE_BYTES,
+    presence: PRESENCE_DEFAULTS,
   }
 }

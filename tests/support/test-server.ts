@@ -12,6 +12,7 @@ import type { Passwords } from '#/ports/passwords.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { signingKeyFromSeed } from '#/protocol/crypto/ed25519.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
+import { PRESENCE_DEFAULTS } from '#/services/ephemeral/presence.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { ApiClient } from './api-client.ts'
 
@@ -169,5 +170,6 @@ function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
     defaultRoomVersion: '12',
     redactionRetentionMs,
     cacheBytes: CACHE_BYTES,
+    presence: PRESENCE_DEFAULTS,
   }
 }

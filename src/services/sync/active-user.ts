@@ -10,6 +10,9 @@ export interface KnownMembership {
   readonly forgotten?: boolean
 }
 
+/** What moved in a room, as bits. `counts` stands for the user's own receipts, which change what is unread. */
+export const MOVED = { events: 1, data: 2, receipts: 4, counts: 8, everything: 15 } as const
+
 /** Stands for news that is not in a room: account data and the like. */
 export const NO_ROOM = 0
 
@@ -19,18 +22,21 @@ export class ActiveUser {
   readonly memberships: Map<number, KnownMembership>
   /** Every change after it is in `#changes`. */
   #floor: number
-  /** Position and room, ascending. */
-  #changes: { readonly position: number; readonly room: number }[] = []
+  /** Position, room and what moved, ascending by position. */
+  #changes: { readonly position: number; readonly room: number; readonly what: number }[] = []
   readonly #waiting = new Set<() => void>()
 
-  constructor(userId: string, memberships: Map<number, KnownMembership>, floor: number) {
+  /** `ephemeral` is the newest version of typing and presence so far, all of which may concern the user. */
+  constructor(userId: string, memberships: Map<number, KnownMembership>, floor: number, ephemeral = 0) {
     this.userId = userId
     this.memberships = memberships
     this.#floor = floor
+    this.#ephemeral = ephemeral
   }
 
-  touch(position: number, room: number): void {
-    this.#changes.push({ position, room })
+  /** Notes news of a room; `what` is of MOVED. */
+  touch(position: number, room: number, what: number = MOVED.events): void {
+    this.#changes.push({ position, room, what })
     if (this.#changes.length > CHANGES_PER_USER) {
       const dropped = this.#changes.splice(0, CHANGES_PER_USER / 2)
       this.#floor = dropped.at(-1)!.position
@@ -39,14 +45,33 @@ export class ActiveUser {
 
   /** Rooms with news after a position; undefined when that is too long ago to remember. */
   changedSince(since: number): Set<number> | undefined {
+    const moved = this.movedSince(since)
+    return moved && new Set(moved.keys())
+  }
+
+  /** Rooms with news after a position, and what moved there; undefined when that is too long ago to remember. */
+  movedSince(since: number): Map<number, number> | undefined {
     if (since < this.#floor) return undefined
-    const rooms = new Set<number>()
+    const rooms = new Map<number, number>()
     for (let i = this.#changes.length - 1; i >= 0; i--) {
-      const change = this.#changes[i]!
-      if (change.position <= since) break
-      rooms.add(change.room)
+      const { position, room, what } = this.#changes[i]!
+      if (position <= since) break
+      rooms.set(room, (rooms.get(room) ?? 0) | what)
     }
     return rooms
+  }
+
+  /** Newest version of typing and presence that may concern the user. */
+  #ephemeral: number
+
+  /** Notes news of typing or presence. */
+  touchEphemeral(version: number): void {
+    if (version > this.#ephemeral) this.#ephemeral = version
+  }
+
+  /** Whether somebody whom the user sees may type, or be online, otherwise than at a version. */
+  hasEphemeralSince(version: number): boolean {
+    return this.#ephemeral > version
   }
 
   /** Account data moved at this position last. */
@@ -55,7 +80,7 @@ export class ActiveUser {
   /** Notes a change of account data, of a room or global. */
   touchData(position: number, room: number): void {
     this.#data = position
-    this.touch(position, room)
+    this.touch(position, room, MOVED.data)
   }
 
   /** Whether account data may have changed after a position. */

@@ -5,12 +5,14 @@
 
 import { SingleFlight } from '#/base/async/single-flight.ts'
 import { WeightedLru } from '#/base/weighted-lru.ts'
+import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Change } from '#/ports/store/plan.ts'
 import type { Membership } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { ActiveUser, type KnownMembership, NO_ROOM } from './active-user.ts'
-import { ACTIVE_USERS_MAX, RECENT_BYTES_DEFAULT } from './limits.ts'
+import type { PresenceNews } from '../ephemeral/presence.ts'
+import { ActiveUser, type KnownMembership, MOVED, NO_ROOM } from './active-user.ts'
+import { ACTIVE_USERS_MAX, FEED_WAKES_AT_ONCE, RECENT_BYTES_DEFAULT } from './limits.ts'
 import { RecentEvents } from './recent-events.ts'
 
 export class Feed {
@@ -23,6 +25,9 @@ export class Feed {
   /** Changes that came while users were loading, by user. */
   readonly #during = new Map<string, Change[]>()
   readonly #stop: () => void
+
+  /** The newest version of typing and presence that was told. */
+  #ephemeral = 0
 
   constructor(store: Store, cacheBytes: number = RECENT_BYTES_DEFAULT) {
     this.#rooms = new WeightedLru(cacheBytes)
@@ -60,6 +65,14 @@ export class Feed {
     return this.#loading.run(userId, () => this.#load(userId))
   }
 
+  /** Memberships of a user, who is not kept ready for it. */
+  async roomsOf(userId: string): Promise<ReadonlyMap<number, KnownMembership>> {
+    const known = this.#users.get(userId)
+    if (known) return known.memberships
+    const rows = await this.#store.rooms.membershipsOf(userId)
+    return new Map(rows.map((row) => [row.room, row]))
+  }
+
   /** Takes a room out of the user's sight after it was forgotten. */
   forget(userId: string, room: number): void {
     const memberships = this.#users.get(userId)?.memberships
@@ -82,7 +95,7 @@ export class Feed {
       for (const { room, roomId, membership, position, forgotten } of rows) {
         memberships.set(room, { roomId, membership, position, forgotten })
       }
-      const user = new ActiveUser(userId, memberships, floor)
+      const user = new ActiveUser(userId, memberships, floor, this.#ephemeral)
       this.#makeRoom()
       this.#users.set(userId, user)
       for (const [room, { membership }] of memberships) if (membership === 'join') this.#enter(room, user)
@@ -102,6 +115,8 @@ export class Feed {
       if (user.memberships.get(room)?.membership === 'join') user.touch(position, room)
     } else if (stream === 'account_data' && change.user === user.userId) {
       user.touchData(position, room ?? NO_ROOM)
+    } else if (stream === 'receipts' && room !== undefined && seesReceipt(user, change)) {
+      user.touch(position, room, movedBy(user, change))
     }
   }
 
@@ -143,7 +158,53 @@ export class Feed {
       const user = this.#users.get(change.user)
       user?.touchData(change.position, change.room ?? NO_ROOM)
       if (user) woken.add(user)
+    } else if (change.stream === 'receipts' && change.room !== undefined) {
+      this.#takeReceipt(change.room, change, woken)
     }
+  }
+
+  #takeReceipt(room: number, change: Change, woken: Set<ActiveUser>): void {
+    for (const user of this.#byRoom.get(room) ?? []) {
+      if (!seesReceipt(user, change)) continue
+      user.touch(change.position, room, movedBy(user, change))
+      woken.add(user)
+    }
+  }
+
+  /** Tells those in a room that other users type there. */
+  typingMoved(room: number, version: number): void {
+    this.#ephemeral = Math.max(this.#ephemeral, version)
+    const users = [...(this.#byRoom.get(room) ?? [])]
+    for (const user of users) user.touchEphemeral(version)
+    for (const user of users) user.wake()
+  }
+
+  /** Tells those in some rooms, and some users wherever they are, that the presence of others changed. */
+  async presenceMoved({ rooms, users: named, version }: PresenceNews, clock: Clock): Promise<void> {
+    this.#ephemeral = Math.max(this.#ephemeral, version)
+    const users = new Set<ActiveUser>()
+    for (const userId of named) {
+      const user = this.#users.get(userId)
+      if (user) users.add(user)
+    }
+    let steps = 0
+    for (const room of rooms) {
+      for (const user of this.#byRoom.get(room) ?? []) users.add(user)
+      steps += this.#byRoom.get(room)?.size ?? 0
+      if (steps < FEED_WAKES_AT_ONCE * 10) continue
+      steps = 0
+      await turn(clock)
+    }
+    for (const user of users) {
+      user.touchEphemeral(version)
+      user.wake()
+      if (++steps % FEED_WAKES_AT_ONCE === 0) await turn(clock)
+    }
+  }
+
+  /** Ids of users in a room who are kept ready. */
+  activeIn(room: number): string[] {
+    return [...(this.#byRoom.get(room) ?? [])].map((user) => user.userId)
   }
 
   #takeEvent(room: number, position: number, row: EventRow | undefined, woken: Set<ActiveUser>): void {
@@ -194,4 +255,14 @@ export class Feed {
     const { room_id: roomId } = JSON.parse(row.json) as { room_id: string }
     user.memberships.set(row.room, { roomId, membership, position: row.nid })
   }
+}
+
+/** Private receipts are their owner's alone; public ones are for all who are in the room. */
+function seesReceipt(user: ActiveUser, { room, user: owner, receipt }: Change): boolean {
+  if (room === undefined || user.memberships.get(room)?.membership !== 'join') return false
+  return receipt?.kind !== 'm.read.private' || owner === user.userId
+}
+
+function movedBy(user: ActiveUser, { user: owner }: Change): number {
+  return owner === user.userId ? MOVED.receipts | MOVED.counts : MOVED.receipts
 }

@@ -16,6 +16,8 @@ export interface SyncFilter {
   readonly timeline: RoomEventFilter
   readonly state: RoomEventFilter
   readonly roomAccountData: EventFilter
+  readonly ephemeral: EventFilter
+  readonly presence: EventFilter
   readonly accountData: EventFilter
   /** Counts of threads apart from those of the main timeline. */
   readonly unreadThreads: boolean
@@ -38,6 +40,8 @@ export function parseSyncFilter(json: JsonObject): SyncFilter {
     timeline: parseRoomEventFilter(objectAt(room, 'timeline')),
     state: parseRoomEventFilter(objectAt(room, 'state')),
     roomAccountData: parseEventFilter(objectAt(room, 'account_data')),
+    ephemeral: parseEventFilter(objectAt(room, 'ephemeral')),
+    presence: parseEventFilter(objectAt(json, 'presence')),
     accountData: parseEventFilter(objectAt(json, 'account_data')),
     unreadThreads: flagAt(objectAt(room, 'timeline'), 'unread_thread_notifications'),
     includeLeave: flagAt(room, 'include_leave'),

@@ -25,3 +25,5 @@ export const WAITING_PER_USER_MAX = 50
 export const HERO_SCAN_MAX = 100
 /** Changes of the reader's own member event that are followed back; with more the room is told anew. */
 export const OWN_CHANGES_MAX = 20
+/** Users woken for presence without letting others go first. */
+export const FEED_WAKES_AT_ONCE = 200

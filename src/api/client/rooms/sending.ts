@@ -9,10 +9,13 @@ import type { Sender, SendService } from '#/services/rooms/send.ts'
 
 export interface SendingDeps {
   readonly send: SendService
+  /** Told of everybody who sends: sending shows that they are there. */
+  readonly onActive: (who: Requester) => void
 }
 
 /** Who sends. Tokens without a device have transaction ids of their own. */
-function senderOf(who: Requester): Sender {
+function senderOf(d: SendingDeps, who: Requester): Sender {
+  d.onActive(who)
   return { userId: who.userId, deviceId: who.deviceId ?? '' }
 }
 
@@ -38,7 +41,7 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
     async handle({ who, params, body }) {
       const { roomId, eventType, txnId } = params
       const transaction = { scope: `send/${roomId}/${eventType}`, txnId }
-      return { event_id: await d.send.message(senderOf(who), roomId, eventType, body, transaction) }
+      return { event_id: await d.send.message(senderOf(d, who), roomId, eventType, body, transaction) }
     },
   }),
   route({
@@ -56,7 +59,7 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
     async handle({ who, params, body }) {
       const { roomId, eventId, txnId } = params
       const transaction = { scope: `redact/${roomId}/${eventId}`, txnId }
-      return { event_id: await d.send.redact(senderOf(who), roomId, eventId, body, transaction) }
+      return { event_id: await d.send.redact(senderOf(d, who), roomId, eventId, body, transaction) }
     },
   }),
   ...(['state/:eventType/:stateKey', 'state/:eventType/', 'state/:eventType'] as const).map((rest) =>
@@ -75,7 +78,7 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
         refuseReserved(params.eventType)
         const stateKey = 'stateKey' in params ? (params.stateKey as string) : ''
         const { roomId, eventType } = params
-        return { event_id: await d.send.state(senderOf(who), roomId, eventType, stateKey, body) }
+        return { event_id: await d.send.state(senderOf(d, who), roomId, eventType, stateKey, body) }
       },
     }),
   ),

@@ -1,14 +1,21 @@
 /** `/sync`. https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3sync */
 import { Lru } from '#/base/lru.ts'
+import type { RateLimits } from '#/base/rate-limit.ts'
+import type { LimitName } from '#/http/limit-names.ts'
 import { jsonText } from '#/http/reply.ts'
+import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
+import type { Presence } from '#/services/ephemeral/presence.ts'
+import type { PresenceName } from '#/services/ephemeral/presence-state.ts'
 import { FILTER_CHARS_MAX } from '#/services/rooms/read/limits.ts'
-import { parseStream } from '#/services/rooms/read/tokens.ts'
+import { parseStream, type StreamToken } from '#/services/rooms/read/tokens.ts'
 import { DEFAULT_FILTER, parseSyncFilter, type SyncFilter } from '#/services/sync/filter.ts'
 import { FILTER_KNOWN_CHARS_MAX, FILTERS_KNOWN_MAX } from '#/services/sync/limits.ts'
+import type { StateAfterName } from '#/services/sync/v3/request.ts'
 import type { SyncService } from '#/services/sync/v3/sync.ts'
+import { isAllowed } from '../../rate.ts'
 import { inlineFilter } from '../rooms/reading.ts'
 
 export interface SyncRouteDeps {
@@ -16,6 +23,8 @@ export interface SyncRouteDeps {
   /** The stored filter of a user as JSON text. */
   readonly filterOf: (userId: string, id: number) => Promise<string | undefined>
   readonly epoch: number
+  readonly presence: Presence
+  readonly limits: RateLimits<LimitName>
 }
 
 /** Filters as they are asked for: the JSON text itself, or user and number. A client repeats the same one all day. */
@@ -46,11 +55,27 @@ class Filters {
 }
 
 /** A position of this database's life; a token of before a restore begins anew. */
-function sinceOf(d: SyncRouteDeps, text: string | undefined): number | undefined {
+function sinceOf(d: SyncRouteDeps, text: string | undefined): StreamToken | undefined {
   if (text === undefined) return undefined
   const token = parseStream(text)
   if (!token) throw new MatrixError('M_INVALID_PARAM', 'The token in `since` is not one of this server.')
-  return token.epoch === d.epoch ? token.position : undefined
+  return token.epoch === d.epoch ? token : undefined
+}
+
+/** The specified name wins where a client asks under both. */
+function stateAfterOf(stable = false, unstable = false): StateAfterName | undefined {
+  if (stable) return 'state_after'
+  return unstable ? 'org.matrix.msc4222.state_after' : undefined
+}
+
+/** What the client says of its presence: online unless it says otherwise; too many changes are left out. */
+function presenceOf(
+  d: SyncRouteDeps,
+  who: Requester,
+  asked: PresenceName = 'online',
+): PresenceName | undefined {
+  if (d.presence.deviceState(who.userId, who.deviceId ?? '') === asked) return asked
+  return isAllowed(d.limits, who, 'rc_presence.per_user', who.userId) ? asked : undefined
 }
 
 export function syncRoutes(d: SyncRouteDeps): Route[] {
@@ -75,13 +100,16 @@ export function syncRoutes(d: SyncRouteDeps): Route[] {
         'org.matrix.msc4222.use_state_after': t.opt(t.bool),
       }),
       async handle({ who, query, request }) {
+        const since = sinceOf(d, query.since)
         const text = await d.sync.sync({
           userId: who.userId,
           deviceId: who.deviceId ?? '',
-          since: sinceOf(d, query.since),
+          since: since?.position,
+          seen: since?.ephemeral,
           filter: await filters.of(who.userId, query.filter),
           fullState: query.full_state ?? false,
-          useStateAfter: query.use_state_after ?? query['org.matrix.msc4222.use_state_after'] ?? false,
+          stateAfter: stateAfterOf(query.use_state_after, query['org.matrix.msc4222.use_state_after']),
+          presence: presenceOf(d, who, query.set_presence),
           timeoutMs: query.timeout ?? 0,
           signal: request.signal,
         })

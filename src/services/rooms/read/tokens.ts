@@ -7,6 +7,16 @@
 export interface StreamToken {
   readonly epoch: number
   readonly position: number
+  /** What a syncing client has seen of what lives in memory; absent where that is nothing. */
+  readonly ephemeral?: EphemeralSeen | undefined
+}
+
+/** Typing and presence as a client has seen them, in one life of the server. docs/decisions/0007-ephemeral.md */
+export interface EphemeralSeen {
+  readonly life: number
+  readonly version: number
+  /** Whether it was told of somebody typing who may not be any more. */
+  readonly typing: boolean
 }
 
 /** A place between events of a room: the gap just before the named one, whichever way the reader goes on. */
@@ -19,8 +29,9 @@ export interface TopologicalToken {
 /** Longest token that is looked at. */
 const TOKEN_CHARS_MAX = 80
 
-export function formatStream({ epoch, position }: StreamToken): string {
-  return `s${epoch}_${position}`
+export function formatStream({ epoch, position, ephemeral }: StreamToken): string {
+  const text = `s${epoch}_${position}`
+  return ephemeral ? `${text}_${ephemeral.life}_${ephemeral.version}${ephemeral.typing ? '_1' : ''}` : text
 }
 
 export function formatTopological({ epoch, depth, arrival }: TopologicalToken): string {
@@ -28,7 +39,7 @@ export function formatTopological({ epoch, depth, arrival }: TopologicalToken): 
 }
 
 /** The numbers of a token with the given letter, or undefined when it is not one of ours. */
-function numbersOf(text: string, letter: string, count: number): number[] | undefined {
+function numbersOf(text: string, letter: string, ...counts: number[]): number[] | undefined {
   if (text.length > TOKEN_CHARS_MAX || text[0] !== letter) return undefined
   const numbers: number[] = []
   for (const part of text.slice(1).split('_')) {
@@ -36,13 +47,15 @@ function numbersOf(text: string, letter: string, count: number): number[] | unde
     if (part === '' || !Number.isSafeInteger(value) || String(value) !== part) return undefined
     numbers.push(value)
   }
-  return numbers.length === count ? numbers : undefined
+  return counts.includes(numbers.length) ? numbers : undefined
 }
 
 export function parseStream(text: string): StreamToken | undefined {
-  const numbers = numbersOf(text, 's', 2)
-  if (!numbers || numbers[1]! < 0) return undefined
-  return { epoch: numbers[0]!, position: numbers[1]! }
+  const numbers = numbersOf(text, 's', 2, 4, 5)
+  if (!numbers || numbers.slice(1).some((number) => number < 0)) return undefined
+  const [epoch, position, life, version, typing] = numbers as [number, number, ...number[]]
+  if (life === undefined || version === undefined) return { epoch, position }
+  return { epoch, position, ephemeral: { life, version, typing: typing === 1 } }
 }
 
 export function parseTopological(text: string): TopologicalToken | undefined {

@@ -1,4 +1,6 @@
 /** A sync request as the service takes it, and what it answers. */
+import type { PresenceName } from '../../ephemeral/presence-state.ts'
+import type { EphemeralSeen } from '../../rooms/read/tokens.ts'
 import type { SyncFilter } from '../filter.ts'
 
 export interface SyncRequest {
@@ -6,17 +8,27 @@ export interface SyncRequest {
   readonly deviceId: string
   /** Position to go on from; undefined for an initial sync or after a restore. */
   readonly since: number | undefined
+  /** What the client has seen of typing and presence. */
+  readonly seen: EphemeralSeen | undefined
+  /** What the client says of its presence; undefined to leave it as it is. */
+  readonly presence: PresenceName | undefined
   /** Position that the client is known to have reached, where `since` went on because there was nothing to tell. */
   readonly confirmed?: number | undefined
   readonly filter: SyncFilter
   readonly fullState: boolean
-  /** The client wants the state at the end of the timeline (`state_after`) instead of at its start. */
-  readonly useStateAfter: boolean
+  /**
+   * The name under which the client wants the state at the end of the timeline, `state_after` or its unstable name;
+   * undefined for the state at its start.
+   */
+  readonly stateAfter: StateAfterName | undefined
   /** Milliseconds to wait for news. */
   readonly timeoutMs: number
   /** Aborts when the client has gone. */
   readonly signal: AbortSignal
 }
+
+/** `state_after` was `org.matrix.msc4222.state_after` before it was specified. */
+export type StateAfterName = 'state_after' | 'org.matrix.msc4222.state_after'
 
 /** Pieces of an answer as JSON texts by room id. */
 export interface RoomsAnswer {
@@ -36,14 +48,25 @@ function objectJson(entries: ReadonlyMap<string, string>): string {
   return `{${parts.join(',')}}`
 }
 
+/** Lists of events outside of rooms, as JSON texts. */
+export interface GlobalAnswer {
+  readonly accountData: readonly string[]
+  readonly presence: readonly string[]
+}
+
 /** The whole answer; groups without rooms are left out. */
-export function answerJson(nextBatch: string, accountData: readonly string[], rooms: RoomsAnswer): string {
+export function answerJson(
+  nextBatch: string,
+  { accountData, presence }: GlobalAnswer,
+  rooms: RoomsAnswer,
+): string {
   const groups: string[] = []
   for (const name of ['join', 'invite', 'knock', 'leave'] as const) {
     if (rooms[name].size > 0) groups.push(`"${name}":${objectJson(rooms[name])}`)
   }
   let json = `{"next_batch":${JSON.stringify(nextBatch)}`
   if (accountData.length > 0) json += `,"account_data":${eventsJson(accountData)}`
+  if (presence.length > 0) json += `,"presence":${eventsJson(presence)}`
   if (groups.length > 0) json += `,"rooms":{${groups.join(',')}}`
-  return `${json},"device_one_time_keys_count":{}}`
+  return `${json},"device_one_time_keys_count":{},"device_unused_fallback_key_types":[]}`
 }

@@ -9,6 +9,7 @@ import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import type { RoomEventFilter } from '../../rooms/read/event-filter.ts'
 import { formatStream, formatTopological } from '../../rooms/read/tokens.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
+import { MOVED } from '../active-user.ts'
 import { pickFields } from '../filter.ts'
 import type { LazyMembers } from '../lazy-members.ts'
 import { eventsJson, type SyncRequest } from './request.ts'
@@ -33,6 +34,8 @@ export interface RoomOfReader {
   readonly left: number | undefined
   /** JSON texts of the room's account data. */
   readonly accountData: readonly string[]
+  /** JSON texts of typing and receipts. */
+  readonly ephemeral: readonly string[]
 }
 
 /** What is asked of one room. */
@@ -44,6 +47,8 @@ export interface SectionRequest extends RoomOfReader {
   readonly newest: ReadNewest
   /** Whether the reader was in the room all the while, so that every event is visible. */
   readonly present: boolean
+  /** Bits of MOVED: what may have changed since `since`. */
+  readonly moved: number
   /** State is sent whole although the timeline goes on from `since`. */
   readonly fullState: boolean
 }
@@ -51,19 +56,25 @@ export interface SectionRequest extends RoomOfReader {
 /** The section as JSON, or undefined when there is nothing to tell. */
 export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promise<string | undefined> {
   const { request, room, since } = ask
-  const timeline = await visibleTimeline(deps, ask)
-  const state = await stateEvents(deps, ask, timeline)
+  /* A receipt or a tag alone: neither timeline nor state need be looked at. */
+  const still = since !== undefined && !ask.fullState && (ask.moved & MOVED.events) === 0
+  const timeline = still ? { rows: [], limited: false } : await visibleTimeline(deps, ask)
+  const state = still ? [] : await stateEvents(deps, ask, timeline)
   const membersMoved = timeline.rows.some(isMember) || state.some(isMember)
-  const nothing = timeline.rows.length === 0 && state.length === 0 && ask.accountData.length === 0
+  const told = [timeline.rows, state, ask.accountData, ask.ephemeral]
+  const read = since !== undefined && (ask.moved & MOVED.counts) !== 0
+  const nothing = !read && told.every((list) => list.length === 0)
   /* That the reader is out of a room must be told even when nothing of it may be shown. */
   if (nothing && since !== undefined && !ask.fullState && ask.left === undefined) return undefined
   const membershipAt = ask.present ? () => 'join' : undefined
   const parts = await eventParts(deps, ask, timeline, state, membershipAt)
   /* Of a room that was left, the present counts and names are not the reader's to know. */
   if (ask.left === undefined) {
-    parts.push('"ephemeral":{"events":[]}')
-    const counts = await deps.store.push.counts(request.userId, room, ask.now)
-    parts.push(...unreadParts(counts, request.filter.unreadThreads))
+    parts.push(`"ephemeral":${eventsJson(ask.ephemeral)}`)
+    if (since === undefined || ask.fullState || (ask.moved & (MOVED.events | MOVED.counts)) !== 0) {
+      const counts = await deps.store.push.counts(request.userId, room, ask.now)
+      parts.push(...unreadParts(counts, request.filter.unreadThreads))
+    }
     if (membersMoved || since === undefined) {
       parts.push(`"summary":${JSON.stringify(await summaryOf(deps.store, room, request.userId))}`)
     }
@@ -97,7 +108,7 @@ async function eventParts(
   const prev = JSON.stringify(prevBatch(deps.store, timeline.rows, ask.now))
   return [
     `"timeline":{"events":[${timelineTexts.join(',')}],"limited":${timeline.limited},"prev_batch":${prev}}`,
-    `"${request.useStateAfter ? 'state_after' : 'state'}":${eventsJson(stateTexts)}`,
+    `"${request.stateAfter ?? 'state'}":${eventsJson(stateTexts)}`,
     `"account_data":${eventsJson(ask.accountData)}`,
   ]
 }
@@ -145,13 +156,13 @@ async function stateEvents(deps: SectionDeps, ask: SectionRequest, timeline: Tim
   const first = timeline.rows[0]
   const whole = since === undefined || ask.fullState
   const lazy = filter.lazyLoadMembers
-  const filtered = !request.useStateAfter && !request.filter.timeline.passesAll
-  const behind = timeline.limited || request.useStateAfter || !first || filtered
+  const filtered = request.stateAfter === undefined && !request.filter.timeline.passesAll
+  const behind = timeline.limited || request.stateAfter !== undefined || !first || filtered
   /* Most answers: the timeline holds all that happened. */
   if (!whole && !behind && !lazy) return []
   const end: StatePoint = { branch: 0, pos: now }
   const start = first ? ((await deps.store.state.pointBefore(first.nid)) ?? end) : end
-  const until = request.useStateAfter ? end : start
+  const until = request.stateAfter !== undefined ? end : start
   let rows: EventRow[] = []
   if (whole) rows = await deps.store.state.eventsAt(ask.room, until, lazy ? 'm.room.member' : undefined)
   else if (behind) rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
@@ -203,7 +214,7 @@ async function lazyMembers(
   }
   const told = new Set<string>()
   for (const row of have) if (isMember(row) && row.stateKey !== null) told.add(row.stateKey)
-  if (!request.useStateAfter) {
+  if (request.stateAfter === undefined) {
     for (const row of timeline.rows) if (isMember(row) && row.stateKey === row.sender) told.add(row.sender)
   }
   const known = redundant(request.filter.state) ? undefined : deps.lazyMembers.of(request, room)

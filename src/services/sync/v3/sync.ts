@@ -10,10 +10,11 @@ import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { DamagedEvent } from '../../rooms/stored-event.ts'
-import { type ActiveUser, type KnownMembership, NO_ROOM } from '../active-user.ts'
+import { type ActiveUser, type KnownMembership, MOVED, NO_ROOM } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
 import { LazyMembers } from '../lazy-members.ts'
 import { OWN_CHANGES_MAX, ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { type EphemeralDeps, type EphemeralPart, EphemeralSync } from './ephemeral.ts'
 import { answerJson, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
 
@@ -30,16 +31,36 @@ export interface SyncDeps {
   readonly clock: Clock
   readonly clientEvents: ClientEvents
   readonly defaultAccountData: DefaultAccountData
+  readonly ephemeral: EphemeralDeps
+}
+
+/** Up to where an answer, or a client, has everything: a position of the store and a version of what is in memory. */
+interface Reached {
+  readonly position: number
+  readonly version: number
+}
+
+/** What the rooms of one answer share. */
+interface Answering {
+  readonly now: number
+  readonly moved: ReadonlyMap<number, number> | undefined
+  readonly data: ReadonlyMap<number, AccountDataRow[]>
+  readonly part: EphemeralPart
+  readonly rooms: RoomsAnswer
+  /** Users of rooms that are new to the reader. */
+  readonly newFaces: Set<string>
 }
 
 export class SyncService {
   readonly #deps: SyncDeps
   readonly #rules = new Lru<number, RoomVersionRules>(ROOM_RULES_MAX)
   readonly #section: SectionDeps
+  readonly #ephemeral: EphemeralSync
 
   constructor(deps: SyncDeps) {
     this.#deps = deps
     const { store, clientEvents } = deps
+    this.#ephemeral = new EphemeralSync(deps.ephemeral)
     this.#section = { store, clientEvents, lazyMembers: new LazyMembers() }
   }
 
@@ -47,40 +68,46 @@ export class SyncService {
   async sync(request: SyncRequest): Promise<string> {
     const user = await this.#deps.feed.user(request.userId)
     user.busy++
+    const reader = { userId: user.userId, rooms: user.memberships }
+    const ended = this.#deps.ephemeral.presence.syncing(reader, request.deviceId, request.presence)
     try {
       return await this.#syncFor(user, request)
     } finally {
+      ended()
       user.busy--
     }
   }
 
   async #syncFor(user: ActiveUser, request: SyncRequest): Promise<string> {
     const { feed, clock } = this.#deps
-    if (request.since === undefined || request.fullState) return (await this.#answer(user, request)).json
+    const seen = this.#ephemeral.seenBy(request)
+    if (request.since === undefined || request.fullState)
+      return (await this.#answer(user, request, seen)).json
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
-    let since = request.since
+    let since: Reached = { position: request.since, version: seen }
+    const hasNews = (): boolean => user.hasNewsSince(since.position) || user.hasEphemeralSince(since.version)
     for (;;) {
-      if (user.hasNewsSince(since)) {
-        const { json, empty, position } = await this.#answer(user, {
-          ...request,
-          since,
-          confirmed: request.since,
-        })
+      if (hasNews()) {
+        const ask = { ...request, since: since.position, confirmed: request.since }
+        const { json, empty, reached } = await this.#answer(user, ask, since.version)
         if (!empty) return json
         /* What happened is not for this client (its filter, a forgotten room): go on waiting behind it. */
-        since = Math.max(since, position)
+        since = {
+          position: Math.max(since.position, reached.position),
+          version: Math.max(since.version, reached.version),
+        }
       }
       const left = deadline - clock.monotonic()
       if (left <= 0 || request.signal.aborted || feed.stopping) {
-        const position = Math.max(since, request.since)
-        return answerJson(this.#token(position), [], emptyRooms())
+        return answerJson(this.#token(user, since), { accountData: [], presence: [] }, emptyRooms())
       }
-      if (!user.hasNewsSince(since)) await this.#wait(user, left, request.signal)
+      if (!hasNews()) await this.#wait(user, left, request.signal)
     }
   }
 
-  #token(position: number): string {
-    return formatStream({ epoch: this.#deps.store.epoch, position })
+  #token(user: ActiveUser, { position, version }: Reached): string {
+    const ephemeral = this.#ephemeral.seen(user, version)
+    return formatStream({ epoch: this.#deps.store.epoch, position, ephemeral })
   }
 
   #wait(user: ActiveUser, ms: number, signal: AbortSignal): Promise<void> {
@@ -100,25 +127,30 @@ export class SyncService {
   async #answer(
     user: ActiveUser,
     request: SyncRequest,
-  ): Promise<{ json: string; empty: boolean; position: number }> {
+    seen: number,
+  ): Promise<{ json: string; empty: boolean; reached: Reached }> {
     const now = this.#deps.feed.position
     const { since } = request
-    const changed = since === undefined || request.fullState ? undefined : user.changedSince(since)
-    const data = await this.#accountData(user, since, now, changed)
-    const candidates = await this.#candidates(user, request, changed, data)
+    const moved = since === undefined || request.fullState ? undefined : user.movedSince(since)
+    const part = this.#ephemeral.part(user, request, seen)
+    const data = await this.#accountData(user, since, now, moved)
     const rooms = emptyRooms()
-    const list = [...candidates]
+    const answering: Answering = { now, moved, data, part, rooms, newFaces: new Set() }
+    const list = [...(await this.#candidates(user, request, answering))]
     for (let i = 0; i < list.length; i += ROOMS_AT_ONCE) {
       if (i > 0) await turn(this.#deps.clock)
       await Promise.all(
-        list
-          .slice(i, i + ROOMS_AT_ONCE)
-          .map((room) => this.#room(user, request, room, now, data.get(room), rooms)),
+        list.slice(i, i + ROOMS_AT_ONCE).map((room) => this.#room(user, request, room, answering)),
       )
     }
-    const global = this.#globalData(request, data.get(NO_ROOM) ?? [])
-    const empty = global.length === 0 && Object.values(rooms).every((group) => group.size === 0)
-    return { json: answerJson(this.#token(now), global, rooms), empty, position: now }
+    const global = {
+      accountData: this.#globalData(request, data.get(NO_ROOM) ?? []),
+      presence: await this.#ephemeral.presence(user, request, seen, answering.newFaces),
+    }
+    const lists = [...Object.values(global), ...Object.values(rooms).map((group) => [...group.keys()])]
+    const empty = lists.every((list) => list.length === 0)
+    const reached = { position: now, version: part.version }
+    return { json: answerJson(this.#token(user, reached), global, rooms), empty, reached }
   }
 
   /** Account data that changed, by room. */
@@ -126,7 +158,7 @@ export class SyncService {
     user: ActiveUser,
     since: number | undefined,
     now: number,
-    changed: ReadonlySet<number> | undefined,
+    changed: ReadonlyMap<number, number> | undefined,
   ): Promise<Map<number, AccountDataRow[]>> {
     const byRoom = new Map<number, AccountDataRow[]>()
     if (changed?.size === 0) return byRoom
@@ -159,16 +191,22 @@ export class SyncService {
   async #candidates(
     user: ActiveUser,
     request: SyncRequest,
-    changed: ReadonlySet<number> | undefined,
-    data: ReadonlyMap<number, unknown>,
+    { moved, data, part }: Answering,
   ): Promise<Set<number>> {
     const { since } = request
-    const rooms = new Set<number>(changed ?? [])
+    const rooms = new Set<number>(moved?.keys())
     for (const room of data.keys()) rooms.add(room)
-    if (changed === undefined) {
+    for (const room of part.typing ?? []) rooms.add(room)
+    if (moved === undefined) {
       /* An initial sync, or a token from before what is remembered: ask the store which rooms moved. */
+      const all = since === undefined || request.fullState
       for (const { room, latest } of await this.#deps.store.rooms.lastArrivals(user.userId)) {
-        if (since === undefined || request.fullState || latest > since) rooms.add(room)
+        if (all || latest > since) rooms.add(room)
+      }
+      if (!all) {
+        for (const { room, latest } of await this.#deps.store.receipts.latest(user.userId)) {
+          if (latest > since) rooms.add(room)
+        }
       }
       for (const [room, known] of user.memberships) {
         if (known.membership === 'join') continue
@@ -181,14 +219,8 @@ export class SyncService {
     return rooms
   }
 
-  async #room(
-    user: ActiveUser,
-    request: SyncRequest,
-    room: number,
-    now: number,
-    data: readonly AccountDataRow[] | undefined,
-    into: RoomsAnswer,
-  ): Promise<void> {
+  async #room(user: ActiveUser, request: SyncRequest, room: number, answering: Answering): Promise<void> {
+    const { now, rooms: into } = answering
     const known = await this.#membershipAt(user, room, now)
     if (!known || !passesRoom(request, known.roomId)) return
     const { membership } = known
@@ -202,8 +234,8 @@ export class SyncService {
     const left = membership !== 'join'
     if (left && request.since !== undefined && known.position <= request.since) return
     if (known.forgotten && request.since === undefined) return
-    const text = await this.#joinedOrLeft(user, request, room, known, now, data ?? [], left).catch(
-      (error: unknown) => this.#gapOf(known.roomId, now, error),
+    const text = await this.#joinedOrLeft(user, request, room, known, answering).catch((error: unknown) =>
+      this.#gapOf(known.roomId, now, error),
     )
     if (text !== undefined) into[left ? 'leave' : 'join'].set(known.roomId, text)
   }
@@ -219,7 +251,7 @@ export class SyncService {
       /* The parser's own errors quote the text. */
       reason: error instanceof DamagedEvent ? error.message : 'not JSON',
     })
-    return `{"timeline":{"events":[],"limited":true,"prev_batch":${JSON.stringify(this.#token(now))}}}`
+    return `{"timeline":{"events":[],"limited":true,"prev_batch":${JSON.stringify(formatStream({ epoch: this.#deps.store.epoch, position: now }))}}}`
   }
 
   /** A membership as it was at `now`, which later changes may have left behind; those are for the next answer. */
@@ -238,11 +270,12 @@ export class SyncService {
     request: SyncRequest,
     room: number,
     known: KnownMembership,
-    now: number,
-    data: readonly AccountDataRow[],
-    left: boolean,
+    answering: Answering,
   ): Promise<string | undefined> {
     const { feed } = this.#deps
+    const { now, moved } = answering
+    const data = answering.data.get(room) ?? []
+    const left = known.membership !== 'join'
     const rules = await this.#rulesOf(room)
     if (!rules) return undefined
     const { since } = request
@@ -254,7 +287,9 @@ export class SyncService {
       .filter((entry) => filter.passes({ type: entry.type, sender: user.userId, json: '{}' }))
       .map(dataJson)
     const leftBy = left ? known.position : undefined
-    const ask = { request, room, roomId: known.roomId, rules, now: end, accountData, left: leftBy }
+    const what = moved === undefined ? MOVED.everything : (moved.get(room) ?? 0)
+    const ephemeral = left ? [] : await this.#inRoom(request, room, known, answering, what, fresh)
+    const ask = { request, room, roomId: known.roomId, rules, now: end, accountData, ephemeral, left: leftBy }
     if (left && !(await this.#wasJoined(user.userId, room, known.position - 1))) {
       return outsideSection(this.#section, ask)
     }
@@ -265,8 +300,25 @@ export class SyncService {
       knownAt: knew ? since : undefined,
       newest: (after, upto, limit) => feed.newest(room, after, upto, limit),
       present: stayed && !left,
+      moved: fresh ? MOVED.everything : what,
       fullState: request.fullState,
     })
+  }
+
+  /** Typing and receipts of a room; all there is for a client to which the room is new. */
+  #inRoom(
+    request: SyncRequest,
+    nid: number,
+    { roomId }: KnownMembership,
+    { now: upto, part, newFaces }: Answering,
+    what: number,
+    fresh: boolean,
+  ): Promise<string[]> {
+    const isNew = fresh || request.since === undefined
+    if (fresh) for (const userId of this.#deps.feed.activeIn(nid)) newFaces.add(userId)
+    const moved = isNew || (what & MOVED.receipts) !== 0
+    const receipts = moved ? { after: isNew ? 0 : request.since, upto } : undefined
+    return this.#ephemeral.inRoom(request, { nid, roomId, isNew }, part, receipts)
   }
 
   /** The rules of a room, which never change; undefined for a version that this release does not know. */

@@ -1,0 +1,102 @@
+/** Typing, receipts and presence of a sync answer. docs/decisions/0007-ephemeral.md */
+import type { Presence } from '../../ephemeral/presence.ts'
+import { receiptContents } from '../../ephemeral/receipt-content.ts'
+import type { Receipts } from '../../ephemeral/receipts.ts'
+import type { Typing } from '../../ephemeral/typing.ts'
+import type { EphemeralVersions } from '../../ephemeral/versions.ts'
+import type { EphemeralSeen } from '../../rooms/read/tokens.ts'
+import type { ActiveUser } from '../active-user.ts'
+import type { SyncRequest } from './request.ts'
+
+export interface EphemeralDeps {
+  readonly receipts: Receipts
+  readonly typing: Typing
+  readonly presence: Presence
+  readonly versions: EphemeralVersions
+}
+
+/** What of the ephemeral streams one answer tells. */
+export interface EphemeralPart {
+  /** Version up to which it tells everything. */
+  readonly version: number
+  /** Rooms whose typing users changed; undefined where all that type are told. */
+  readonly typing: ReadonlySet<number> | undefined
+}
+
+export class EphemeralSync {
+  readonly #deps: EphemeralDeps
+
+  constructor(deps: EphemeralDeps) {
+    this.#deps = deps
+  }
+
+  /** The version of this life of the server that the client has seen. */
+  seenBy(request: SyncRequest): number {
+    return this.#deps.versions.seenOf(request.seen)
+  }
+
+  /** What the token of an answer says, for a user whose answer tells everything up to `version`. */
+  seen(user: ActiveUser, version: number): EphemeralSeen | undefined {
+    const { versions, typing } = this.#deps
+    if (version === 0) return undefined
+    return { life: versions.life, version, typing: typing.inAnyOf(user.memberships) }
+  }
+
+  /** Begins an answer. */
+  part(user: ActiveUser, request: SyncRequest, since: number): EphemeralPart {
+    const { versions, typing } = this.#deps
+    const { version } = versions
+    if (request.since === undefined) return { version, typing: undefined }
+    const { seen } = request
+    /* Of a former life nothing is known but that somebody typed somewhere. */
+    const lost = seen !== undefined && seen.life !== versions.life && seen.typing
+    const rooms = lost ? user.memberships.keys() : typing.changedSince(since, user.memberships)
+    return { version, typing: new Set(rooms) }
+  }
+
+  /** Events of `ephemeral` in a room, as JSON texts; receipts are those in (after, upto]. */
+  async inRoom(
+    request: SyncRequest,
+    room: { readonly nid: number; readonly roomId: string; readonly isNew: boolean },
+    part: EphemeralPart,
+    receipts: { readonly after: number; readonly upto: number } | undefined,
+  ): Promise<string[]> {
+    const filter = request.filter.ephemeral
+    if (filter.passesNone || !filter.passesRoom(room.roomId)) return []
+    const passes = (type: string): boolean => filter.passes({ type, sender: '', json: '{}' })
+    const texts: string[] = []
+    const typing = this.#deps.typing.of(room.nid)
+    const news = part.typing?.has(room.nid) ?? false
+    if ((news || ((room.isNew || part.typing === undefined) && typing.version > 0)) && passes('m.typing')) {
+      texts.push(`{"type":"m.typing","content":${typing.content}}`)
+    }
+    if (receipts && passes('m.receipt')) {
+      const { after, upto } = receipts
+      const rows = await this.#deps.receipts.since(room.nid, request.userId, after, upto)
+      for (const content of receiptContents(rows)) {
+        texts.push(`{"type":"m.receipt","content":${JSON.stringify(content)}}`)
+      }
+    }
+    return texts
+  }
+
+  /** Events of `presence`, as JSON texts. `also` are users who are new to the reader. */
+  async presence(
+    user: ActiveUser,
+    request: SyncRequest,
+    since: number,
+    also: ReadonlySet<string>,
+  ): Promise<string[]> {
+    const { filter } = request
+    if (filter.presence.passesNone) return []
+    const whole = request.since === undefined || request.fullState
+    const reader = { userId: user.userId, rooms: user.memberships }
+    const found = await this.#deps.presence.seenBy(reader, whole ? undefined : since, also)
+    const passing = found.filter(({ userId: sender }) =>
+      filter.presence.passes({ type: 'm.presence', sender, json: '{}' }),
+    )
+    return passing.map(({ userId, content }) =>
+      JSON.stringify({ type: 'm.presence', sender: userId, content }),
+    )
+  }
+}
