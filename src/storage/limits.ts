@@ -46,3 +46,6 @@ export const PROFILE_STEPS_MAX = 100
 export const PUSH_QUEUE_MAX = 1000
 /** Threads of a room counted for one user, those with the newest events first. */
 export const THREADS_COUNTED_MAX = 500
+/** Events counted again at a time, and differences reported of one room. */
+export const RECOUNT_PAGE_ROWS = 500
+export const RECOUNT_FINDINGS_MAX = 20

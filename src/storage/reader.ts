@@ -74,6 +74,7 @@ export function readerOver(read: RunQuery): Reader {
     push: {
       user: bind(push.pushUser),
       followers: bind(push.followersOf),
+      countedRooms: bind(push.countedRooms),
       threadOf: bind(push.threadOfEvent),
       counts: bind(push.pushCounts),
       countsOfRooms: bind(push.pushCountsOfRooms),

@@ -87,6 +87,8 @@ export type PushOp =
       /** Users with pushers who are notified, with their actions. */
       readonly queue: readonly { readonly user: string; readonly actions: string }[]
     }
+  /** Counts a room's events again; the result is a RecountResult. With `repair` what differs is put right. */
+  | { readonly op: 'push.recount'; readonly room: number; readonly repair: boolean }
   /** Takes away all that is kept for a user's notifications. */
   | { readonly op: 'push.clear'; readonly user: string }
   | {
@@ -98,6 +100,21 @@ export type PushOp =
       readonly max: number
     }
   | { readonly op: 'pusher.delete'; readonly user: string; readonly appId: string; readonly pushkey: string }
+
+/** A difference between what is kept of an event's notification and what it should be. */
+export interface RecountFinding {
+  readonly what: 'kind' | 'totals' | 'thread' | 'stray'
+  readonly event: number
+}
+
+export interface RecountResult {
+  /** Events looked at. */
+  readonly events: number
+  /** Differences found. */
+  readonly wrong: number
+  /** The first of them. */
+  readonly findings: readonly RecountFinding[]
+}
 
 export interface UnreadCount {
   readonly notifications: number
@@ -116,6 +133,8 @@ export interface PushReader {
   user(user: string): Promise<PushUserRow | undefined>
   /** Local members of a room whose rules are custom or who have pushers. */
   followers(room: number): Promise<PushUserRow[]>
+  /** Rooms with counted events, by row id. */
+  countedRooms(after: number, limit: number): Promise<number[]>
   /** Thread of a stored event, if it was counted. */
   threadOf(event: number): Promise<string | undefined>
   /** Counts of a user in a room up to a position. */

@@ -18,6 +18,8 @@ export const PERSONAL_RULES: ReadonlySet<string> = new Set([
 /** Nobody's id: personal rules never match it. */
 const NOBODY = '' as UserId
 
+const ROOM_CONDITIONS: ReadonlySet<string> = new Set(['room_member_count', 'sender_notification_permission'])
+
 const DEFAULTS = defaultPushRules(NOBODY)
 
 const isShared = (rule: PushRule): boolean =>
@@ -57,6 +59,13 @@ export function eventKind(event: PushEvent, context: PushContext): number {
   }
   return kind
 }
+
+/** The bits that follow from the event alone, without the room of its time. */
+export const KIND_OF_EVENT_ALONE: number = CONDITIONS.reduce((bits, _, i) => {
+  const rule = [...OVERRIDES, ...UNDERRIDES][i]!
+  const asksRoom = rule.conditions?.some(({ kind }) => ROOM_CONDITIONS.has(kind))
+  return asksRoom ? bits : bits | (1 << i)
+}, 0)
 
 /** Whether the default rules highlight this kind for everybody. */
 export function isLoud(kind: number): boolean {

@@ -21,7 +21,6 @@ import { NO_ROOM_PROFILE, outcomeFor } from '#/protocol/push-rules/profile.ts'
 import { MAIN_THREAD, threadRelation } from '#/protocol/push-rules/thread.ts'
 import type { VerifiedPdu } from '../rooms/ingest/verified.ts'
 import type { LiveRoom } from '../rooms/live-room.ts'
-import { kindActions } from './actions.ts'
 import type { Followers } from './followers.ts'
 import { ACTIONS_BYTES_MAX, EVALUATION_MS_MAX, MENTIONS_MAX } from './limits.ts'
 import type { KnownRules, PushRules } from './rules.ts'
@@ -148,13 +147,13 @@ export class LiveEvents {
       const known = await this.#rules.of(user)
       const profile = known.rooms.get(room.roomId) ?? NO_ROOM_PROFILE
       const usual = outcomeFor(kind, known.profile, profile)
-      const follower = followers.get(user)
-      const evaluated =
-        named.has(user) || known.custom ? await this.#evaluate(happening, user, known) : undefined
-      const level = evaluated === undefined ? usual : levelOf(evaluated)
-      const text = evaluated ? actionsText(evaluated) : kindActions(kind, known.ruleset)
+      const pushed = (followers.get(user)?.pushers ?? 0) > 0
+      if (!named.has(user) && !known.custom && (usual === 0 || !pushed)) continue
+      const outcome = await this.#evaluate(happening, user, known)
+      const level = levelOf(outcome)
+      const text = actionsText(outcome)
       if (level !== usual) actions.push({ user, notify: level > 0, highlight: level > 1, actions: text })
-      if (level > 0 && follower !== undefined && follower.pushers > 0) queue.push({ user, actions: text })
+      if (level > 0 && pushed) queue.push({ user, actions: text })
     }
     const own = await this.#ownOutcome(happening)
     return { actions: own === undefined ? actions : [...actions, own], queue }

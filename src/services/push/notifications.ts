@@ -69,7 +69,7 @@ export class Notifications {
     const viewer = { userId: request.userId, deviceId: request.deviceId }
     const [text] = await this.#clientEvents.view([event], viewer, { rules, withoutRoomId: true })
     const known = await this.#rules.of(request.userId)
-    const actions = row.actions ?? kindActions(row.kind, known.ruleset)
+    const actions = row.actions ?? kindActions(row.kind, known.ruleset, row.roomId)
     return `{"actions":${actions},"event":${text},"read":${row.read},"room_id":${JSON.stringify(row.roomId)},"ts":${event.ts}}`
   }
 }

@@ -8,6 +8,7 @@ import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import * as push from './push.ts'
 import { clearReceipts, putReceipt } from './receipts.ts'
+import { recountRoom } from './recount.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
@@ -52,6 +53,7 @@ const HANDLERS: Handlers = {
   'push.custom': push.setCustom,
   'push.event': push.countEvent,
   'push.clear': push.clearPush,
+  'push.recount': recountRoom,
   'pusher.put': push.putPusher,
   'pusher.delete': push.deletePusher,
   'job.put': putJob,

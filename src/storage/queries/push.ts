@@ -26,6 +26,18 @@ export const followersOf = query('push.followers', 'large', function* (room: num
   return rows.map(pushUserFrom)
 })
 
+export const countedRooms = query('push.countedRooms', 'large', function* (after: number, limit: number): Sql<
+  number[]
+> {
+  const rows = yield* run(
+    `SELECT r.nid FROM rooms r WHERE r.nid > ?1
+         AND EXISTS (SELECT 1 FROM event_kinds k WHERE k.room = r.nid) ORDER BY r.nid LIMIT ?2`,
+    after,
+    limit,
+  )
+  return rows.map((row) => row.nid as number)
+})
+
 export const threadOfEvent = query('push.threadOf', 'small', function* (event: number): Sql<
   string | undefined
 > {
