@@ -103,7 +103,10 @@ test('what is allowed is not reported', () => {
 })
 
 test('the protocol core has no regular expression that can backtrack', () => {
-  for (const pattern of PROTOCOL_PATTERNS) assert.doesNotMatch(pattern, /[*+?{|(]/, pattern)
+  for (const pattern of PROTOCOL_PATTERNS) {
+    // The braces of a Unicode property repeat nothing.
+    assert.doesNotMatch(pattern.replaceAll(/\\p\{[\w=]+\}/g, ''), /[*+?{|(]/, pattern)
+  }
   const used = new Set(
     projectFiles()
       .filter(({ path }) => path.startsWith('src/protocol/') && /(?<!\.test)\.ts$/.test(path))

@@ -7,14 +7,16 @@ import { type CreationDeps, creationRoutes } from './client/rooms/creation.ts'
 import { type MembershipDeps, membershipRoutes } from './client/rooms/membership.ts'
 import { type ReadingDeps, readingRoutes } from './client/rooms/reading.ts'
 import { type SendingDeps, sendingRoutes } from './client/rooms/sending.ts'
+import { type SearchRouteDeps, searchRoutes } from './client/search/search.ts'
 import { type SyncRouteDeps, syncRoutes } from './client/sync/sync.ts'
 
 export type RoomRouteDeps = CreationDeps &
+  EphemeralRouteDeps &
   MembershipDeps &
   ReadingDeps &
+  SearchRouteDeps &
   SendingDeps &
-  SyncRouteDeps &
-  EphemeralRouteDeps
+  SyncRouteDeps
 
 /** Routes of rooms and sync; those of accounts come from `createAccounts`. */
 export function roomRoutes(deps: RoomRouteDeps): Route[] {
@@ -23,6 +25,7 @@ export function roomRoutes(deps: RoomRouteDeps): Route[] {
     ...membershipRoutes(deps),
     ...sendingRoutes(deps),
     ...readingRoutes(deps),
+    ...searchRoutes(deps),
     ...syncRoutes(deps),
     ...ephemeralRoutes(deps),
   ]

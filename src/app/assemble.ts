@@ -3,6 +3,7 @@
  * the API tests all use this.
  */
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
+import { slidingRoutes } from '#/api/client/sync/sliding.ts'
 import { pushRoutes, roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
 import { type Metrics, noMetrics } from '#/base/metrics.ts'
@@ -41,7 +42,11 @@ import { RoomReads } from '#/services/rooms/read/room-reads.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
+import { ensureSearch, SEARCH_INDEX_KIND, searchIndexHandler } from '#/services/search/index-jobs.ts'
+import { SearchService } from '#/services/search/search.ts'
 import { Feed } from '#/services/sync/feed.ts'
+import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
+import { StateCache } from '#/services/sync/state-cache.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
 import type { ServerOptions } from './server-options.ts'
 
@@ -116,15 +121,35 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     store,
     signer,
     clock,
-    cacheBytes: options.cacheBytes / 2,
+    cacheBytes: options.cacheBytes / 4,
     follow: (...event) => push.live.ops(...event),
   })
   const membership = new MembershipService({ writer, store, serverName, profile })
-  const feed = new Feed(store, options.cacheBytes / 2)
+  const feed = new Feed(store, options.cacheBytes / 4)
+  const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const ephemeral = createEphemeral({ store, world, options: options.presence })
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
-  const sync = new SyncService({ log, store, feed, clock, clientEvents, defaultAccountData, ephemeral })
+  const sync = new SyncService({
+    log,
+    store,
+    feed,
+    clock,
+    clientEvents,
+    stateCache,
+    defaultAccountData,
+    ephemeral,
+  })
+  const reads = new RoomReads({ store, clientEvents, clock })
+  const slidingSync = new SlidingSyncService({
+    log,
+    store,
+    feed,
+    world,
+    clientEvents,
+    stateCache,
+    defaultAccountData,
+  })
   const routes: Route[] = [
     ...accounts.routes,
     ...roomRoutes({
@@ -148,7 +173,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),
       limits,
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
-      reads: new RoomReads({ store, clientEvents, clock }),
+      reads,
+      search: new SearchService({ store, clock, clientEvents, reads, enabled: options.enableSearch }),
       messages: new MessagesService({ store, clientEvents, clock }),
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
@@ -159,12 +185,15 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
     ...pushRoutes(push),
+    ...slidingRoutes({ slidingSync }),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
+  jobs.handle(SEARCH_INDEX_KIND, searchIndexHandler(store, clock))
   await ensureSweep(store, clock)
+  await ensureSearch(store, clock, options.enableSearch)
   const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
   const dispatchOf = (table: Route[], metrics: Metrics): Dispatch =>
     createDispatch({
@@ -187,6 +216,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     async close() {
       feed.close()
       push.close()
+      slidingSync.close()
+      stateCache.close()
       ephemeral.close()
       accounts.close()
       await jobs.close()

@@ -13,6 +13,8 @@ export interface ServerOptions {
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
   readonly presence: PresenceOptions
+  /** Whether messages are indexed and can be searched. */
+  readonly enableSearch: boolean
   /** Memory of rooms and events kept ready, in bytes. */
   readonly cacheBytes: number
 }
@@ -57,6 +59,7 @@ export function serverOptions(config: Config): ServerOptions {
     },
     defaultRoomVersion,
     presence: presenceOptions(config),
+    enableSearch: server.enableSearch,
     cacheBytes: config.myelin.cacheBytes,
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
   }

@@ -49,3 +49,21 @@ export const THREADS_COUNTED_MAX = 500
 /** Events counted again at a time, and differences reported of one room. */
 export const RECOUNT_PAGE_ROWS = 500
 export const RECOUNT_FINDINGS_MAX = 20
+/** Events of a room that wait in its tail before they become a segment of the search index. */
+export const SEARCH_TAIL_EVENTS = 64
+/** Segments of one size that stand next to each other before they are merged. */
+export const SEARCH_MERGE_SEGMENTS = 8
+/** Postings below which a segment counts as small; a medium one has at most SEARCH_MERGE_SEGMENTS times as many. */
+export const SEARCH_SMALL_POSTINGS = 4096
+/** Postings of the largest merged segment: what the writer thread merges at once in some milliseconds. */
+export const SEARCH_SEGMENT_POSTINGS = 65_536
+/** Postings of one page of a segment. */
+export const SEARCH_PAGE_POSTINGS = 1024
+/** Pages of one segment. */
+export const SEARCH_PARTS_MAX = 64
+/** Events of a room that one step of filling the index looks at. */
+export const SEARCH_FILL_EVENTS = 200
+/** Rooms of one search. */
+export const SEARCH_ROOMS_MAX = 20_000
+/** Pages of the index that one search reads; then it is gone on with by its token. */
+export const SEARCH_PAGES_MAX = 4096

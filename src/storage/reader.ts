@@ -9,7 +9,9 @@ import * as push from './queries/push.ts'
 import { notificationList } from './queries/push-list.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
+import { roomFactsOf } from './queries/room-facts.ts'
 import * as rooms from './queries/rooms.ts'
+import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
 
 export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
@@ -46,7 +48,9 @@ export function readerOver(read: RunQuery): Reader {
     state: {
       current: bind(state.currentState),
       currentAll: (room, type) => read(state.currentStateAll, [room, type]),
+      lastChange: bind(state.lastChange),
       pointBefore: bind(state.pointBefore),
+      pointsBefore: bind(state.pointsBefore),
       at: bind(state.stateAt),
       eventsAt: (room, point, exceptType) => read(state.stateEventsAt, [room, point, exceptType]),
       someMembers: bind(state.someMembers),
@@ -69,6 +73,8 @@ export function readerOver(read: RunQuery): Reader {
     accountData: {
       get: bind(data.accountDataGet),
       since: bind(data.accountDataSince),
+      ofType: bind(data.accountDataOfType),
+      ofRooms: bind(data.accountDataOfRooms),
       filter: bind(data.filterById),
     },
     push: {
@@ -87,6 +93,12 @@ export function readerOver(read: RunQuery): Reader {
       since: bind(receipts.receiptsSince),
       latest: bind(receipts.latestReceipts),
     },
+    search: {
+      status: bind(search.searchStatus),
+      missing: bind(search.searchMissing),
+      find: bind(search.searchFind),
+    },
+    roomFacts: { of: bind(roomFactsOf) },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }
 }

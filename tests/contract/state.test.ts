@@ -197,6 +197,7 @@ class Walk {
     for (const event of [this.pick(this.events), this.pick(this.events)]) {
       const point = this.points.get(event) ?? { branch: 0, pos: event - 1 }
       assert.deepEqual(await state.pointBefore(event), point)
+      assert.deepEqual(await state.pointsBefore([event, event]), [point, point])
     }
   }
 }
@@ -325,6 +326,27 @@ onEveryEngine('room state', (bench) => {
     assert.deepEqual(await store.state.fullAt(room, before), [])
     const difference = differencesOf(await store.state.difference(room, { branch: 0, pos }, before))
     assert.deepEqual(new Map(Object.entries(difference).map(([key, [from]]) => [key, from])), state)
+  })
+
+  it('gives a former state of more keys than are unpacked without a pause', async () => {
+    const { store } = bench()
+    const { room, lane } = await newRoom(store)
+    const changes = Array.from({ length: 2100 }, (_, i) => ({
+      type: 'm.room.member',
+      stateKey: `@${i}:x`,
+      event: { slot: 0 },
+    }))
+    const points: { pos: number; event: number }[] = []
+    for (let round = 0; round < 2; round++) {
+      const change = { op: 'state.change', room, branch: 0, changes } as const
+      const { results } = await accepted(store, lane, insert({ room, slot: 0 }), change)
+      points.push({ pos: store.position(), event: results[0] as number })
+    }
+    for (const { pos, event } of points) {
+      const state = await store.state.fullAt(room, { branch: 0, pos })
+      assert.equal(state.length, changes.length)
+      assert.ok(state.every((entry) => entry.event === event))
+    }
   })
 
   it('refuses a branch that nests too deep, a branch on none, and changes where there is no room', async () => {

@@ -32,6 +32,7 @@ export async function makeBase(path: string): Promise<Base> {
       await commitAll(store, accountPlan(name, 'DEVICE', `${i}`.repeat(64)))
     }
     await commitAll(store, tablesPlan())
+    await commitAll(store, { lane: 'search', ops: [{ op: 'search.enable', on: true }] })
     room.created(await commitAll(store, room.create().plan))
     await commitAll(store, room.member(other, 'join').plan)
     await commitAll(store, room.member(other, 'leave').plan)
@@ -171,6 +172,9 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'account_data.put', user, room: 0, type: 'm.direct', content: '{}' },
   ],
   'account_data.clear': () => [{ op: 'account_data.clear', user }],
+  'room.facts': ({ room }) => [
+    { op: 'room.facts', room: room.nid, roomType: 'm.space', name: 'n', encrypted: true },
+  ],
   'receipt.put': (base) => [receiptOf(base, base.room.nid + 1)],
   'receipt.clear': () => [{ op: 'receipt.clear', user }],
   'push.rules': () => [
@@ -198,6 +202,10 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'job.done': () => [{ op: 'job.done', kind: 'kind', key: 'key' }],
   'job.retry': () => [{ op: 'job.retry', kind: 'kind', key: 'key', dueTs: LATER + 1 }],
   'job.sweep': () => [{ op: 'job.sweep', now: LATER, limit: 10 }],
+  'search.enable': () => [{ op: 'search.enable', on: false }],
+  'search.restart': () => [{ op: 'search.restart' }],
+  'search.fill': ({ room }) => [{ op: 'search.restart' }, { op: 'search.fill', room: room.nid }],
+  'search.clear': () => [{ op: 'search.enable', on: false }, { op: 'search.clear' }],
 }
 
 export const OPERATIONS = Object.keys(PLANS) as Op['op'][]

@@ -114,7 +114,8 @@ export const PLANTED: Record<string, PlantedBug> = {
     },
   },
   'a read never ends': {
-    found: /was never answered|deadlock/,
+    /* A job hangs as well as a request. */
+    found: /was never answered|deadlock|jobs are left/,
     plant: () => {
       let count = 0
       return (store) => ({

@@ -279,6 +279,7 @@ function optionsOf(serverName: ServerName): ServerOptions {
     },
     defaultRoomVersion: '12',
     redactionRetentionMs: REDACTION_RETENTION_MS,
+    enableSearch: true,
     cacheBytes: CACHE_BYTES,
     presence: PRESENCE_DEFAULTS,
   }

@@ -12,10 +12,18 @@ export class ManualWorld implements World {
   time = 1_700_000_000_000
   readonly #due = new Set<Due>()
 
+  /** Timers of less than this many milliseconds are real: a store gathers its writes for a moment. */
+  readonly #realBelowMs: number
+
+  constructor(realBelowMs = 0) {
+    this.#realBelowMs = realBelowMs
+  }
+
   readonly clock: Clock = {
     now: () => this.time,
     monotonic: () => this.time,
     after: (ms, run) => {
+      if (ms < this.#realBelowMs) return realWorld.clock.after(ms, run)
       const due = { at: this.time + ms, run }
       this.#due.add(due)
       return { cancel: () => void this.#due.delete(due) }

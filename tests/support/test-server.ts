@@ -169,6 +169,7 @@ function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
     },
     defaultRoomVersion: '12',
     redactionRetentionMs,
+    enableSearch: true,
     cacheBytes: CACHE_BYTES,
     presence: PRESENCE_DEFAULTS,
   }

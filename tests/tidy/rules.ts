@@ -66,7 +66,12 @@ export const GLOBALS_ALLOWED = /^src\/(base\/world\.ts|app\/|cli\/|adapters\/)/
  * The only regular expressions of the protocol core: each looks at one character and repeats nothing, so none can
  * backtrack on foreign text.
  */
-export const PROTOCOL_PATTERNS = ['/[.eE]/', '/\\s/', '/^[A-Za-z0-9_]$/', '/^[A-Za-z0-9]$/']
+export const PROTOCOL_PATTERNS = [
+  ...['/[.eE]/', '/\\s/', '/^[A-Za-z0-9_]$/', '/^[A-Za-z0-9]$/'],
+  // The classes of characters by which texts are cut into words.
+  ...['/\\p{M}/u', '/[\\p{L}\\p{N}]/u', '/[\\p{sc=Khmr}\\p{sc=Mymr}\\p{Extended_Pictographic}\\p{RI}]/u'],
+  '/[\\p{sc=Han}\\p{sc=Hira}\\p{sc=Kana}\\p{sc=Hang}\\p{sc=Bopo}\\p{sc=Thai}\\p{sc=Laoo}]/u',
+]
 
 export const LINES_MAX = 600
 

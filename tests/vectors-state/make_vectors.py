@@ -1,7 +1,7 @@
 """Makes random forked rooms and resolves their states with Synapse's library.
 
     python -m venv venv && venv/bin/pip install matrix-synapse
-    venv/bin/python tests/vectors-state/make_vectors.py 1200 tests/vectors-state/rooms.jsonl.gz
+    PYTHONHASHSEED=0 venv/bin/python tests/vectors-state/make_vectors.py 1200 tests/vectors-state/rooms.jsonl.gz
 
 The first line of the output tells how it was made; each other line is a room:
   v  room version
@@ -27,45 +27,14 @@ from synapse.events import make_event_from_dict
 from synapse.state import v1, v2
 from synapse.storage.databases.main.event_federation import StateDifference
 
+from synapse_store import Clock, Store
+
 VERSIONS = [str(n) for n in range(1, 13)]
 USERS = ["@alice:a", "@bob:b", "@carol:c", "@dave:a", "@erin:b", "@frank:d"]
 LEVELS = [0, 0, 25, 50, 50, 75, 99, 100]
 # Up to this many events Synapse works out the auth difference itself, as for events not yet in its database. Above,
-# that takes too long on random graphs, and the store below stands in for the database.
+# that takes too long on random graphs, and the store in memory stands in for the database.
 UNPERSISTED_MAX = 24
-
-
-class Clock:
-    async def sleep(self, _duration):
-        return None
-
-
-class Store:
-    """What Synapse's database answers: chains of a state hold the state's own events."""
-
-    def __init__(self, events):
-        self.events = events
-
-    async def get_events(self, ids, allow_rejected=False):
-        return {i: self.events[i] for i in ids if i in self.events}
-
-    def chain(self, ids):
-        seen, todo = set(), list(ids)
-        while todo:
-            i = todo.pop()
-            if i not in seen:
-                seen.add(i)
-                todo.extend(self.events[i].auth_event_ids())
-        return seen
-
-    async def get_auth_chain_difference(self, _room, sets, conflicted, _more):
-        chains = [self.chain(s) for s in sets]
-        difference = set.union(*chains) - set.intersection(*chains)
-        subgraph = None
-        if conflicted is not None:
-            behind = self.chain(conflicted)
-            subgraph = {i for i in behind if self.chain([i]) & conflicted}
-        return StateDifference(auth_difference=difference, conflicted_subgraph=subgraph)
 
 
 class Room:

@@ -27,5 +27,9 @@ export interface AccountDataReader {
   get(user: string, room: number, type: string): Promise<AccountDataRow | undefined>
   /** All rows of a user that changed in (after, upto]. */
   since(user: string, after: number, upto: number): Promise<AccountDataRow[]>
+  /** All rows of a user of one type, in rooms and global. */
+  ofType(user: string, type: string): Promise<AccountDataRow[]>
+  /** All rows of a user in the given rooms. */
+  ofRooms(user: string, rooms: readonly number[]): Promise<AccountDataRow[]>
   filter(user: string, id: number): Promise<string | undefined>
 }

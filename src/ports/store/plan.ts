@@ -10,10 +10,22 @@ import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
 import type { PushOp } from './push.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
+import type { RoomFactsOp } from './room-facts.ts'
 import type { RoomOp } from './rooms.ts'
+import type { SearchOp } from './search.ts'
 import type { StateOp } from './state.ts'
 
-export type Op = EventOp | RoomOp | StateOp | AccountOp | AccountDataOp | ReceiptOp | PushOp | JobOp
+export type Op =
+  | AccountDataOp
+  | AccountOp
+  | EventOp
+  | JobOp
+  | PushOp
+  | ReceiptOp
+  | RoomFactsOp
+  | RoomOp
+  | SearchOp
+  | StateOp
 
 export interface Plan {
   /** Plans with the same lane are applied in the order of `commit` calls. A room id or a user id. */

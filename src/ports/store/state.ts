@@ -55,8 +55,12 @@ export interface StateReader {
   current(room: number, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
   /** All current state events, or those of one type. */
   currentAll(room: number, type?: string): Promise<EventRow[]>
+  /** Position of the newest change of the room's current state; 0 for a room without state. */
+  lastChange(room: number): Promise<number>
   /** State before an event, as a point to ask about. */
   pointBefore(eventNid: number): Promise<StatePoint | undefined>
+  /** States before events that are stored, in order. */
+  pointsBefore(eventNids: readonly number[]): Promise<StatePoint[]>
   at(room: number, point: StatePoint, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
   /** All state events at a point, without those of one type. */
   eventsAt(room: number, point: StatePoint, exceptType?: string): Promise<EventRow[]>

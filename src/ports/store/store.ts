@@ -6,7 +6,9 @@ import type { JobReader } from './jobs.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
 import type { PushReader } from './push.ts'
 import type { ReceiptReader } from './receipts.ts'
+import type { RoomFactsReader } from './room-facts.ts'
 import type { RoomReader } from './rooms.ts'
+import type { SearchReader } from './search.ts'
 import type { StateReader } from './state.ts'
 
 export interface Reader {
@@ -17,7 +19,9 @@ export interface Reader {
   readonly accountData: AccountDataReader
   readonly receipts: ReceiptReader
   readonly push: PushReader
+  readonly roomFacts: RoomFactsReader
   readonly jobs: JobReader
+  readonly search: SearchReader
 }
 
 export interface StoreHealth {

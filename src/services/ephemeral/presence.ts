@@ -181,7 +181,7 @@ export class Presence {
       const entry = this.#users.get(userId)
       if (!entry) continue
       const { presence } = entry
-      if (moved === undefined && presence.version <= (since ?? 0)) continue
+      if (moved === undefined && presence.version <= Math.max(since ?? 0, 0)) continue
       const isNew = since === undefined || also.has(userId)
       if (isNew && presence.state === 'offline' && !this.#options.includeOffline) continue
       steps += 1 + Math.min(entry.rooms.size, reader.rooms.size)

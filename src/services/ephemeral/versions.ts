@@ -26,9 +26,13 @@ export class EphemeralVersions {
     return ++this.#version
   }
 
-  /** The version of this life that a client has seen; 0 for one that saw another life. */
+  /**
+   * The version of this life that a client has seen: 0 for one that saw another life, and -1, from which on everything
+   * is told, for one that saw somebody type then.
+   */
   seenOf(seen: EphemeralSeen | undefined): number {
-    return seen?.life === this.life ? Math.min(seen.version, this.#version) : 0
+    if (seen?.life === this.life) return Math.min(seen.version, this.#version)
+    return seen?.typing ? -1 : 0
   }
 }
 

@@ -22,3 +22,5 @@ export const CREATE_INVITES_MAX = 100
 export const REASON_CHARS_MAX = 512
 /** How long the original of a redacted event is kept, without a setting. */
 export const REDACTION_RETENTION_MS_DEFAULT = 7 * 24 * 3600 * 1000
+/** Characters kept of the name and of the type of a room, for lists of rooms. */
+export const ROOM_FACT_CHARS_MAX = 255

@@ -56,6 +56,9 @@ export class MembershipService {
     if (serverOf(target) !== this.#serverName && membership === 'invite') {
       throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
     }
+    if (sender === target && !(await this.#store.rooms.byId(roomId))) {
+      throw new MatrixError('M_NOT_FOUND', 'This room is not known here.')
+    }
     const profile = membership === 'join' || membership === 'invite' ? await this.#profile(target) : {}
     const needs: StateKeyPair[] = [
       ['m.room.join_rules', ''],

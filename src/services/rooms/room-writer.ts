@@ -96,7 +96,7 @@ export class RoomWriter {
 
   /**
    * Builds, checks, signs and commits one event. Resolves with its id when it is on disk.
-   * Throws M_NOT_FOUND for a room that is not here, M_FORBIDDEN when the rules of the room refuse the event.
+   * Throws M_FORBIDDEN when the rules of the room refuse the event, and for a room that is not here just the same.
    */
   async write(request: WriteRequest): Promise<string> {
     for (let attempt = 0; attempt < REPLAN_MAX; attempt++) {
@@ -209,7 +209,7 @@ export class RoomWriter {
     const row = await this.#store.rooms.byId(roomId)
     const rules = row && rulesOf(row.version)
     const head = row && (await this.#store.rooms.head(row.nid))
-    if (!row || !rules || !head) throw new MatrixError('M_NOT_FOUND', 'This room is not known here.')
+    if (!row || !rules || !head) throw new MatrixError('M_FORBIDDEN', 'You are not in this room.')
     const room = new LiveRoom(row, rules, head)
     this.#rooms.set(roomId, room, room.bytes)
     return room

@@ -10,6 +10,7 @@ import { canonicalJson } from '#/protocol/json/canonical.ts'
 import { stripEvent, strippedStateOf } from '#/protocol/stripped/stripped-state.ts'
 import type { VerifiedPdu } from './ingest/verified.ts'
 import type { LiveRoom } from './live-room.ts'
+import { roomFactsOp } from './room-facts.ts'
 
 /** The insertion of one event at the room's head: event in `slot`, state, memberships, and the head itself. */
 export function insertOps(
@@ -59,6 +60,8 @@ export function eventOps(
       live: true,
     },
   ]
+  const facts = roomFactsOp(room, pdu)
+  if (facts) ops.push(facts)
   if (pdu.stateKey === undefined) return ops
   const event = { slot }
   ops.push({

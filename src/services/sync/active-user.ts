@@ -8,6 +8,8 @@ export interface KnownMembership {
   readonly position: number
   /** Devices that have not heard of the leaving are still told of it; nobody else sees the room. */
   readonly forgotten?: boolean
+  /** Whether the user did it, and nobody else. */
+  readonly bySelf?: boolean
 }
 
 /** What moved in a room, as bits. `counts` stands for the user's own receipts, which change what is unread. */

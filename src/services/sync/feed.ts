@@ -92,8 +92,8 @@ export class Feed {
       const floor = this.#store.position()
       const rows = await this.#store.rooms.membershipsOf(userId, true)
       const memberships = new Map<number, KnownMembership>()
-      for (const { room, roomId, membership, position, forgotten } of rows) {
-        memberships.set(room, { roomId, membership, position, forgotten })
+      for (const { room, roomId, membership, position, forgotten, sender } of rows) {
+        memberships.set(room, { roomId, membership, position, forgotten, bySelf: sender === userId })
       }
       const user = new ActiveUser(userId, memberships, floor, this.#ephemeral)
       this.#makeRoom()
@@ -241,7 +241,7 @@ export class Feed {
     const { membership } = content
     const roomId = known?.roomId
     if (roomId === undefined) this.#learn(user, row, membership)
-    else user.memberships.set(row.room, { roomId, membership, position: row.nid })
+    else user.memberships.set(row.room, { roomId, membership, position: row.nid, bySelf: bySelf(row) })
     if (membership === 'join') this.#enter(row.room, user)
     else {
       this.#exit(row.room, user)
@@ -253,7 +253,7 @@ export class Feed {
   /** A room that is new to the user. The event names it, but for the create event of version 12, which is no member. */
   #learn(user: ActiveUser, row: EventRow, membership: Membership): void {
     const { room_id: roomId } = JSON.parse(row.json) as { room_id: string }
-    user.memberships.set(row.room, { roomId, membership, position: row.nid })
+    user.memberships.set(row.room, { roomId, membership, position: row.nid, bySelf: bySelf(row) })
   }
 }
 
@@ -265,4 +265,8 @@ function seesReceipt(user: ActiveUser, { room, user: owner, receipt }: Change): 
 
 function movedBy(user: ActiveUser, { user: owner }: Change): number {
   return owner === user.userId ? MOVED.receipts | MOVED.counts : MOVED.receipts
+}
+
+function bySelf(row: EventRow): boolean {
+  return row.sender === row.stateKey
 }

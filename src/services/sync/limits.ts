@@ -9,6 +9,12 @@ export const FILTER_KNOWN_CHARS_MAX = 2000
 export const ROOM_RULES_MAX = 10_000
 /** Events looked at to fill a filtered timeline. */
 export const TIMELINE_SCAN_MAX = 1000
+/** States of one room whose texts are kept: who syncs asks for few different ones. */
+export const STATES_PER_ROOM = 4
+/** Rooms whose summary is kept, and state events whose text is. */
+export const SUMMARIES_MAX = 10_000
+export const STATE_TEXTS_MAX = 5000
+export const STATE_TEXT_CHARS_MAX = 2000
 /** Recent events kept ready per room. */
 export const RECENT_EVENTS_PER_ROOM = 30
 /** Bytes of recent events kept ready, without a setting. */

@@ -9,6 +9,7 @@ import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.
 import { packUints } from '../sql/varint.ts'
 import { GuardFailed, type Known, type PlanContext } from './context.ts'
 import { uncount } from './push.ts'
+import { indexEvent, unindexEvent } from './search.ts'
 
 type Insert = Extract<EventOp, { op: 'event.insert' }>
 
@@ -55,6 +56,7 @@ export function* insertEvent(ctx: PlanContext, op: Insert): Sql<number> {
   ctx.setSlot(op.slot, nid)
   ctx.eventPosition = nid
   if (shown) ctx.changes.push({ stream: 'events', position: nid, room })
+  if (shown) yield* indexEvent(ctx, room, nid, op)
   return nid
 }
 
@@ -105,6 +107,7 @@ export function* redactEvent(ctx: PlanContext, op: Extract<EventOp, { op: 'event
   if (!row) throw new GuardFailed({ conflict: 'gone', value: op.target })
   const before = checksummedFrom(row)
   if (before.redactedBy !== null) return
+  yield* unindexEvent(before.room, before.nid, before)
   const after = { ...before, redactedBy: ctx.event(op.by), json: op.json }
   yield* uncount(before.room, before.nid)
   yield* run(

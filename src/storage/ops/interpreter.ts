@@ -9,7 +9,9 @@ import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import * as push from './push.ts'
 import { clearReceipts, putReceipt } from './receipts.ts'
 import { recountRoom } from './recount.ts'
+import { changeRoomFacts } from './room-facts.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
+import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
 
@@ -26,6 +28,7 @@ const HANDLERS: Handlers = {
   'room.membership': setMembership,
   'room.forget': forgetRoom,
   'room.delete': deleteRoom,
+  'room.facts': changeRoomFacts,
   'state.change': changeState,
   'state.branch': openBranch,
   'state.at': setStatePoint,
@@ -60,6 +63,10 @@ const HANDLERS: Handlers = {
   'job.done': finishJob,
   'job.retry': retryJob,
   'job.sweep': sweep,
+  'search.enable': enableSearch,
+  'search.restart': restartSearch,
+  'search.fill': fillSearch,
+  'search.clear': clearSearch,
 }
 
 /** One result per operation. Throws GuardFailed when a guard refuses. */

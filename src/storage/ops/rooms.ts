@@ -3,6 +3,8 @@ import type { RoomOp } from '#/ports/store/rooms.ts'
 import { run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 import { clearRoomOfUser, PUSH_OF_ROOM } from './push.ts'
+import { createRoomFacts } from './room-facts.ts'
+import { SEARCH_ROOM_TABLES } from './search.ts'
 
 type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
 
@@ -21,6 +23,7 @@ export function* createRoom(ctx: PlanContext, op: OpOf<'room.create'>): Sql<numb
      VALUES (?1, 0, '[]', 0, 0, 0)`,
     nid,
   )
+  yield* createRoomFacts(nid)
   ctx.newRoom(nid)
   return nid
 }
@@ -85,7 +88,9 @@ const ROOM_TABLES = [
   'DELETE FROM local_memberships WHERE room = ?1',
   'DELETE FROM account_data WHERE room = ?1 AND room <> 0',
   'DELETE FROM receipts WHERE room = ?1',
+  ...SEARCH_ROOM_TABLES,
   'DELETE FROM events WHERE room = ?1',
+  'DELETE FROM room_facts WHERE room = ?1',
   'DELETE FROM room_heads WHERE room = ?1',
   'DELETE FROM rooms WHERE nid = ?1',
 ] as const

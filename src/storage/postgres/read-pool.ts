@@ -1,5 +1,6 @@
 /** The connections that read. A query has one to itself; what needs one state of the database gets a transaction. */
 import { StoreError } from '#/base/store-error.ts'
+import { type Clock, turn } from '#/base/world.ts'
 import { QUEUED_READS_MAX } from '../limits.ts'
 import type { Query } from '../queries/query.ts'
 import { runAsync, type Statement } from '../sql/sql.ts'
@@ -17,22 +18,24 @@ interface Waiter {
 export class ReadPool {
   readonly #connect: () => Promise<Session>
   readonly #size: number
+  readonly #clock: Clock
   readonly #idle: Session[] = []
   #waiting: Waiter[] = []
   #busy = 0
   #closed = false
   #drained: (() => void) | undefined
 
-  constructor(connect: () => Promise<Session>, size: number) {
+  constructor(connect: () => Promise<Session>, size: number, clock: Clock) {
     this.#connect = connect
     this.#size = size
+    this.#clock = clock
   }
 
   read = async <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args): Promise<T> => {
     for (let attempt = 0; ; attempt++) {
       const { session, fresh } = await this.#acquire()
       try {
-        return await readOn(session, query, args)
+        return await readOn(session, query, args, () => turn(this.#clock))
       } catch (error) {
         /* A connection that broke while it was idle says so only now; a read can be done again. */
         const broken = error instanceof ConnectionLost || isShutdown(error)
@@ -114,11 +117,12 @@ async function readOn<Args extends readonly unknown[], T>(
   session: Session,
   query: Query<Args, T>,
   args: Args,
+  pause: () => Promise<void>,
 ): Promise<T> {
-  if (!query.snapshot) return runAsync(query.run(...args), session.ask)
+  if (!query.snapshot) return runAsync(query.run(...args), session.ask, pause)
   session.tell(BEGIN)
   try {
-    return await runAsync(query.run(...args), session.ask)
+    return await runAsync(query.run(...args), session.ask, pause)
   } finally {
     if (!session.lost) session.tell(COMMIT)
   }

@@ -48,7 +48,11 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
       resumed: () => lanes.resume(),
       fatal: options.onFatal,
     }
-    const pool = new ReadPool(() => connectReader(target), options.poolSize ?? POSTGRES_READERS_DEFAULT)
+    const pool = new ReadPool(
+      () => connectReader(target),
+      options.poolSize ?? POSTGRES_READERS_DEFAULT,
+      world.clock,
+    )
     return assemble(keeper, lanes, pool, announcer, meta)
   } catch (error) {
     await keeper.close()

@@ -269,9 +269,9 @@ export class WriteLanes {
   }
 }
 
-/** Deleting a room also removes interned rows, which no other batch may be about to use. */
+/** What changes interned things of all connections: no other batch may be about to use them. */
 function isExclusive(plan: Plan): boolean {
-  return plan.ops.some((op) => op.op === 'room.delete')
+  return plan.ops.some(({ op }) => op === 'room.delete' || op === 'search.enable')
 }
 
 /** FNV-1a over UTF-16 units. */

@@ -1,7 +1,7 @@
 /** Reading account data, filters and timed work. */
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
 import type { JobRow } from '#/ports/store/jobs.ts'
-import { first, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
+import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
 
 function accountDataFrom(row: Row): AccountDataRow {
@@ -38,6 +38,37 @@ export const accountDataSince = query(
       upto,
     )
     return rows.map(accountDataFrom)
+  },
+)
+
+export const accountDataOfType = query(
+  'accountData.ofType',
+  'large',
+  function* (user: string, type: string): Sql<AccountDataRow[]> {
+    const rows = yield* run(
+      'SELECT room, type, content, pos FROM account_data WHERE user_id = ?1 AND type = ?2',
+      user,
+      type,
+    )
+    return rows.map(accountDataFrom)
+  },
+)
+
+export const accountDataOfRooms = query(
+  'accountData.ofRooms',
+  'large',
+  function* (user: string, rooms: readonly number[]): Sql<AccountDataRow[]> {
+    const found: AccountDataRow[] = []
+    for (const list of lists([...new Set(rooms)])) {
+      const rows = yield* run(
+        `SELECT room, type, content, pos FROM account_data
+         WHERE user_id = ?1 AND room IN (${placeholders(2, list.length)})`,
+        user,
+        ...list,
+      )
+      for (const row of rows) found.push(accountDataFrom(row))
+    }
+    return found
   },
 )
 

@@ -3,7 +3,7 @@
  * it, so the database joins each column of a branch into one text, which is also what passes between threads.
  */
 import type { StateEntry, StatePoint } from '#/ports/store/state.ts'
-import { first, type Row, type Sql } from '../sql/sql.ts'
+import { first, PAUSE, type Row, type Sql } from '../sql/sql.ts'
 import { olderAt } from '../sql/state-codec.ts'
 import { query } from './query.ts'
 import { lineage, spilledAt } from './state-walk.ts'
@@ -66,13 +66,18 @@ function* columnsAt(room: number, point: StatePoint, kind: keyof typeof TEXTS): 
 
 const textOf = (row: Row, column: string): string => (row[column] as string | null | undefined) ?? ''
 
+/** Entries unpacked without a pause, about a millisecond's work. */
+const ENTRIES_AT_ONCE = 1000
+
 /** Who held each key at a position before its row's. `more` numbers follow the lead. */
 function* formerEvents(room: number, branch: number, pos: number, row: Row, more: number): Sql<string> {
   const given = numbersOf(textOf(row, 'numbers'))
   const bytes = Buffer.from(textOf(row, 'bytes'), 'hex')
   const events: number[] = []
   let start = 0
-  for (let at = 0; at < given.length; at += FORMER.length + more) {
+  const each = FORMER.length + more
+  for (let at = 0; at < given.length; at += each) {
+    if (at > 0 && (at / each) % ENTRIES_AT_ONCE === 0) yield PAUSE
     const [key, size, spilled] = [given[at]!, given[at + 1]!, given[at + 2]!]
     const held = olderAt(bytes, pos, start, start + size)?.event
     start += size

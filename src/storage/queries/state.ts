@@ -48,6 +48,17 @@ export const currentStateAll = query(
   },
 )
 
+/* A tail that has just become a chunk is gone until the next change. */
+export const lastChange = query('state.lastChange', 'small', function* (room: number): Sql<number> {
+  const row = yield* first(
+    `SELECT COALESCE(
+       (SELECT upto FROM state_delta_tails WHERE room = ?1 AND branch = 0),
+       (SELECT MAX(upto) FROM state_delta_chunks WHERE room = ?1 AND branch = 0)) AS upto`,
+    room,
+  )
+  return (row?.upto as number | null | undefined) ?? 0
+})
+
 export const pointBefore = query('state.pointBefore', 'small', function* (nid: number): Sql<
   StatePoint | undefined
 > {
@@ -56,6 +67,23 @@ export const pointBefore = query('state.pointBefore', 'small', function* (nid: n
   if (row.state_branch !== null) return { branch: row.state_branch as number, pos: row.state_pos as number }
   /* On the main line nothing is stored: the state before an event is that of the position before its own. */
   return { branch: 0, pos: nid - 1 }
+})
+
+export const pointsBefore = query('state.pointsBefore', 'small', function* (nids: readonly number[]): Sql<
+  StatePoint[]
+> {
+  const branched = new Map<number, StatePoint>()
+  for (const list of lists(nids)) {
+    const rows = yield* run(
+      `SELECT nid, state_branch, state_pos FROM events
+       WHERE nid IN (${placeholders(1, list.length)}) AND state_branch IS NOT NULL`,
+      ...list,
+    )
+    for (const row of rows) {
+      branched.set(row.nid as number, { branch: row.state_branch as number, pos: row.state_pos as number })
+    }
+  }
+  return nids.map((nid) => branched.get(nid) ?? { branch: 0, pos: nid - 1 })
 })
 
 export const stateAt = query(

@@ -9,6 +9,8 @@ const TOKENS: Record<EngineName, Record<string, string>> = {
     strict: 'STRICT',
     clustered: 'STRICT, WITHOUT ROWID',
     packed: '',
+    content_type_of_e: `CASE json_type(e.json, '$.content.type') WHEN 'text' THEN json_extract(e.json, '$.content.type') END`,
+    content_name_of_e: `CASE json_type(e.json, '$.content.name') WHEN 'text' THEN json_extract(e.json, '$.content.name') END`,
   },
   postgres: {
     int8: 'BIGINT',
@@ -18,6 +20,8 @@ const TOKENS: Record<EngineName, Record<string, string>> = {
     clustered: '',
     /* Rows that are updated in place: room on the page lets an update stay there. */
     packed: 'WITH (fillfactor = 80)',
+    content_type_of_e: `CASE json_typeof(CAST(e.json AS json) #> '{content,type}') WHEN 'string' THEN CAST(e.json AS json) #>> '{content,type}' END`,
+    content_name_of_e: `CASE json_typeof(CAST(e.json AS json) #> '{content,name}') WHEN 'string' THEN CAST(e.json AS json) #>> '{content,name}' END`,
   },
 }
 

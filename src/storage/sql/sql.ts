@@ -18,6 +18,12 @@ export interface Statement {
 /** A computation that talks to the database: yields statements, receives their rows, returns `T`. */
 export type Sql<T> = Generator<Statement, T, Row[]>
 
+/**
+ * Yielded between stretches of long work on what was read: where a computation runs on the thread that serves
+ * requests, those go first.
+ */
+export const PAUSE: Statement = { text: '', params: [] }
+
 /** Runs one statement and gives its rows. */
 export function* run(text: string, ...params: SqlValue[]): Sql<Row[]> {
   return yield { text, params }
@@ -35,7 +41,7 @@ export function runSync<T>(sql: Sql<T>, execute: (statement: Statement) => Row[]
   while (!step.done) {
     let rows: Row[]
     try {
-      rows = execute(step.value)
+      rows = step.value === PAUSE ? [] : execute(step.value)
     } catch (error) {
       step = sql.throw(error)
       continue
@@ -45,16 +51,18 @@ export function runSync<T>(sql: Sql<T>, execute: (statement: Statement) => Row[]
   return step.value
 }
 
-/** Drives a computation over an asynchronous executor. */
+/** Drives a computation over an asynchronous executor. `pause` lets others go first. */
 export async function runAsync<T>(
   sql: Sql<T>,
   execute: (statement: Statement) => Promise<Row[]>,
+  pause: () => Promise<void> = async () => {},
 ): Promise<T> {
   let step = sql.next()
   while (!step.done) {
     let rows: Row[]
     try {
-      rows = await execute(step.value)
+      if (step.value === PAUSE) await pause()
+      rows = step.value === PAUSE ? [] : await execute(step.value)
     } catch (error) {
       step = sql.throw(error)
       continue

@@ -44,7 +44,21 @@ export class ByteReader {
     return this.#at >= this.#end
   }
 
+  /** Offset of the next byte. */
+  get at(): number {
+    return this.#at
+  }
+
+  skip(bytes: number): void {
+    this.#at += bytes
+  }
+
   uint(): number {
+    const first = this.#at < this.#end ? this.#bytes[this.#at] : undefined
+    if (first !== undefined && first < 0x80) {
+      this.#at++
+      return first
+    }
     let value = 0
     let scale = 1
     for (;;) {
@@ -56,6 +70,13 @@ export class ByteReader {
       if (scale > Number.MAX_SAFE_INTEGER) throw new RangeError('packed number is too long')
     }
   }
+}
+
+/** Bytes that a number takes. */
+export function uintLength(value: number): number {
+  let length = 1
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++
+  return length
 }
 
 export function packUints(values: readonly number[]): Uint8Array {

@@ -90,6 +90,17 @@ const CHECKS: readonly Check[] = [
       return same ? undefined : ['receipt.event', `names ${row.event_id}, but its row is ${row.found}`]
     },
   },
+  {
+    table: 'room_facts',
+    text: `SELECT x.room, x.bump, e.room AS of_room FROM room_facts x LEFT JOIN events e ON e.nid = x.bump
+      WHERE 1 = 1 {after}`,
+    key: [['x.room', 'room']],
+    name: (row) => String(row.room),
+    check: (row) =>
+      row.bump === 0 || row.of_room === null || row.of_room === row.room
+        ? undefined
+        : ['room.bump', `is the position of an event of room ${row.of_room}`],
+  },
 ]
 
 function jsonCheck(table: string, key: readonly string[], column: string, is = isObject): Check {
@@ -121,6 +132,7 @@ export function* verifyAccounts(findings: Findings): Sql<void> {
 /** Tables with a room's row id. Events and memberships report a missing room themselves. */
 const ROOM_TABLES = [
   'room_heads',
+  'room_facts',
   'room_state',
   'room_state_older',
   'state_delta_tails',
@@ -134,6 +146,9 @@ const ROOM_TABLES = [
   'push_actions',
   'own_marks',
   'push_queue',
+  'search_tail',
+  'search_segments',
+  'search_pages',
 ] as const
 
 /** Rows of rooms that do not exist. */

@@ -73,6 +73,7 @@ describe('verify', () => {
       'push_actions',
       'push_profiles',
       'pushers',
+      'room_facts',
     ]) {
       assert.ok((report.checked[table] ?? 0) > 0, `${table} was not looked at`)
     }
@@ -324,6 +325,10 @@ describe('verify finds a broken', () => {
     ['pusher.count', `UPDATE push_users SET pushers = 7`],
     ['pushers.data', `UPDATE pushers SET data = '[]'`],
     ['receipt.kind', `UPDATE receipts SET kind = 'm.other'`],
+    [
+      'room.bump',
+      `UPDATE room_facts SET bump = (SELECT MAX(nid) FROM events) WHERE room = (SELECT MIN(nid) FROM rooms)`,
+    ],
     ['receipt.event', `UPDATE receipts SET event_id = '$other'`],
     ['meta.epoch', `UPDATE myelin_meta SET value = '0' WHERE name = 'epoch'`],
     ['meta.position', `UPDATE myelin_meta SET value = '10' WHERE name = 'position'`],

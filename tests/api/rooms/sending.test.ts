@@ -151,7 +151,7 @@ test('nobody sends to a room they are not in, have left, or that is not there', 
   await carol.refused('403 M_FORBIDDEN', 'PUT', url('1', roomId), MESSAGE)
   await leave(bob, roomId)
   await bob.refused('403 M_FORBIDDEN', 'PUT', url('2', roomId), MESSAGE)
-  await bob.refused('404 M_NOT_FOUND', 'PUT', url('3', '!nowhere:test.example'), MESSAGE)
+  await bob.refused('403 M_FORBIDDEN', 'PUT', url('3', '!nowhere:test.example'), MESSAGE)
   await bob.refused('400 M_INVALID_PARAM', 'PUT', url('4', 'nonsense'), MESSAGE)
 })
 

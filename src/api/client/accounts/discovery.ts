@@ -42,6 +42,8 @@ const UNSTABLE_FEATURES = {
   'uk.tcpip.msc4133.stable': true,
   /* `use_state_after` of sync under its unstable name. */
   'org.matrix.msc4222': true,
+  /* Sliding sync. */
+  'org.matrix.simplified_msc3575': true,
 } as const
 
 /** The client well-known; undefined where no public address was given. */

@@ -64,8 +64,8 @@ export const rateLimits = {
     reject_limit: option(int(0), later, 50, 'Waiting requests before more are refused.'),
     concurrent: option(int(1), later, 3, 'Requests worked on at the same time.'),
   }),
-  rc_presence: section(later, 'Presence.', {
-    per_user: limit(later, 0.1, 1, 'Changes, per account; those above it are left out without an error.'),
+  rc_presence: section(supported, 'Presence.', {
+    per_user: limit(supported, 0.1, 1, 'Changes, per account; those above it are left out without an error.'),
   }),
   rc_delayed_event_mgmt: limit(later, 1, 5, 'Changes of delayed events, per account or IP address.'),
   rc_reports: limit(later, 1, 5, 'Reports of content, per account.'),

@@ -1,5 +1,5 @@
 import { anyMap, list, map, object, oneOf, optionalSection, orNull, section } from '../compound-types.ts'
-import { accepted, later, laterGuard, option, required } from '../option.ts'
+import { accepted, later, laterGuard, option, required, supported } from '../option.ts'
 import { bool, duration, glob, int, path, regex, size, string, text } from '../types.ts'
 
 /** Groups "Push" and the limits of push rules. */
@@ -107,7 +107,7 @@ export const rooms = {
   exclude_rooms_from_sync: option(orNull(list(string)), later, [], 'Rooms no client is shown.'),
   exclude_rooms_from_presence: option(
     orNull(list(string)),
-    later,
+    supported,
     [],
     'Rooms that do not count as shared for presence.',
   ),

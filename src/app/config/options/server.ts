@@ -76,34 +76,34 @@ export const server = {
     0,
     'How many files and sockets the process may open; 0 for as many as the system allows.',
   ),
-  presence: section(later, 'Who is online. In the place of the older `use_presence`.', {
+  presence: section(supported, 'Who is online. In the place of the older `use_presence`.', {
     enabled: option(
       either(bool, oneOf('untracked')),
-      later,
+      supported,
       true,
       'Whether presence exists; `untracked` ignores what clients and servers say and leaves it to modules.',
     ),
     include_offline_users_on_sync: option(
       bool,
-      later,
+      supported,
       false,
       'Whether a first sync also lists who is offline.',
     ),
     last_active_granularity: option(
       positiveDuration,
-      later,
+      supported,
       '1m',
       'How long after an activity a user is "active now".',
     ),
     sync_online_timeout: option(
       positiveDuration,
-      later,
+      supported,
       '30s',
       'How long after the last sync a user goes offline.',
     ),
     idle_timeout: option(
       positiveDuration,
-      later,
+      supported,
       '5m',
       'How long after the last activity a user becomes idle; longer than `last_active_granularity`.',
     ),
@@ -170,7 +170,7 @@ export const server = {
     false,
     'Whether only server administrators may invite local users.',
   ),
-  enable_search: option(bool, later, true, 'Whether messages are indexed and can be searched.'),
+  enable_search: option(bool, supported, true, 'Whether messages are indexed and can be searched.'),
   ip_range_blacklist: option(
     list(ipRange),
     later,

@@ -60,6 +60,20 @@ export class ClientEvents {
     })
   }
 
+  /**
+   * The same texts for everybody, without `room_id`, without age and without what the state held before: for state that
+   * is sent as a whole.
+   */
+  async plain(rows: readonly EventRow[], rules: RoomVersionRules): Promise<string[]> {
+    const texts: string[] = []
+    for (const row of rows) {
+      const unsigned: Record<string, JsonValue> = {}
+      await this.#addRedaction(row, rules, unsigned)
+      texts.push(JSON.stringify(clientEvent(pduOfRow(row, rules), { withoutRoomId: true, unsigned })))
+    }
+    return texts
+  }
+
   /** Many readers who wake at once wait for one making. */
   #sharedOf(row: EventRow, rules: RoomVersionRules): Promise<Shared> {
     const known = this.#shared.get(row)
@@ -74,18 +88,25 @@ export class ClientEvents {
     const pdu = pduOfRow(row, rules)
     const unsigned: Record<string, JsonValue> = {}
     if (row.stateKey !== null) await this.#addPrevious(row, rules, unsigned)
-    if (row.redactedBy !== null) {
-      const [redaction] = await this.#store.events.byNids([row.redactedBy])
-      if (redaction) {
-        unsigned['redacted_because'] = clientEvent(pduOfRow(redaction, rules))
-        unsigned['redacted_by'] = redaction.eventId
-      }
-    }
+    await this.#addRedaction(row, rules, unsigned)
     return {
       withRoom: open(clientEvent(pdu)),
       withoutRoom: open(clientEvent(pdu, { withoutRoomId: true })),
       unsigned: Object.keys(unsigned).length === 0 ? '' : `,${JSON.stringify(unsigned).slice(1, -1)}`,
     }
+  }
+
+  /** `redacted_because` of a redacted event. */
+  async #addRedaction(
+    row: EventRow,
+    rules: RoomVersionRules,
+    unsigned: Record<string, JsonValue>,
+  ): Promise<void> {
+    if (row.redactedBy === null) return
+    const [redaction] = await this.#store.events.byNids([row.redactedBy])
+    if (!redaction) return
+    unsigned['redacted_because'] = clientEvent(pduOfRow(redaction, rules))
+    unsigned['redacted_by'] = redaction.eventId
   }
 
   /** `prev_content` and `replaces_state`: what the key held before. */

@@ -7,7 +7,7 @@ import { accessRoom, type RoomAccess } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
 import type { Filterable } from './event-filter.ts'
 import { MESSAGES_SCAN_MAX } from './limits.ts'
-import { formatTopological, parseStream, parseTopological } from './tokens.ts'
+import { formatTopological, parsePosition, parseTopological } from './tokens.ts'
 import { type Seen, visibleTo } from './visibility.ts'
 
 type Place = { readonly depth: number; readonly arrival: number }
@@ -81,7 +81,7 @@ export class MessagesService {
     if (token === undefined) return undefined
     const topological = parseTopological(token)
     if (topological?.epoch === this.#store.epoch) return topological
-    const stream = parseStream(token)
+    const stream = parsePosition(token)
     if (stream?.epoch !== this.#store.epoch) {
       throw new MatrixError('M_INVALID_PARAM', 'This token is not one of this server.')
     }

@@ -8,7 +8,7 @@ import type { JsonObject } from '#/protocol/json/value.ts'
 import { pduOfRow } from '../stored-event.ts'
 import { accessRoom, type RoomAccess } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
-import { parseStream, parseTopological } from './tokens.ts'
+import { parsePosition, parseTopological } from './tokens.ts'
 import { canSee } from './visibility.ts'
 
 export interface MembersQuery {
@@ -117,7 +117,7 @@ export class RoomReads {
   /** The state that a token stands for. Throws M_FORBIDDEN for a time of which the reader may see nothing. */
   async #pointAt({ room, rules, stateUpto }: RoomAccess, viewer: Viewer, at: string): Promise<StatePoint> {
     const { events, state, epoch } = this.#store
-    const stream = parseStream(at)
+    const stream = parsePosition(at)
     const topological = parseTopological(at)
     if ((stream ?? topological)?.epoch !== epoch) {
       throw new MatrixError('M_INVALID_PARAM', 'The token in `at` is not one of this server.')

@@ -26,6 +26,11 @@ export interface TopologicalToken {
   readonly arrival: number
 }
 
+/** A place in a sliding sync: the position, and which answer it was. */
+export interface SlidingToken extends StreamToken {
+  readonly serial: number
+}
+
 /** Longest token that is looked at. */
 const TOKEN_CHARS_MAX = 80
 
@@ -50,6 +55,16 @@ function numbersOf(text: string, letter: string, ...counts: number[]): number[] 
   return counts.includes(numbers.length) ? numbers : undefined
 }
 
+export function formatSliding({ epoch, position, serial }: SlidingToken): string {
+  return `p${epoch}_${position}_${serial}`
+}
+
+export function parseSliding(text: string): SlidingToken | undefined {
+  const numbers = numbersOf(text, 'p', 3)
+  if (!numbers || numbers[1]! < 0) return undefined
+  return { epoch: numbers[0]!, position: numbers[1]!, serial: numbers[2]! }
+}
+
 export function parseStream(text: string): StreamToken | undefined {
   const numbers = numbersOf(text, 's', 2, 4, 5)
   if (!numbers || numbers.slice(1).some((number) => number < 0)) return undefined
@@ -62,4 +77,9 @@ export function parseTopological(text: string): TopologicalToken | undefined {
   const numbers = numbersOf(text, 't', 3)
   if (!numbers) return undefined
   return { epoch: numbers[0]!, depth: numbers[1]!, arrival: numbers[2]! }
+}
+
+/** A position of either kind of sync, for whoever reads a room from there. */
+export function parsePosition(text: string): StreamToken | undefined {
+  return parseStream(text) ?? parseSliding(text)
 }

@@ -5,7 +5,16 @@ import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { StateKeyPair, StateLookup } from '#/protocol/event/pdu.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
-import { canUserSee, membershipAround, visibilityAround } from '#/protocol/visibility/history-visibility.ts'
+import {
+  type Around,
+  canUserSee,
+  type HistoryVisibility,
+  membershipAround,
+  readHistoryVisibility,
+  readMembership,
+  type VisibleMembership,
+  visibilityAround,
+} from '#/protocol/visibility/history-visibility.ts'
 import { pduOfRow } from '../stored-event.ts'
 
 export interface Seen {
@@ -27,14 +36,45 @@ export async function visibleTo(
   const lastJoined = await lastTimeJoined(store, own)
   const states = await statesBefore(store, room, rows, userId, rules)
   const seen: Seen[] = []
+  const still = new Map<StateLookup, FactsAround>()
   for (const [index, row] of rows.entries()) {
     const before = states[index]!
-    const pdu = pduOfRow(row, rules)
-    const membership = membershipAround(pdu, userId, before)
-    const facts = { visibility: visibilityAround(pdu, before), membership, joinedLater: row.nid < lastJoined }
-    if (canUserSee(facts)) seen.push({ row, membership: membership.after })
+    const facts = factsAround(row, userId, before, rules, still)
+    const joinedLater = row.nid < lastJoined
+    if (canUserSee({ ...facts, joinedLater })) seen.push({ row, membership: facts.membership.after })
   }
   return seen
+}
+
+interface FactsAround {
+  readonly visibility: Around<HistoryVisibility>
+  readonly membership: Around<VisibleMembership>
+}
+
+/** What holds around an event. Most change nothing and need not be parsed: `still` remembers what holds at a state. */
+function factsAround(
+  row: EventRow,
+  userId: string,
+  before: StateLookup,
+  rules: RoomVersionRules,
+  still: Map<StateLookup, FactsAround>,
+): FactsAround {
+  const moves =
+    (row.type === 'm.room.member' && row.stateKey === userId) || row.type === 'm.room.history_visibility'
+  if (moves) {
+    const pdu = pduOfRow(row, rules)
+    return { visibility: visibilityAround(pdu, before), membership: membershipAround(pdu, userId, before) }
+  }
+  const known = still.get(before)
+  if (known) return known
+  const visibility = readHistoryVisibility(before('m.room.history_visibility', ''))
+  const membership = readMembership(before('m.room.member', userId))
+  const facts = {
+    visibility: { before: visibility, after: visibility },
+    membership: { before: membership, after: membership },
+  }
+  still.set(before, facts)
+  return facts
 }
 
 /** Whether a user may see one event. */
@@ -76,9 +116,7 @@ async function statesBefore(
     ['m.room.member', userId],
   ]
   const at = async (point: StatePoint): Promise<EventRow[]> => store.state.at(room, point, keys)
-  const points: StatePoint[] = []
-  for (const row of rows)
-    points.push((await store.state.pointBefore(row.nid)) ?? { branch: 0, pos: row.nid - 1 })
+  const points = await store.state.pointsBefore(rows.map((row) => row.nid))
   const mainLine = points.every((point) => point.branch === 0)
   if (mainLine && rows.length > 1) {
     const low = Math.min(...points.map((point) => point.pos))

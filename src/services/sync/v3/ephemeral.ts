@@ -47,11 +47,7 @@ export class EphemeralSync {
     const { versions, typing } = this.#deps
     const { version } = versions
     if (request.since === undefined) return { version, typing: undefined }
-    const { seen } = request
-    /* Of a former life nothing is known but that somebody typed somewhere. */
-    const lost = seen !== undefined && seen.life !== versions.life && seen.typing
-    const rooms = lost ? user.memberships.keys() : typing.changedSince(since, user.memberships)
-    return { version, typing: new Set(rooms) }
+    return { version, typing: new Set(typing.changedSince(since, user.memberships)) }
   }
 
   /** Events of `ephemeral` in a room, as JSON texts; receipts are those in (after, upto]. */

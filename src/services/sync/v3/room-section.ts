@@ -12,14 +12,17 @@ import { visibleTo } from '../../rooms/read/visibility.ts'
 import { MOVED } from '../active-user.ts'
 import { pickFields } from '../filter.ts'
 import type { LazyMembers } from '../lazy-members.ts'
+import type { StateCache } from '../state-cache.ts'
 import { eventsJson, type SyncRequest } from './request.ts'
-import { summaryOf } from './summary.ts'
+import type { Summaries } from './summary.ts'
 import { type ReadNewest, readTimeline, type Timeline } from './timeline.ts'
 
 export interface SectionDeps {
   readonly store: Store
   readonly clientEvents: ClientEvents
   readonly lazyMembers: LazyMembers
+  readonly stateCache: StateCache
+  readonly summaries: Summaries
 }
 
 /** A room as its reader stands to it. */
@@ -47,6 +50,8 @@ export interface SectionRequest extends RoomOfReader {
   readonly newest: ReadNewest
   /** Whether the reader was in the room all the while, so that every event is visible. */
   readonly present: boolean
+  /** Position from which on the reader is in the room; undefined when they are not. */
+  readonly joinedAt: number | undefined
   /** Bits of MOVED: what may have changed since `since`. */
   readonly moved: number
   /** State is sent whole although the timeline goes on from `since`. */
@@ -58,15 +63,17 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   const { request, room, since } = ask
   /* A receipt or a tag alone: neither timeline nor state need be looked at. */
   const still = since !== undefined && !ask.fullState && (ask.moved & MOVED.events) === 0
-  const timeline = still ? { rows: [], limited: false } : await visibleTimeline(deps, ask)
-  const state = still ? [] : await stateEvents(deps, ask, timeline)
-  const membersMoved = timeline.rows.some(isMember) || state.some(isMember)
-  const told = [timeline.rows, state, ask.accountData, ask.ephemeral]
+  const timeline = still
+    ? { rows: [], limited: false, present: ask.present }
+    : await visibleTimeline(deps, ask)
+  const state = still ? NO_STATE : await stateEvents(deps, ask, timeline)
+  const membersMoved = timeline.rows.some(isMember) || state.rows.some(isMember)
+  const told = [timeline.rows, state.rows, state.whole, ask.accountData, ask.ephemeral]
   const read = since !== undefined && (ask.moved & MOVED.counts) !== 0
   const nothing = !read && told.every((list) => list.length === 0)
   /* That the reader is out of a room must be told even when nothing of it may be shown. */
   if (nothing && since !== undefined && !ask.fullState && ask.left === undefined) return undefined
-  const membershipAt = ask.present ? () => 'join' : undefined
+  const membershipAt = timeline.present ? () => 'join' : undefined
   const parts = await eventParts(deps, ask, timeline, state, membershipAt)
   /* Of a room that was left, the present counts and names are not the reader's to know. */
   if (ask.left === undefined) {
@@ -76,7 +83,7 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
       parts.push(...unreadParts(counts, request.filter.unreadThreads))
     }
     if (membersMoved || since === undefined) {
-      parts.push(`"summary":${JSON.stringify(await summaryOf(deps.store, room, request.userId))}`)
+      parts.push(`"summary":${JSON.stringify(await deps.summaries.of(room, request.userId))}`)
     }
   }
   return `{${parts.join(',')}}`
@@ -87,7 +94,7 @@ export async function outsideSection(deps: SectionDeps, ask: RoomOfReader): Prom
   const rows = ask.left === undefined ? [] : await deps.store.events.byNids([ask.left])
   const { timeline } = ask.request.filter
   const shown = timeline.passesRoom(ask.roomId) ? rows.filter((row) => timeline.passes(row)) : []
-  const parts = await eventParts(deps, ask, { rows: shown, limited: false }, [], undefined)
+  const parts = await eventParts(deps, ask, { rows: shown, limited: false }, NO_STATE, undefined)
   return `{${parts.join(',')}}`
 }
 
@@ -96,7 +103,7 @@ async function eventParts(
   deps: SectionDeps,
   ask: RoomOfReader,
   timeline: Timeline,
-  state: readonly EventRow[],
+  state: StateOfSection,
   membershipAt: (() => string) | undefined,
 ): Promise<string[]> {
   const { request, rules } = ask
@@ -104,7 +111,10 @@ async function eventParts(
   const viewer = { userId: request.userId, deviceId: request.deviceId }
   const timelineView = membershipAt ? { ...view, membershipAt } : view
   const timelineTexts = pick(await deps.clientEvents.view(timeline.rows, viewer, timelineView), request)
-  const stateTexts = pick(await deps.clientEvents.view(state, viewer, view), request)
+  const changed = asEverybody(request)
+    ? await deps.stateCache.texts(state.rows, rules)
+    : pick(await deps.clientEvents.view(state.rows, viewer, view), request)
+  const stateTexts = state.whole === '' ? changed : [state.whole, ...changed]
   const prev = JSON.stringify(prevBatch(deps.store, timeline.rows, ask.now))
   return [
     `"timeline":{"events":[${timelineTexts.join(',')}],"limited":${timeline.limited},"prev_batch":${prev}}`,
@@ -125,18 +135,26 @@ function isMember(row: EventRow): boolean {
 }
 
 /** Where `/messages` goes on backwards: just before the first event, or behind all when there is none. */
-function prevBatch(store: Store, rows: readonly EventRow[], now: number): string {
+export function prevBatch(store: Store, rows: readonly EventRow[], now: number): string {
   const first = rows[0]
   if (!first) return formatStream({ epoch: store.epoch, position: now })
   return formatTopological({ epoch: store.epoch, depth: first.depth, arrival: first.arrival ?? first.nid })
 }
 
-async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<Timeline> {
+interface SeenTimeline extends Timeline {
+  /** Whether the reader was in the room at every event. */
+  readonly present: boolean
+}
+
+async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<SeenTimeline> {
   const { request, since, now, newest } = ask
   const read = await readTimeline(newest, since ?? 0, now, request.filter.timeline, ask.roomId)
   /* A room that is new to the client has a gap before its timeline even when the room begins there. */
   const limited = read.limited || (since === undefined && request.since !== undefined)
-  if (ask.present || read.rows.length === 0) return { rows: read.rows, limited }
+  const [first] = read.rows
+  const joinedBefore = ask.joinedAt !== undefined && (first?.arrival ?? 0) > ask.joinedAt
+  if (ask.present || joinedBefore) return { rows: read.rows, limited, present: true }
+  if (!first) return { rows: [], limited, present: false }
   const seen = await visibleTo(deps.store, read.rows, request.userId, ask.rules)
   const visible = new Set(seen.map((entry) => entry.row.nid))
   if (ask.left !== undefined) visible.add(ask.left)
@@ -145,27 +163,44 @@ async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<
    * holds what the hidden events changed.
    */
   const hidden = read.rows.findLastIndex((row) => !visible.has(row.nid))
-  return { rows: read.rows.slice(hidden + 1), limited: limited || hidden >= 0 }
+  return { rows: read.rows.slice(hidden + 1), limited: limited || hidden >= 0, present: false }
 }
 
+/** The state that a section tells of. */
+interface StateOfSection {
+  /** Ready texts with commas between, which come first. */
+  readonly whole: string
+  readonly rows: readonly EventRow[]
+}
+
+const NO_STATE: StateOfSection = { whole: '', rows: [] }
+
 /** The state that the client needs besides the timeline. */
-async function stateEvents(deps: SectionDeps, ask: SectionRequest, timeline: Timeline): Promise<EventRow[]> {
+async function stateEvents(
+  deps: SectionDeps,
+  ask: SectionRequest,
+  timeline: Timeline,
+): Promise<StateOfSection> {
   const { request, since, now } = ask
   const filter = request.filter.state
-  if (filter.passesNone || !filter.passesRoom(ask.roomId)) return []
+  if (filter.passesNone || !filter.passesRoom(ask.roomId)) return NO_STATE
   const first = timeline.rows[0]
   const whole = since === undefined || ask.fullState
   const lazy = filter.lazyLoadMembers
   const filtered = request.stateAfter === undefined && !request.filter.timeline.passesAll
   const behind = timeline.limited || request.stateAfter !== undefined || !first || filtered
   /* Most answers: the timeline holds all that happened. */
-  if (!whole && !behind && !lazy) return []
+  if (!whole && !behind && !lazy) return NO_STATE
   const end: StatePoint = { branch: 0, pos: now }
   const start = first ? ((await deps.store.state.pointBefore(first.nid)) ?? end) : end
   const until = request.stateAfter !== undefined ? end : start
   let rows: EventRow[] = []
-  if (whole) rows = await deps.store.state.eventsAt(ask.room, until, lazy ? 'm.room.member' : undefined)
-  else if (behind) rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
+  let text = ''
+  if (whole && filter.passesAll && asEverybody(request)) {
+    text = await deps.stateCache.text(ask.room, ask.rules, until, lazy ? 'without members' : 'all')
+  } else if (whole) {
+    rows = await deps.store.state.eventsAt(ask.room, until, lazy ? 'm.room.member' : undefined)
+  } else if (behind) rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
   if (whole && lazy && ask.knownAt !== undefined) {
     /* The client holds members from before, and must hear of those that are no longer what they were. */
     const changed = await gap(deps.store, ask.room, { branch: 0, pos: ask.knownAt }, until)
@@ -178,7 +213,12 @@ async function stateEvents(deps: SectionDeps, ask: SectionRequest, timeline: Tim
     rows = [...rows, ...later.filter((row) => !shown.has(row.nid))]
   }
   if (lazy) rows = [...rows, ...(await lazyMembers(deps, ask, timeline, until, rows, whole))]
-  return filter.passesAll ? rows : rows.filter((row) => filter.passes(row))
+  return { whole: text, rows: filter.passesAll ? rows : rows.filter((row) => filter.passes(row)) }
+}
+
+/** Whether the reader wants events in no form of their own. */
+function asEverybody({ filter }: SyncRequest): boolean {
+  return filter.eventFields === undefined && filter.eventFormat !== 'federation'
 }
 
 /** State events that hold at the end of a gap and did not at its start. */
@@ -209,7 +249,7 @@ async function lazyMembers(
   const wanted = new Set(timeline.rows.map((row) => row.sender))
   if (whole) wanted.add(request.userId)
   if (ask.left === undefined && (whole || have.some(isMember) || timeline.rows.some(isMember))) {
-    const summary = await summaryOf(deps.store, room, request.userId)
+    const summary = await deps.summaries.of(room, request.userId)
     for (const hero of summary['m.heroes'] ?? []) wanted.add(hero)
   }
   const told = new Set<string>()

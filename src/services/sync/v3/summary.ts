@@ -1,7 +1,8 @@
 /** The room summary: counts and heroes. https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3sync */
+import { Lru } from '#/base/lru.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { HERO_SCAN_MAX } from '../limits.ts'
+import { HERO_SCAN_MAX, SUMMARIES_MAX } from '../limits.ts'
 
 /** Members named in a summary. */
 const HEROES_MAX = 5
@@ -12,19 +13,58 @@ export interface Summary {
   readonly 'm.invited_member_count': number
 }
 
-/** Counts of the room, and members to name it after where it has neither name nor alias. */
-export async function summaryOf(store: Store, room: number, userId: string): Promise<Summary> {
-  const head = await store.rooms.head(room)
-  const counts = {
-    'm.joined_member_count': head?.joined ?? 0,
-    'm.invited_member_count': head?.invited ?? 0,
+/** What a room's summary is made of, the same for every reader. */
+interface Facts {
+  /** Position of the change of state up to which it holds. */
+  readonly at: number
+  readonly joined: number
+  readonly invited: number
+  /** Members to name the room after, one more than are named; absent where it has a name or an alias. */
+  readonly heroes?: Heroes
+}
+
+interface Heroes {
+  readonly present: readonly string[]
+  readonly gone: readonly string[]
+}
+
+/** Summaries of rooms, worked out again only when the state of a room has changed. */
+export class Summaries {
+  readonly #store: Store
+  readonly #facts = new Lru<number, Facts>(SUMMARIES_MAX)
+
+  constructor(store: Store) {
+    this.#store = store
   }
-  const names = await store.state.current(room, [
-    ['m.room.name', ''],
-    ['m.room.canonical_alias', ''],
-  ])
-  if (names.some(hasName)) return counts
-  return { 'm.heroes': heroesOf(await store.state.someMembers(room, HERO_SCAN_MAX), userId), ...counts }
+
+  /** Counts of the room, and members to name it after where it has neither name nor alias. */
+  async of(room: number, userId: string): Promise<Summary> {
+    const { joined, invited, heroes } = await this.#factsOf(room)
+    const counts = { 'm.joined_member_count': joined, 'm.invited_member_count': invited }
+    if (!heroes) return counts
+    const others = (users: readonly string[]) => users.filter((user) => user !== userId)
+    const present = others(heroes.present)
+    const named = present.length > 0 ? present : others(heroes.gone)
+    return { 'm.heroes': named.slice(0, HEROES_MAX), ...counts }
+  }
+
+  async #factsOf(room: number): Promise<Facts> {
+    const { state, rooms } = this.#store
+    const at = await state.lastChange(room)
+    const known = this.#facts.get(room)
+    if (known?.at === at) return known
+    const head = await rooms.head(room)
+    const names = await state.current(room, [
+      ['m.room.name', ''],
+      ['m.room.canonical_alias', ''],
+    ])
+    const heroes = names.some(hasName) ? undefined : heroesOf(await state.someMembers(room, HERO_SCAN_MAX))
+    const counts = { at, joined: head?.joined ?? 0, invited: head?.invited ?? 0 }
+    const facts = heroes ? { ...counts, heroes } : counts
+    /* What was read may be of a later state; then the next look finds another position. */
+    this.#facts.set(room, facts)
+    return facts
+  }
 }
 
 function hasName(row: EventRow): boolean {
@@ -34,14 +74,14 @@ function hasName(row: EventRow): boolean {
 }
 
 /** The first members joined or invited; only where there are none, those who left. Never the reader. */
-export function heroesOf(members: readonly EventRow[], userId: string): string[] {
+function heroesOf(members: readonly EventRow[]): Heroes {
   const present: string[] = []
   const gone: string[] = []
   for (const row of members) {
-    if (row.stateKey === null || row.stateKey === userId) continue
+    if (row.stateKey === null) continue
     const { membership } = (JSON.parse(row.json) as { content: { membership?: unknown } }).content
-    if (membership === 'join' || membership === 'invite') present.push(row.stateKey)
-    else gone.push(row.stateKey)
+    const list = membership === 'join' || membership === 'invite' ? present : gone
+    if (list.length <= HEROES_MAX) list.push(row.stateKey)
   }
-  return (present.length > 0 ? present : gone).slice(0, HEROES_MAX)
+  return { present, gone }
 }

@@ -14,9 +14,11 @@ import { type ActiveUser, type KnownMembership, MOVED, NO_ROOM } from '../active
 import type { Feed } from '../feed.ts'
 import { LazyMembers } from '../lazy-members.ts'
 import { OWN_CHANGES_MAX, ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import type { StateCache } from '../state-cache.ts'
 import { type EphemeralDeps, type EphemeralPart, EphemeralSync } from './ephemeral.ts'
 import { answerJson, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
+import { Summaries } from './summary.ts'
 
 /** Gives account data that is not stored, because it has a default: push rules. */
 export type DefaultAccountData = (
@@ -30,6 +32,7 @@ export interface SyncDeps {
   readonly feed: Feed
   readonly clock: Clock
   readonly clientEvents: ClientEvents
+  readonly stateCache: StateCache
   readonly defaultAccountData: DefaultAccountData
   readonly ephemeral: EphemeralDeps
 }
@@ -59,9 +62,10 @@ export class SyncService {
 
   constructor(deps: SyncDeps) {
     this.#deps = deps
-    const { store, clientEvents } = deps
+    const { store, clientEvents, stateCache } = deps
     this.#ephemeral = new EphemeralSync(deps.ephemeral)
-    this.#section = { store, clientEvents, lazyMembers: new LazyMembers() }
+    const lazyMembers = new LazyMembers()
+    this.#section = { store, clientEvents, stateCache, lazyMembers, summaries: new Summaries(store) }
   }
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
@@ -300,6 +304,7 @@ export class SyncService {
       knownAt: knew ? since : undefined,
       newest: (after, upto, limit) => feed.newest(room, after, upto, limit),
       present: stayed && !left,
+      joinedAt: left ? undefined : known.position,
       moved: fresh ? MOVED.everything : what,
       fullState: request.fullState,
     })

@@ -1,0 +1,60 @@
+/** A reader's own membership of a room over time, read from the room's state. */
+import type { EventRow } from '#/ports/store/events.ts'
+import type { Membership } from '#/ports/store/rooms.ts'
+import type { Store } from '#/ports/store/store.ts'
+import type { ActiveUser, KnownMembership } from './active-user.ts'
+import { OWN_CHANGES_MAX } from './limits.ts'
+
+/** A membership as it was at `now`, which later changes may have left behind; those are for the next answer. */
+export async function membershipAt(
+  store: Store,
+  user: ActiveUser,
+  room: number,
+  now: number,
+): Promise<KnownMembership | undefined> {
+  const known = user.memberships.get(room)
+  if (!known || known.position <= now) return known
+  const event = await ownEvent(store, user.userId, room, now)
+  if (!event) return undefined
+  const { membership } = (JSON.parse(event.json) as { content: { membership: Membership } }).content
+  const bySelf = event.sender === user.userId
+  return { roomId: known.roomId, membership, position: event.nid, bySelf }
+}
+
+/** Whether the user was in the room from `since` on without a break, until now or until leaving. */
+export async function stayedSince(
+  store: Store,
+  userId: string,
+  room: number,
+  known: KnownMembership,
+  since: number,
+): Promise<boolean> {
+  if (known.membership === 'join' && known.position <= since) return true
+  let pos = known.position - 1
+  for (let steps = 0; steps < OWN_CHANGES_MAX; steps++) {
+    const event = await ownEvent(store, userId, room, pos)
+    if (event === undefined || !isJoin(event)) return false
+    if (event.nid <= since) return true
+    pos = event.nid - 1
+  }
+  return false
+}
+
+/** Whether the user was joined to the room at a position. */
+export async function wasJoined(store: Store, userId: string, room: number, pos: number): Promise<boolean> {
+  const event = await ownEvent(store, userId, room, pos)
+  return event !== undefined && isJoin(event)
+}
+
+async function ownEvent(
+  store: Store,
+  userId: string,
+  room: number,
+  pos: number,
+): Promise<EventRow | undefined> {
+  return (await store.state.at(room, { branch: 0, pos }, [['m.room.member', userId]]))[0]
+}
+
+function isJoin(row: EventRow): boolean {
+  return (JSON.parse(row.json) as { content: { membership?: unknown } }).content.membership === 'join'
+}
