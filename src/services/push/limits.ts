@@ -9,7 +9,7 @@ export const CONDITIONS_MAX = 20
 /** Actions of one rule. */
 export const ACTIONS_MAX = 20
 /** Bytes of all rules as JSON. */
-export const PUSH_RULES_BYTES_MAX = 2 * 1024 * 1024
+export const PUSH_RULES_BYTES_MAX = 1024 * 1024
 /** Bytes of one rule as JSON. */
 export const PUSH_RULE_BYTES_MAX = 8 * 1024
 /** Characters of a rule's id. */

@@ -148,7 +148,10 @@ export class LiveEvents {
       const profile = known.rooms.get(room.roomId) ?? NO_ROOM_PROFILE
       const usual = outcomeFor(kind, known.profile, profile)
       const pushed = (followers.get(user)?.pushers ?? 0) > 0
-      if (!named.has(user) && !known.custom && (usual === 0 || !pushed)) continue
+      if (!named.has(user) && !known.custom) {
+        if (usual > 0 && pushed) queue.push({ user, actions: known.usualActions(kind, room.roomId) })
+        continue
+      }
       const outcome = await this.#evaluate(happening, user, known)
       const level = levelOf(outcome)
       const text = actionsText(outcome)

@@ -6,7 +6,6 @@ import type { UserId } from '#/protocol/ids/user-id.ts'
 import { rulesOf } from '#/protocol/room-version/rules.ts'
 import type { ClientEvents } from '../rooms/read/client-events.ts'
 import { formatStream, parseStream } from '../rooms/read/tokens.ts'
-import { kindActions } from './actions.ts'
 import { NOTIFICATIONS_LIMIT_DEFAULT, NOTIFICATIONS_LIMIT_MAX, NOTIFICATIONS_SCAN_MAX } from './limits.ts'
 import type { PushRules } from './rules.ts'
 
@@ -69,7 +68,7 @@ export class Notifications {
     const viewer = { userId: request.userId, deviceId: request.deviceId }
     const [text] = await this.#clientEvents.view([event], viewer, { rules, withoutRoomId: true })
     const known = await this.#rules.of(request.userId)
-    const actions = row.actions ?? kindActions(row.kind, known.ruleset, row.roomId)
+    const actions = row.actions ?? known.usualActions(row.kind, row.roomId)
     return `{"actions":${actions},"event":${text},"read":${row.read},"room_id":${JSON.stringify(row.roomId)},"ts":${event.ts}}`
   }
 }

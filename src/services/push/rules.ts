@@ -29,13 +29,22 @@ import {
   withRule,
 } from '#/protocol/push-rules/rule-edit.ts'
 import type { PushAction, PushRule, PushRuleKind, PushRuleset } from '#/protocol/push-rules/ruleset.ts'
+import { kindActions } from './actions.ts'
 import { PUSH_RULES_BYTES_MAX, PUSH_RULES_MAX, PUSH_RULES_TRIED_MAX, RULES_CACHE_BYTES } from './limits.ts'
 
 const TYPE = 'm.push_rules'
 const IGNORED = 'm.ignored_user_list'
 
+/** What rules weigh in memory, roughly: those of a user, each character of their JSON, an ignored user. */
+const RULES_BYTES = 1000
+const BYTES_PER_CHAR = 4
+const UNTOUCHED_BYTES = 300
+const IGNORED_BYTES = 100
+
 /** What is kept ready of a user's rules. */
 export interface KnownRules {
+  /** Actions, as JSON, of an event of this kind for which no rule of the user's own looks at more. */
+  usualActions(kind: number, roomId: string): string
   readonly ruleset: PushRuleset
   readonly compiled: CompiledPushRules
   readonly profile: Profile
@@ -155,9 +164,12 @@ export class PushRules {
     const row = await this.#store.accountData.get(userId, 0, TYPE)
     const ignoring = await this.#store.accountData.get(userId, 0, IGNORED)
     const ignored = ignoredIn(ignoring?.content)
-    const known = row ? stored(userId as UserId, row.content, ignored) : untouched(userId as UserId, ignored)
+    const known = row
+      ? stored(userId as UserId, row.content, ignored)
+      : new Untouched(userId as UserId, ignored)
     if (this.#generation === generation) {
-      this.#known.set(userId, known, 1000 + 4 * (row?.content.length ?? 500) + 100 * ignored.size)
+      const rules = row ? RULES_BYTES + BYTES_PER_CHAR * row.content.length : UNTOUCHED_BYTES
+      this.#known.set(userId, known, rules + IGNORED_BYTES * ignored.size)
     }
     return known
   }
@@ -177,11 +189,37 @@ function existing(rules: PushRuleset, kind: PushRuleKind, ruleId: string): PushR
   return rule
 }
 
-function untouched(userId: UserId, ignored: ReadonlySet<string>): KnownRules {
-  const ruleset = defaultPushRules(userId)
-  const compiled = compilePushRules(ruleset)
-  return { ruleset, compiled, profile: DEFAULT_PROFILE, rooms: new Map(), custom: ignored.size > 0, ignored }
+/** The rules of users who never changed any differ only in whom they name, so they are made when they are needed. */
+class Untouched implements KnownRules {
+  readonly #userId: UserId
+  readonly ignored: ReadonlySet<string>
+  readonly profile = DEFAULT_PROFILE
+  readonly rooms = NO_ROOMS
+
+  constructor(userId: UserId, ignored: ReadonlySet<string>) {
+    this.#userId = userId
+    this.ignored = ignored
+  }
+
+  get ruleset(): PushRuleset {
+    return defaultPushRules(this.#userId)
+  }
+
+  get compiled(): CompiledPushRules {
+    return compilePushRules(this.ruleset)
+  }
+
+  get custom(): boolean {
+    return this.ignored.size > 0
+  }
+
+  usualActions(kind: number, roomId: string): string {
+    return kindActions(kind, DEFAULTS, roomId)
+  }
 }
+
+const NO_ROOMS: ReadonlyMap<string, RoomProfile> = new Map()
+const DEFAULTS = defaultPushRules('' as UserId)
 
 function stored(userId: UserId, content: string, ignored: ReadonlySet<string>): KnownRules {
   const ruleset = onPresentDefaults(userId, (JSON.parse(content) as { global: PushRuleset }).global)
@@ -192,6 +230,7 @@ function stored(userId: UserId, content: string, ignored: ReadonlySet<string>): 
     rooms: roomProfilesOf(ruleset),
     custom: isCustom(ruleset) || ignored.size > 0,
     ignored,
+    usualActions: (kind, roomId) => kindActions(kind, ruleset, roomId),
   }
 }
 
