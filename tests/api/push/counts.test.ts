@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { recount } from '#/app/commands/recount.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import {
   createRoom,
@@ -15,6 +16,7 @@ import {
   syncWith,
   V3,
 } from '../../support/room-calls.ts'
+import { all, sliding } from '../../support/sliding-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
 let server: TestServer
@@ -354,4 +356,64 @@ test('counts are the same after a restart', async () => {
   assert.deepEqual(await byThread(bob, roomId), told)
   await say(alice, roomId, 'more')
   assert.deepEqual(await byThread(bob, roomId), ['3/1', { [root]: '1/0' }])
+})
+
+test('sliding sync tells the counts when they change, by a message or by a receipt of the reader', async () => {
+  const dave = await server.user('dave')
+  const roomId = await roomOf([alice, dave])
+  const named = await mention(alice, roomId, [dave])
+  const loop = { lists: { l: all() } }
+  const first = await sliding(dave, loop)
+  const told = (answer: Json): string => text(answer.rooms[roomId])
+  assert.equal(told(first), '1/1')
+  await dave.post(inRoom(roomId, 'receipt', 'm.read.private', named), {})
+  const second = await sliding(dave, loop, { pos: first.pos })
+  assert.equal(told(second), '0/0')
+  await say(alice, roomId, 'more')
+  assert.equal(told(await sliding(dave, loop, { pos: second.pos })), '1/0')
+})
+
+test('recount finds what was changed behind the server, and puts it right', async () => {
+  const roomId = await roomOf([alice, bob])
+  const root = await say(alice, roomId, 'root')
+  await inThread(alice, roomId, root)
+  await mention(alice, roomId, [bob])
+  const told = await byThread(bob, roomId)
+  const quiet = () => {}
+  assert.equal((await recount(server.store, false, quiet)).wrong, 0)
+  for (const change of [
+    `UPDATE event_kinds SET kind = 0 WHERE kind <> 0`,
+    `UPDATE event_kinds SET totals = x'0009'`,
+    `UPDATE thread_news SET latest = 1`,
+    `INSERT INTO push_actions SELECT '${bob.userId}', room, '$none', event, kind, 1, 1, '[]' FROM event_kinds`,
+  ]) {
+    server.database.exec(change)
+    const lines: string[] = []
+    const before = await recount(server.store, false, (line) => lines.push(line))
+    assert.ok(before.wrong > 0 && lines.length > 0, change)
+    assert.equal((await recount(server.store, true, quiet)).wrong, before.wrong, change)
+    assert.equal((await recount(server.store, false, quiet)).wrong, 0, change)
+  }
+  assert.deepEqual(await byThread(bob, roomId), told)
+})
+
+test('adv-30 many patterns and a long message do not hold up the server', async () => {
+  const [dave, erin] = [await server.user('dave'), await server.user('erin')]
+  const roomId = await roomOf([alice, dave])
+  for (let i = 0; i < 100; i++) {
+    await dave.put(rule('content', `r${i}`), { pattern: `a*b*c*d*e*f*${i}`, actions: ['notify'] })
+  }
+  let turns = 0
+  let waiting = true
+  const sent = say(alice, roomId, 'abcdef '.repeat(8000)).finally(() => {
+    waiting = false
+  })
+  while (waiting) {
+    await erin.get(`${V3}/account/whoami`)
+    await new Promise((resolve) => setImmediate(resolve))
+    turns++
+  }
+  await sent
+  assert.ok(turns > 3, `others had ${turns} turns`)
+  assert.equal(await counts(dave, roomId), '1/0')
 })
