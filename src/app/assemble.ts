@@ -3,6 +3,7 @@
  * the API tests all use this.
  */
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
+import { createRelations } from '#/api/client/relations/create-relations.ts'
 import { slidingRoutes } from '#/api/client/sync/sliding.ts'
 import { pushRoutes, roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
@@ -36,9 +37,10 @@ import {
   profileSpreadHandler,
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
-import { ClientEvents } from '#/services/rooms/read/client-events.ts'
 import { MessagesService } from '#/services/rooms/read/messages.ts'
+import { createReading } from '#/services/rooms/read/reading.ts'
 import { RoomReads } from '#/services/rooms/read/room-reads.ts'
+import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/redact-related.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
@@ -96,8 +98,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { store, world, log, limits, serverName, options } = deps
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
-  const clientEvents = new ClientEvents({ store, clock })
-  const push = createPush({ store, clock, serverName, clientEvents })
+  const reading = createReading({ store, clock })
+  const { clientEvents, ignored } = reading
+  const push = createPush({ store, clock, serverName, clientEvents, ignored })
   const accounts = createAccounts({
     store,
     world,
@@ -127,39 +130,34 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const membership = new MembershipService({ writer, store, serverName, profile })
   const feed = new Feed(store, options.cacheBytes / 4)
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
+  const relations = createRelations({
+    store,
+    clock,
+    clientEvents,
+    ignored,
+    subscribes: options.experimental.threadSubscriptions,
+  })
   const ephemeral = createEphemeral({ store, world, options: options.presence })
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
-  const sync = new SyncService({
-    log,
+  const syncing = { log, store, feed, clientEvents, stateCache, defaultAccountData }
+  const sync = new SyncService({ ...syncing, clock, ignored, ephemeral })
+  const slidingSync = new SlidingSyncService({ ...syncing, world })
+  const reads = new RoomReads({ store, clientEvents, ignored, clock })
+  const send = new SendService({
+    writer,
+    membership,
     store,
-    feed,
     clock,
-    clientEvents,
-    stateCache,
-    defaultAccountData,
-    ephemeral,
-  })
-  const reads = new RoomReads({ store, clientEvents, clock })
-  const slidingSync = new SlidingSyncService({
-    log,
-    store,
-    feed,
-    world,
-    clientEvents,
-    stateCache,
-    defaultAccountData,
+    redactionRetentionMs: options.redactionRetentionMs,
+    redactsRelated: options.experimental.redactsRelated,
+    onJob: () => jobs.poke(),
   })
   const routes: Route[] = [
     ...accounts.routes,
+    ...relations.routes,
     ...roomRoutes({
-      send: new SendService({
-        writer,
-        membership,
-        store,
-        clock,
-        redactionRetentionMs: options.redactionRetentionMs,
-      }),
+      send,
       createRoom: new CreateRoomService({
         store,
         signer,
@@ -175,7 +173,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
       reads,
       search: new SearchService({ store, clock, clientEvents, reads, enabled: options.enableSearch }),
-      messages: new MessagesService({ store, clientEvents, clock }),
+      messages: new MessagesService({ store, clientEvents, ignored, clock }),
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
@@ -192,6 +190,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
   jobs.handle(SEARCH_INDEX_KIND, searchIndexHandler(store, clock))
+  jobs.handle(REDACT_RELATED_KIND, redactRelatedHandler({ store, send, clock }))
   await ensureSweep(store, clock)
   await ensureSearch(store, clock, options.enableSearch)
   const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
@@ -219,6 +218,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       slidingSync.close()
       stateCache.close()
       ephemeral.close()
+      reading.close()
       accounts.close()
       await jobs.close()
     },

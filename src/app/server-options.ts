@@ -6,7 +6,16 @@ import type { PresenceOptions } from '#/services/ephemeral/presence.ts'
 import type { Config } from './config/config.ts'
 import { checkedServerName } from './server-name.ts'
 
+/** Proposals that an operator switches on. */
+export interface ExperimentalOptions {
+  /** `msc3912_enabled`: a redaction may take related events with it. */
+  readonly redactsRelated: boolean
+  /** `msc4306_enabled`: users subscribe to threads. */
+  readonly threadSubscriptions: boolean
+}
+
 export interface ServerOptions {
+  readonly experimental: ExperimentalOptions
   readonly accounts: AccountOptions
   readonly discovery: DiscoveryOptions
   readonly defaultRoomVersion: string
@@ -23,7 +32,9 @@ export function serverOptions(config: Config): ServerOptions {
   const { registration, passwords, sessions, server } = config
   const { policy } = passwords
   const { defaultRoomVersion } = server
+  const { msc3912Enabled, msc4306Enabled } = config.experimental.experimentalFeatures
   return {
+    experimental: { redactsRelated: msc3912Enabled, threadSubscriptions: msc4306Enabled },
     accounts: {
       serverName: checkedServerName(server.serverName),
       registration: {
@@ -56,6 +67,10 @@ export function serverOptions(config: Config): ServerOptions {
       extraClientWellKnown: server.extraWellKnownClientContent as JsonObject,
       serverWellKnown: server.serveServerWellknown,
       support: undefined,
+      unstableFeatures: {
+        'org.matrix.msc3912': msc3912Enabled,
+        'org.matrix.msc4306': msc4306Enabled,
+      },
     },
     defaultRoomVersion,
     presence: presenceOptions(config),

@@ -31,6 +31,8 @@ export function refuse(
  * specification says so. https://spec.matrix.org/v1.16/client-server-api/#standard-error-response
  */
 export const ERRCODES = {
+  'IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION': 409,
+  'IO.ELEMENT.MSC4306.M_NOT_IN_THREAD': 400,
   M_BAD_ALIAS: 400,
   M_BAD_JSON: 400,
   M_BAD_STATE: 400,

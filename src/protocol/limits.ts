@@ -38,3 +38,8 @@ export const THIRD_PARTY_SIGNATURES_MAX = 20
 export const VERIFY_KEYS_CACHED_MAX = 10_000
 /** Keys, current and old, of one server's key answer. */
 export const KEYS_PER_SERVER_MAX = 500
+
+/** Bytes of a relation's type; a longer one is no relation. */
+export const REL_TYPE_BYTES_MAX = 255
+/** Code points of an annotation's key, as Synapse allows them. */
+export const RELATION_KEY_CHARS_MAX = 500

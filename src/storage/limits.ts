@@ -36,6 +36,8 @@ export const POSTGRES_READERS_DEFAULT = 6
 export const BATCH_PLANS_MAX = 200
 /** How often a batch is run again after a deadlock before its plans are refused. */
 export const BATCH_RETRIES_MAX = 8
+/** Events that a read of relations of relations may gather. */
+export const RELATION_TREE_ROWS_MAX = 50_000
 /** Numbers of the sequence reserved at once. */
 export const POSITIONS_RESERVED = 5000
 /** Interned ids kept per writing connection; beyond it they are forgotten and read again. */

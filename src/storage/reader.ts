@@ -9,10 +9,12 @@ import * as push from './queries/push.ts'
 import { notificationList } from './queries/push-list.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
+import * as relations from './queries/relations.ts'
 import { roomFactsOf } from './queries/room-facts.ts'
 import * as rooms from './queries/rooms.ts'
 import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
+import * as threads from './queries/thread-subscriptions.ts'
 
 export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
 
@@ -35,6 +37,22 @@ export function readerOver(read: RunQuery): Reader {
       byTxn: bind(events.eventByTxn),
       authChain: bind(authChain),
     },
+    relations: {
+      targets: bind(relations.relationTargets),
+      edits: bind(relations.relationEdits),
+      editsOf: bind(relations.relationEditsOf),
+      references: bind(relations.relationReferences),
+      threadsOf: bind(relations.threadsOf),
+      threadSenders: bind(relations.threadSenders),
+      threadCountUpTo: bind(relations.threadCountUpTo),
+      threads: bind(relations.threads),
+      annotated: bind(relations.annotated),
+      page: bind(relations.relationPage),
+    },
+    threadSubscriptions: {
+      get: bind(threads.threadSubscription),
+      since: bind(threads.threadSubscriptionsSince),
+    },
     rooms: {
       byId: bind(rooms.roomById),
       byNid: bind(rooms.roomByNid),
@@ -51,6 +69,7 @@ export function readerOver(read: RunQuery): Reader {
       lastChange: bind(state.lastChange),
       pointBefore: bind(state.pointBefore),
       pointsBefore: bind(state.pointsBefore),
+      anyBranched: bind(state.anyBranched),
       at: bind(state.stateAt),
       eventsAt: (room, point, exceptType) => read(state.stateEventsAt, [room, point, exceptType]),
       someMembers: bind(state.someMembers),

@@ -3,7 +3,7 @@ import { realWorld } from '#/base/world.ts'
 import type { Op, Plan } from '#/ports/store/plan.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { commitAll } from '../support/filled-database.ts'
-import { accountPlan, RoomScript, SCRIPT_SERVER, scriptUser } from '../support/room-script.ts'
+import { accountPlan, RoomScript, relating, SCRIPT_SERVER, scriptUser } from '../support/room-script.ts'
 
 const LATER = 2_000_000_000_000
 const user = scriptUser('creator')
@@ -94,6 +94,16 @@ const receiptOf = ({ room }: Pick<Base, 'room'>, event: number): Op => ({
   event,
   ts: 1,
 })
+/** A message that annotates the message before it. */
+function annotation({ room }: Base): readonly Op[] {
+  const target = room.last.eventId
+  const script = room.message('hello', user, { device: 'DEVICE', txnId: 't' })
+  const by = { event: { slot: 0 }, type: 'm.room.message', sender: user, key: 'k' }
+  return [
+    ...relating(script, room.nid, target, 'm.annotation').ops,
+    { op: 'relation.unique', room: room.nid, target, ...by },
+  ]
+}
 
 const pusherOf = (pushkey: string) => ({
   user,
@@ -123,6 +133,15 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'event.insert': message,
   'event.redact': ({ room }) => room.redaction(room.last).plan.ops,
   'event.txn': message,
+  'relation.put': annotation,
+  'relation.unique': annotation,
+  'thread.subscribe': ({ room }) => [
+    { op: 'thread.subscribe', user, room: room.nid, root: room.last.eventId, automatic: null },
+  ],
+  'thread.unsubscribe': ({ room }) => [
+    { op: 'thread.subscribe', user, room: room.nid, root: room.last.eventId, automatic: 1 },
+    { op: 'thread.unsubscribe', user, room: room.nid, root: room.last.eventId },
+  ],
   'room.create': () => new RoomScript('another').create().plan.ops,
   'room.head': message,
   'room.membership': ({ room }) => room.member(scriptUser('third'), 'invite', user).plan.ops,

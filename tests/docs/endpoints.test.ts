@@ -3,6 +3,7 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
+import { createRelations } from '#/api/client/relations/create-relations.ts'
 import { roomRoutes } from '#/api/index.ts'
 import { healthRoute, metricsRoute } from '#/http/ops-routes.ts'
 import { operations } from '../spec/operations.ts'
@@ -25,6 +26,7 @@ const ACCOUNTS = Object.fromEntries(
 )
 const ROUTES: RouteFacts[] = [
   ...createAccounts(ACCOUNTS as never).routes,
+  ...createRelations(ANYTHING as never).routes,
   ...roomRoutes(ANYTHING as never),
   healthRoute(ANYTHING as never),
   metricsRoute(ANYTHING as never),

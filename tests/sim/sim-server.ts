@@ -251,6 +251,7 @@ export class SimServer {
 
 function optionsOf(serverName: ServerName): ServerOptions {
   return {
+    experimental: { redactsRelated: true, threadSubscriptions: true },
     accounts: {
       serverName,
       registration: {

@@ -8,7 +8,7 @@ import type { Store } from '#/ports/store/store.ts'
 import { DEFAULT_PROFILE } from '#/protocol/push-rules/profile.ts'
 import { STATE_OLDER_INLINE_BYTES, STATE_TAIL_ROWS } from '#/storage/limits.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
-import { accountPlan, RoomScript, SCRIPT_SERVER, scriptUser } from './room-script.ts'
+import { accountPlan, RoomScript, relating, SCRIPT_SERVER, scriptUser } from './room-script.ts'
 
 /** A fresh folder for one test. */
 export function tempFolder(name: string, parent = tmpdir()): string {
@@ -126,6 +126,13 @@ async function fillRoom(store: Store, room: RoomScript, users: Filled['users']):
     await commitAll(store, room.message(`message ${i} «é»`, alice, txn).plan)
   }
   const target = room.last
+  for (const relType of ['m.thread', 'm.replace', 'm.thread', 'm.reference', 'm.annotation']) {
+    await commitAll(
+      store,
+      relating(room.message(`a relation ${relType}`, alice), room.nid, target.eventId, relType),
+    )
+  }
+  await commitAll(store, room.redaction(room.last).plan)
   await commitAll(store, room.redaction(target).plan)
   /* Enough changes to pack the log of changes, and in the first room also to spill the history of a key. */
   const changes = room.rules.version === '11' ? STATE_OLDER_INLINE_BYTES / 2 + 50 : STATE_TAIL_ROWS + 10

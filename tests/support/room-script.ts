@@ -250,6 +250,27 @@ export class RoomScript {
   }
 }
 
+/** The plan of one event with a relation of that event to another. */
+export function relating({ plan }: ScriptPlan, room: number, target: string, relType: string): Plan {
+  const insert = plan.ops.find((op) => op.op === 'event.insert')
+  if (!insert) throw new Error('a plan without an event')
+  const { slot, type, sender, ts, depth } = insert
+  const relation: Op = {
+    op: 'relation.put',
+    event: { slot },
+    room,
+    target,
+    relType,
+    key: relType === 'm.annotation' ? 'k' : null,
+    aggregated: true,
+    type,
+    sender,
+    ts,
+    depth,
+  }
+  return { ...plan, ops: [...plan.ops, relation] }
+}
+
 function insertOp(pdu: Pdu, slot: number, room: number | 'new'): Op {
   return {
     op: 'event.insert',

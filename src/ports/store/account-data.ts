@@ -18,7 +18,7 @@ export type AccountDataOp =
       readonly type: string
       readonly content: string
     }
-  /** Takes away all account data and filters of a user whom nobody will read again. */
+  /** Takes away account data, filters and thread subscriptions of a user whom nobody will read again. */
   | { readonly op: 'account_data.clear'; readonly user: string }
   /** Stores a filter; the result is its number. An equal filter keeps its number. */
   | { readonly op: 'filter.put'; readonly user: string; readonly json: string }

@@ -10,10 +10,12 @@ import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
 import type { PushOp } from './push.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
+import type { RelationOp } from './relations.ts'
 import type { RoomFactsOp } from './room-facts.ts'
 import type { RoomOp } from './rooms.ts'
 import type { SearchOp } from './search.ts'
 import type { StateOp } from './state.ts'
+import type { ThreadSubscriptionOp } from './thread-subscriptions.ts'
 
 export type Op =
   | AccountDataOp
@@ -23,9 +25,11 @@ export type Op =
   | PushOp
   | ReceiptOp
   | RoomFactsOp
+  | RelationOp
   | RoomOp
   | SearchOp
   | StateOp
+  | ThreadSubscriptionOp
 
 export interface Plan {
   /** Plans with the same lane are applied in the order of `commit` calls. A room id or a user id. */
@@ -35,7 +39,7 @@ export interface Plan {
 
 /** What moved in a commit, for whoever waits on a stream: positions, never content. */
 export interface Change {
-  readonly stream: 'events' | 'account_data' | 'profile' | 'devices' | 'receipts'
+  readonly stream: 'events' | 'account_data' | 'profile' | 'devices' | 'receipts' | 'thread_subscriptions'
   readonly position: number
   /** Room of an `events` or `receipts` change, and of room account data. */
   readonly room?: number
@@ -59,6 +63,10 @@ export interface Conflict {
     | 'gone'
     /** The account that acts was deactivated. */
     | 'deactivated'
+    /** The same annotation is there already. */
+    | 'duplicate'
+    /** The user has unsubscribed since what an automatic subscription was made for. */
+    | 'unsubscribed'
   readonly value?: string
 }
 

@@ -61,6 +61,8 @@ export interface StateReader {
   pointBefore(eventNid: number): Promise<StatePoint | undefined>
   /** States before events that are stored, in order. */
   pointsBefore(eventNids: readonly number[]): Promise<StatePoint[]>
+  /** Whether any of some events was judged on a state off the main line. */
+  anyBranched(events: readonly number[]): Promise<boolean>
   at(room: number, point: StatePoint, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
   /** All state events at a point, without those of one type. */
   eventsAt(room: number, point: StatePoint, exceptType?: string): Promise<EventRow[]>

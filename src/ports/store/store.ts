@@ -6,13 +6,17 @@ import type { JobReader } from './jobs.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
 import type { PushReader } from './push.ts'
 import type { ReceiptReader } from './receipts.ts'
+import type { RelationReader } from './relations.ts'
 import type { RoomFactsReader } from './room-facts.ts'
 import type { RoomReader } from './rooms.ts'
 import type { SearchReader } from './search.ts'
 import type { StateReader } from './state.ts'
+import type { ThreadSubscriptionReader } from './thread-subscriptions.ts'
 
 export interface Reader {
   readonly events: EventReader
+  readonly relations: RelationReader
+  readonly threadSubscriptions: ThreadSubscriptionReader
   readonly rooms: RoomReader
   readonly state: StateReader
   readonly accounts: AccountReader

@@ -45,3 +45,5 @@ export const AVATAR_URL_CHARS_MAX = 1000
 export const ACCOUNT_DATA_BYTES_MAX = 512 * 1024
 /** Bytes of its type. */
 export const ACCOUNT_DATA_TYPE_BYTES_MAX = 255
+/** Users whose list of ignored users is kept ready. */
+export const IGNORING_USERS_CACHED_MAX = 10_000

@@ -2,6 +2,7 @@
 import type { Clock } from '#/base/world.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
+import type { IgnoredUsers } from '../accounts/ignored-users.ts'
 import type { ClientEvents } from '../rooms/read/client-events.ts'
 import { Followers } from './followers.ts'
 import { LiveEvents } from './live-events.ts'
@@ -24,11 +25,12 @@ export function createPush(deps: {
   clock: Clock
   serverName: ServerName
   clientEvents: ClientEvents
+  ignored: IgnoredUsers
 }): PushServices {
-  const { store, clock, serverName, clientEvents } = deps
+  const { store, clock, serverName, clientEvents, ignored } = deps
   const followers = new Followers()
   const changed = (userId: string): Promise<void> => followers.changed(userId, store)
-  const rules = new PushRules({ store, changed })
+  const rules = new PushRules({ store, ignored, changed })
   return {
     rules,
     live: new LiveEvents({ store, clock, serverName, rules, followers }),

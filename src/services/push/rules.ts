@@ -29,6 +29,7 @@ import {
   withRule,
 } from '#/protocol/push-rules/rule-edit.ts'
 import type { PushAction, PushRule, PushRuleKind, PushRuleset } from '#/protocol/push-rules/ruleset.ts'
+import { type IgnoredUsers, ignoredIn } from '../accounts/ignored-users.ts'
 import { kindActions } from './actions.ts'
 import { PUSH_RULES_BYTES_MAX, PUSH_RULES_MAX, PUSH_RULES_TRIED_MAX, RULES_CACHE_BYTES } from './limits.ts'
 
@@ -57,6 +58,7 @@ export interface KnownRules {
 
 export class PushRules {
   readonly #store: Store
+  readonly #ignored: IgnoredUsers
   readonly #lock = new KeyedLock()
   readonly #loading = new SingleFlight<string, KnownRules>()
   readonly #known = new WeightedLru<string, KnownRules>(RULES_CACHE_BYTES)
@@ -65,7 +67,12 @@ export class PushRules {
   readonly #changed: (userId: string) => Promise<void>
 
   /** @param deps.changed hears of users whose rules came to look at more, or no more, than profiles tell */
-  constructor(deps: { store: Store; changed: (userId: string) => Promise<void> }) {
+  constructor(deps: {
+    store: Store
+    ignored: IgnoredUsers
+    changed: (userId: string) => Promise<void>
+  }) {
+    this.#ignored = deps.ignored
     this.#changed = deps.changed
     this.#store = deps.store
     this.#stop = deps.store.onChange((changes) => this.#take(changes))
@@ -90,7 +97,7 @@ export class PushRules {
   async accountDataOps(userId: string, type: string, content: JsonObject): Promise<Op[]> {
     if (type !== IGNORED) return []
     const { ruleset, custom } = await this.of(userId)
-    const now = isCustom(ruleset) || ignoredIn(JSON.stringify(content)).size > 0
+    const now = isCustom(ruleset) || ignoredIn(userId, content).size > 0
     return now === custom ? [] : [{ op: 'push.custom', user: userId, custom: now }]
   }
 
@@ -162,8 +169,7 @@ export class PushRules {
   async #load(userId: string): Promise<KnownRules> {
     const generation = this.#generation
     const row = await this.#store.accountData.get(userId, 0, TYPE)
-    const ignoring = await this.#store.accountData.get(userId, 0, IGNORED)
-    const ignored = ignoredIn(ignoring?.content)
+    const ignored = await this.#ignored.ignoredBy(userId)
     const known = row
       ? stored(userId as UserId, row.content, ignored)
       : new Untouched(userId as UserId, ignored)
@@ -232,13 +238,6 @@ function stored(userId: UserId, content: string, ignored: ReadonlySet<string>): 
     ignored,
     usualActions: (kind, roomId) => kindActions(kind, ruleset, roomId),
   }
-}
-
-/** The users of an `m.ignored_user_list`; clients write it, so it may be anything. */
-function ignoredIn(content: string | undefined): ReadonlySet<string> {
-  if (content === undefined) return new Set()
-  const { ignored_users: users } = JSON.parse(content) as { ignored_users?: unknown }
-  return new Set(typeof users === 'object' && users !== null ? Object.keys(users) : [])
 }
 
 function changedRooms(

@@ -24,3 +24,8 @@ export const REASON_CHARS_MAX = 512
 export const REDACTION_RETENTION_MS_DEFAULT = 7 * 24 * 3600 * 1000
 /** Characters kept of the name and of the type of a room, for lists of rooms. */
 export const ROOM_FACT_CHARS_MAX = 255
+/** Kinds of relations named with a redaction that takes related events with it. */
+export const REDACT_REL_TYPES_MAX = 20
+/** Related events read at a time to be redacted, and most that are looked at for one redaction. */
+export const REDACT_RELATED_PAGE = 100
+export const REDACT_RELATED_MAX = 10_000

@@ -22,6 +22,7 @@ import type { VerifiedPdu } from './ingest/verified.ts'
 import { LIVE_ROOMS_BYTES_DEFAULT, REPLAN_MAX, RETRY_BUSY_MS, ROOM_QUEUE_MAX } from './limits.ts'
 import { LiveRoom } from './live-room.ts'
 import { inRoomFormat } from './old-format.ts'
+import { duplicateAnnotation } from './relating.ts'
 import { pduOfRow } from './stored-event.ts'
 import { countDelta, insertOps, refuseEvent } from './write-ops.ts'
 
@@ -109,6 +110,7 @@ export class RoomWriter {
       if (result.ok) return built.pdu.eventId
       if (result.conflict === 'txn' && result.value !== undefined) return result.value
       if (result.conflict === 'deactivated') throw deactivatedAccount()
+      if (result.conflict === 'duplicate') throw duplicateAnnotation()
       if (result.conflict !== 'head') throw new Error(`a room write met the conflict ${result.conflict}`)
     }
     throw tooBusy()

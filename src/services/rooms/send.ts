@@ -14,9 +14,11 @@ import { redact } from '#/protocol/event/redact.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
 import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
-import type { JsonObject } from '#/protocol/json/value.ts'
-import { RECENT_TXNS_MAX } from './limits.ts'
+import { isArray, type JsonObject, member } from '#/protocol/json/value.ts'
+import { RECENT_TXNS_MAX, REDACT_REL_TYPES_MAX } from './limits.ts'
 import type { MembershipChange, MembershipService } from './membership.ts'
+import { redactRelatedOp } from './redact-related.ts'
+import { checkRelation } from './relating.ts'
 import type { RoomWriter } from './room-writer.ts'
 import { pduOfRow } from './stored-event.ts'
 
@@ -39,12 +41,17 @@ const MEMBER_NEEDS = (userId: string): StateKeyPair[] => [['m.room.member', user
 /** What a room must not lose: what it is (adv-14), and which servers it keeps out. */
 const UNREDACTABLE: ReadonlySet<string> = new Set(['m.room.create', 'm.room.server_acl'])
 
+/** MSC3912 under its unstable name. */
+const WITH_RELATIONS = 'org.matrix.msc3912.with_relations'
+
 export class SendService {
   readonly #writer: RoomWriter
   readonly #membership: MembershipService
   readonly #store: Store
   readonly #clock: Clock
   readonly #redactionRetentionMs: number | undefined
+  readonly #redactsRelated: boolean
+  readonly #onJob: () => void
   /** Transactions under way, so that a repetition waits for the first instead of sending again. */
   readonly #underWay = new Map<string, Promise<string>>()
   readonly #recent = new Lru<string, string>(RECENT_TXNS_MAX)
@@ -56,7 +63,13 @@ export class SendService {
     clock: Clock
     /** How long originals of redacted events are kept; undefined keeps them for ever. */
     redactionRetentionMs: number | undefined
+    /** Whether a redaction may take related events with it. */
+    redactsRelated?: boolean
+    /** Called when a job was planned. */
+    onJob?: () => void
   }) {
+    this.#redactsRelated = deps.redactsRelated ?? false
+    this.#onJob = deps.onJob ?? (() => {})
     this.#writer = deps.writer
     this.#membership = deps.membership
     this.#store = deps.store
@@ -75,29 +88,33 @@ export class SendService {
     if (type === 'm.room.redaction' && typeof content['redacts'] === 'string') {
       return this.redact(from, roomId, content['redacts'] as EventId, content, transaction)
     }
-    return this.#once(from, transaction, () =>
-      this.#writer.write({
+    return this.#once(from, transaction, async () => {
+      const guards = await checkRelation(this.#store, { roomId, sender: from.userId, type, content })
+      return this.#writer.write({
         roomId,
         draft: () => ({ type, sender: from.userId, content }),
-        more: () => this.#txnOps(from, transaction),
-      }),
-    )
+        more: () => [...this.#txnOps(from, transaction), ...guards],
+      })
+    })
   }
 
   /** Sets a state event. The id of the present event is returned when it says the same already. */
   state(from: Sender, roomId: string, type: string, stateKey: string, content: JsonObject): Promise<string> {
     const change = type === 'm.room.member' && memberChange(from.userId, roomId, stateKey, content)
     if (change) return this.#membership.change(change)
+    let guards: readonly Op[] = []
     return this.#writer.write({
       roomId,
       needs: [[type, stateKey]],
-      draft: (room) => {
+      draft: async (room) => {
         const present = room.state(type, stateKey)
         if (present?.sender === from.userId && sameContent(present, content)) {
           return { already: present.eventId }
         }
+        guards = await checkRelation(this.#store, { roomId, sender: from.userId, type, content })
         return { type, sender: from.userId, stateKey, content }
       },
+      more: () => guards,
     })
   }
 
@@ -106,9 +123,10 @@ export class SendService {
     from: Sender,
     roomId: string,
     targetId: EventId,
-    content: JsonObject,
+    given: JsonObject,
     transaction: Transaction,
   ): Promise<string> {
+    const { content, relTypes } = this.#withRelated(given)
     return this.#once(from, transaction, async () => {
       const row = await this.#store.events.byId(targetId)
       const room = await this.#store.rooms.byId(roomId)
@@ -144,10 +162,32 @@ export class SendService {
             json: canonicalJson(redact(live.rules, target.json)),
             keepUntil: this.#keepUntil(),
           })
+          if (relTypes.length > 0) {
+            const { redacts: _, ...rest } = content
+            const work = { roomId, target: targetId, sender: from.userId, relTypes, content: rest }
+            ops.push(redactRelatedOp(redaction.eventId, work, this.#clock.now()))
+          }
           return ops
         },
       })
+    }).finally(() => {
+      if (relTypes.length > 0) this.#onJob()
     })
+  }
+
+  /** What a redaction says, and the kinds of relations that it takes with it (MSC3912), where that is switched on. */
+  #withRelated(given: JsonObject): { content: JsonObject; relTypes: readonly string[] } {
+    const relTypes = this.#redactsRelated ? member(given, WITH_RELATIONS) : undefined
+    if (relTypes === undefined) return { content: given, relTypes: [] }
+    const all = isArray(relTypes) && relTypes.length <= REDACT_REL_TYPES_MAX ? relTypes : [undefined]
+    if (!all.every((relType) => typeof relType === 'string')) {
+      throw new MatrixError(
+        'M_BAD_JSON',
+        `\`${WITH_RELATIONS}\` is a list of at most ${REDACT_REL_TYPES_MAX} strings.`,
+      )
+    }
+    const { [WITH_RELATIONS]: _, ...content } = given
+    return { content, relTypes: all as readonly string[] }
   }
 
   #keepUntil(): number {

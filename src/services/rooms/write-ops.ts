@@ -4,6 +4,7 @@ import type { Membership } from '#/ports/store/rooms.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { membershipOf } from '#/protocol/event/content.ts'
 import type { Pdu } from '#/protocol/event/pdu.ts'
+import { countsInAggregation, relationOf } from '#/protocol/event/relation.ts'
 import { domainOf } from '#/protocol/ids/domain.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
@@ -62,6 +63,7 @@ export function eventOps(
   ]
   const facts = roomFactsOp(room, pdu)
   if (facts) ops.push(facts)
+  ops.push(...relationOps(room, pdu, slot))
   if (pdu.stateKey === undefined) return ops
   const event = { slot }
   ops.push({
@@ -83,6 +85,27 @@ export function eventOps(
     })
   }
   return ops
+}
+
+/** What the event says about another event of its room. */
+function relationOps(room: number | 'new', pdu: VerifiedPdu, slot: number): Op[] {
+  const relation = relationOf(pdu.content)
+  if (relation === undefined) return []
+  return [
+    {
+      op: 'relation.put',
+      event: { slot },
+      room,
+      target: relation.target,
+      relType: relation.relType,
+      key: relation.key ?? null,
+      aggregated: countsInAggregation(relation, pdu),
+      type: pdu.type,
+      sender: pdu.sender,
+      ts: pdu.originServerTs,
+      depth: pdu.depth,
+    },
+  ]
 }
 
 /** Keys of `strippedStateOf` that happen to be loaded; the caller loads them all before an invite. */

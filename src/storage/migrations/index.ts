@@ -8,6 +8,7 @@ import { first, run, type Sql } from '../sql/sql.ts'
 import { first as migration1 } from './0001-first.ts'
 import { receipts as migration2 } from './0002-receipts.ts'
 import { counts as migration3 } from './0003-counts.ts'
+import { relations as migration4 } from './0004-relations.ts'
 import { search as migration8 } from './0008-search.ts'
 import { roomFacts as migration9 } from './0009-room-facts.ts'
 
@@ -19,7 +20,14 @@ export interface Migration {
 }
 
 /** All steps in order. Numbers are never reused, steps never edited after a release. */
-export const MIGRATIONS: readonly Migration[] = [migration1, migration2, migration3, migration8, migration9]
+export const MIGRATIONS: readonly Migration[] = [
+  migration1,
+  migration2,
+  migration3,
+  migration4,
+  migration8,
+  migration9,
+]
 
 /** The schema number of this release. */
 export const SCHEMA_NUMBER = MIGRATIONS.at(-1)!.number

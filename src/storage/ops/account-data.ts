@@ -22,6 +22,7 @@ export function* putAccountData(ctx: PlanContext, op: OpOf<'account_data.put'>):
 /** Nobody is told: the user has no devices any more. */
 export function* clearAccountData(_ctx: PlanContext, op: OpOf<'account_data.clear'>): Sql<void> {
   yield* run('DELETE FROM account_data WHERE user_id = ?1', op.user)
+  yield* run('DELETE FROM thread_subscriptions WHERE user_id = ?1', op.user)
   yield* run('DELETE FROM filters WHERE user_id = ?1', op.user)
 }
 

@@ -9,11 +9,13 @@ import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import * as push from './push.ts'
 import { clearReceipts, putReceipt } from './receipts.ts'
 import { recountRoom } from './recount.ts'
+import { guardUnique, putRelation } from './relations.ts'
 import { changeRoomFacts } from './room-facts.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
+import { subscribe, unsubscribe } from './thread-subscriptions.ts'
 
 type Handlers = {
   readonly [K in Op['op']]: (ctx: PlanContext, op: Extract<Op, { op: K }>) => Sql<unknown>
@@ -23,6 +25,10 @@ const HANDLERS: Handlers = {
   'event.insert': insertEvent,
   'event.redact': redactEvent,
   'event.txn': claimTxn,
+  'relation.put': putRelation,
+  'relation.unique': guardUnique,
+  'thread.subscribe': subscribe,
+  'thread.unsubscribe': unsubscribe,
   'room.create': createRoom,
   'room.head': moveHead,
   'room.membership': setMembership,

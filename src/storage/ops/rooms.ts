@@ -78,6 +78,9 @@ const ROOM_TABLES = [
   ...PUSH_OF_ROOM,
   'DELETE FROM event_txns WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
   'DELETE FROM event_originals WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
+  'DELETE FROM event_relations WHERE target IN (SELECT nid FROM relation_targets WHERE room = ?1)',
+  'DELETE FROM relation_targets WHERE room = ?1',
+  'DELETE FROM thread_subscriptions WHERE room = ?1',
   `DELETE FROM state_keys WHERE nid IN (SELECT state_key FROM room_state WHERE room = ?1)
      AND NOT EXISTS (SELECT 1 FROM room_state s WHERE s.state_key = state_keys.nid AND s.room <> ?1)`,
   'DELETE FROM room_state WHERE room = ?1',

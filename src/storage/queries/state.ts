@@ -85,6 +85,20 @@ export const pointsBefore = query('state.pointsBefore', 'small', function* (nids
   }
   return nids.map((nid) => branched.get(nid) ?? { branch: 0, pos: nid - 1 })
 })
+export const anyBranched = query(
+  'state.anyBranched',
+  'small',
+  function* (nids: readonly number[]): Sql<boolean> {
+    for (const list of lists(nids)) {
+      const row = yield* first(
+        `SELECT nid FROM events WHERE nid IN (${placeholders(1, list.length)}) AND state_branch IS NOT NULL LIMIT 1`,
+        ...list,
+      )
+      if (row) return true
+    }
+    return false
+  },
+)
 
 export const stateAt = query(
   'state.at',

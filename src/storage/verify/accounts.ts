@@ -149,6 +149,8 @@ const ROOM_TABLES = [
   'search_tail',
   'search_segments',
   'search_pages',
+  'relation_targets',
+  'thread_subscriptions',
 ] as const
 
 /** Rows of rooms that do not exist. */

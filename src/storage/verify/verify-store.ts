@@ -6,6 +6,7 @@ import { verifyAccounts, verifyOwners } from './accounts.ts'
 import { verifyCounts } from './counts.ts'
 import { verifyEvents, verifyOriginals, verifyTxns } from './events.ts'
 import { INTEGRITY_LINES_MAX } from './limits.ts'
+import { verifyRelations } from './relations.ts'
 import { type FindingListener, Findings, type VerifyReport } from './report.ts'
 import { verifyMemberships, verifyRooms } from './rooms.ts'
 import { verifyState } from './state.ts'
@@ -28,6 +29,7 @@ export function* verifyStore(engine: EngineName, listener: FindingListener): Sql
   yield* section(findings, 'events', () => verifyEvents(findings, engine))
   yield* section(findings, 'event_originals', () => verifyOriginals(findings))
   yield* section(findings, 'event_txns', () => verifyTxns(findings))
+  yield* section(findings, 'event_relations', () => verifyRelations(findings))
   yield* section(findings, 'rooms', () => verifyRooms(findings, meta.serverName))
   yield* section(findings, 'local_memberships', () => verifyMemberships(findings, meta.serverName))
   yield* section(findings, 'state', () => verifyState(findings))
@@ -93,6 +95,8 @@ const POSITIONS = [
   ['push_profiles', 'since'],
   ['event_kinds', 'event'],
   ['push_actions', 'event'],
+  ['relation_targets', 'nid'],
+  ['thread_subscriptions', 'pos'],
 ] as const
 
 /** A number above the counter would be given out a second time. */

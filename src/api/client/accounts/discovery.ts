@@ -20,6 +20,8 @@ export interface DiscoveryOptions {
   readonly serverWellKnown: boolean
   /** Content of `/.well-known/matrix/support`; 404 without. */
   readonly support: JsonObject | undefined
+  /** Proposals that the operator switches on, in `unstable_features`. */
+  readonly unstableFeatures?: Readonly<Record<string, boolean>>
 }
 
 export interface DiscoveryDeps {
@@ -44,6 +46,9 @@ const UNSTABLE_FEATURES = {
   'org.matrix.msc4222': true,
   /* Sliding sync. */
   'org.matrix.simplified_msc3575': true,
+  /* Threads, and relations of relations. */
+  'org.matrix.msc3440.stable': true,
+  'org.matrix.msc3981': true,
 } as const
 
 /** The client well-known; undefined where no public address was given. */
@@ -93,7 +98,10 @@ export const discoveryRoutes = (d: DiscoveryDeps): Route[] => [
     spec: 'client-server-api/#get_matrixclientversions',
     operations: ['getVersions'],
     servlet: 'VersionsRestServlet',
-    handle: () => ({ versions: VERSIONS, unstable_features: UNSTABLE_FEATURES }),
+    handle: () => ({
+      versions: VERSIONS,
+      unstable_features: { ...UNSTABLE_FEATURES, ...d.discovery.unstableFeatures },
+    }),
   }),
   route({
     method: 'GET',

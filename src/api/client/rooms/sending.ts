@@ -26,6 +26,9 @@ function refuseReserved(type: string): void {
   }
 }
 
+/** https://spec.matrix.org/v1.19/client-server-api/#validation-of-mthread-relationships */
+const RELATION_STATUSES = { M_UNKNOWN: 400 } as const
+
 export const sendingRoutes = (d: SendingDeps): Route[] => [
   route({
     method: 'PUT',
@@ -36,6 +39,7 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
     auth: 'user',
     limit: 'rc_message',
     servlet: 'RoomSendEventRestServlet',
+    statuses: RELATION_STATUSES,
     params: { roomId: parseRoomId },
     body: 'event',
     async handle({ who, params, body }) {
@@ -72,6 +76,7 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
       auth: 'user',
       limit: 'rc_message',
       servlet: 'RoomStateEventRestServlet',
+      statuses: RELATION_STATUSES,
       params: { roomId: parseRoomId },
       body: 'event',
       async handle({ who, params, body }) {

@@ -1,5 +1,5 @@
 import { oneOf, orNull, section } from '../compound-types.ts'
-import { accepted, later, type Option, option } from '../option.ts'
+import { accepted, later, type Option, option, supported } from '../option.ts'
 import { bool, int, string } from '../types.ts'
 
 /** Switches for what is in the specification by now: it is simply there. */
@@ -15,7 +15,7 @@ function settled(about: string): Option<boolean> {
 
 /** `experimental_features`: proposals (MSC) that Synapse can switch on. */
 export const experimental = {
-  experimental_features: section(later, 'Proposals that are not part of the specification yet.', {
+  experimental_features: section(supported, 'Proposals that are not part of the specification yet.', {
     msc1763_enabled: off('MSC1763: message retention in capabilities.'),
     msc1767_enabled: off('MSC1767: extensible events, in a room version of its own.'),
     msc2409_to_device_messages_enabled: off('MSC2409: messages between devices for bridges.'),
@@ -43,7 +43,12 @@ export const experimental = {
     msc3874_enabled: settled('MSC3874: filter by relation.'),
     msc3881_enabled: off('MSC3881: switching pushers of other devices.'),
     msc3890_enabled: off('MSC3890: silencing notifications of one device; needs MSC3391.'),
-    msc3912_enabled: off('MSC3912: redacting an event with all that relate to it.'),
+    msc3912_enabled: option(
+      bool,
+      supported,
+      false,
+      'MSC3912: redacting an event with all that relate to it.',
+    ),
     msc3983_appservice_otk_claims: off('MSC3983: bridges answer for one-time keys.'),
     msc3984_appservice_key_query: off('MSC3984: bridges answer for device keys.'),
     msc4028_push_encrypted_events: off('MSC4028: pushing all encrypted events.'),
@@ -75,7 +80,7 @@ export const experimental = {
     msc4267_enabled: off('MSC4267: leaving a room forgets it.'),
     msc4277_enabled: off('MSC4277: reports without telling whether the thing exists.'),
     msc4293_enabled: off('MSC4293: a ban redacts what the user sent.'),
-    msc4306_enabled: off('MSC4306: subscriptions of threads.'),
+    msc4306_enabled: option(bool, supported, false, 'MSC4306: subscriptions of threads.'),
     msc4354_enabled: off('MSC4354: sticky events.'),
     msc4370_enabled: off('MSC4370: a room’s latest events over federation.'),
     msc4388_mode: option(

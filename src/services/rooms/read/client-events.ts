@@ -6,9 +6,11 @@ import type { Clock } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { clientEvent } from '#/protocol/event/client-format.ts'
+import { relationOf } from '#/protocol/event/relation.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import { pduOfRow } from '../stored-event.ts'
+import { type Bundles, canHaveBundle } from './bundles.ts'
 
 /** Who reads. Without a device there are no transaction ids. */
 export interface Viewer {
@@ -31,22 +33,39 @@ interface Shared {
   readonly withRoom: string
   readonly withoutRoom: string
   readonly unsigned: string
+  /** The kind of the event's relation to another one. */
+  readonly relType: string | undefined
 }
+
+/** Which bundles of aggregations events get: all, those without threads, or none. */
+type Bundling = 'all' | 'without threads' | 'none'
 
 export class ClientEvents {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #bundles: Bundles
   readonly #shared = new WeakMap<EventRow, Promise<Shared>>()
 
-  constructor(deps: { store: Store; clock: Clock }) {
+  constructor(deps: { store: Store; clock: Clock; bundles: Bundles }) {
+    this.#bundles = deps.bundles
     this.#store = deps.store
     this.#clock = deps.clock
   }
 
-  /** One JSON text per row, in order. All rows are of rooms with the given rules. */
-  async view(rows: readonly EventRow[], viewer: Viewer, options: ViewOptions): Promise<string[]> {
+  /** One JSON text per row, in order, aggregations of what relates to it included. All rows are of rooms with the given rules. */
+  view(rows: readonly EventRow[], viewer: Viewer, options: ViewOptions): Promise<string[]> {
+    return this.#view(rows, viewer, options, 'all')
+  }
+
+  async #view(
+    rows: readonly EventRow[],
+    viewer: Viewer,
+    options: ViewOptions,
+    bundling: Bundling,
+  ): Promise<string[]> {
     const parts: Shared[] = []
     for (const row of rows) parts.push(await this.#sharedOf(row, options.rules))
+    const bundles = await this.#bundlesOf(rows, parts, viewer, options, bundling)
     const txns = await this.#transactions(rows, viewer)
     const now = this.#clock.now()
     return rows.map((row, index) => {
@@ -56,6 +75,8 @@ export class ClientEvents {
       if (txn !== undefined) unsigned += `,"transaction_id":${JSON.stringify(txn)}`
       const membership = options.membershipAt?.(row)
       if (membership !== undefined) unsigned += `,"membership":${JSON.stringify(membership)}`
+      const bundle = bundles.get(row.nid)
+      if (bundle !== undefined) unsigned += `,"m.relations":${bundle}`
       return `${options.withoutRoomId ? shared.withoutRoom : shared.withRoom},"unsigned":{${unsigned}}}`
     })
   }
@@ -72,6 +93,32 @@ export class ClientEvents {
       texts.push(JSON.stringify(clientEvent(pduOfRow(row, rules), { withoutRoomId: true, unsigned })))
     }
     return texts
+  }
+
+  async #bundlesOf(
+    rows: readonly EventRow[],
+    parts: readonly Shared[],
+    viewer: Viewer,
+    options: ViewOptions,
+    bundling: Bundling,
+  ): Promise<ReadonlyMap<number, string>> {
+    if (bundling === 'none') return NO_BUNDLES
+    const candidates = rows
+      .map((row, index) => ({ row, relType: parts[index]!.relType }))
+      .filter(canHaveBundle)
+    if (candidates.length === 0) return NO_BUNDLES
+    return this.#bundles.of(candidates, {
+      userId: viewer.userId,
+      rules: options.rules,
+      threads: bundling === 'all',
+      render: (children, withBundles) => {
+        const memberships = new Map(children.map((child) => [child.row.nid, child.membership]))
+        const membershipAt = (row: EventRow) => memberships.get(row.nid)
+        const inner = withBundles ? 'without threads' : 'none'
+        const childRows = children.map((child) => child.row)
+        return this.#view(childRows, viewer, { ...options, membershipAt }, inner)
+      },
+    })
   }
 
   /** Many readers who wake at once wait for one making. */
@@ -92,6 +139,7 @@ export class ClientEvents {
     return {
       withRoom: open(clientEvent(pdu)),
       withoutRoom: open(clientEvent(pdu, { withoutRoomId: true })),
+      relType: relationOf(pdu.content)?.relType,
       unsigned: Object.keys(unsigned).length === 0 ? '' : `,${JSON.stringify(unsigned).slice(1, -1)}`,
     }
   }
@@ -133,6 +181,8 @@ export class ClientEvents {
     return new Map(txns.map((txn) => [txn.event, txn.txnId]))
   }
 }
+
+const NO_BUNDLES: ReadonlyMap<number, string> = new Map()
 
 function open(event: JsonObject): string {
   return JSON.stringify(event).slice(0, -1)

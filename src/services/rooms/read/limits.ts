@@ -14,3 +14,31 @@ export const TIMELINE_LIMIT_MAX = 100
 export const FILTER_CHARS_MAX = 32 * 1024
 /** Entries of one list in a filter. */
 export const FILTER_LIST_MAX = 1000
+/** Rooms whose last news of relations are remembered. */
+export const RELATION_ROOMS_MAX = 10_000
+/** Events of one read that asks which of them others relate to. */
+export const RELATION_TARGETS_PER_READ = 100
+/** References named with the event that they point to; the others are found by asking for relations. */
+export const BUNDLED_REFERENCES_MAX = 100
+/** Edits looked at for one that the reader may see. */
+export const EDITS_LOOKED_AT_MAX = 20
+/** Last events of a thread looked at for one that the reader may see. */
+export const THREAD_EVENTS_LOOKED_AT_MAX = 50
+/** Ignored users whose events are taken off the count of a thread, which is approximate. */
+export const IGNORED_COUNTED_MAX = 500
+/** Events that relate to one, of a page without a limit: as many as Synapse gives. */
+export const RELATIONS_LIMIT_DEFAULT = 5
+/** Most of them in one page. */
+export const RELATIONS_LIMIT_MAX = 500
+/** How far relations of relations are followed. */
+export const RELATIONS_RECURSION_MAX = 3
+/** Relating events looked at to fill a page; then it ends early with a token to go on. */
+export const RELATIONS_SCAN_MAX = 2000
+/** Threads of a page without a limit, and most of them. */
+export const THREADS_LIMIT_DEFAULT = 5
+export const THREADS_LIMIT_MAX = 100
+/** Threads looked at to fill a page. */
+export const THREADS_SCAN_MAX = 1000
+/** Thread subscriptions of a page without a limit, and most of them. */
+export const THREAD_SUBSCRIPTIONS_LIMIT_DEFAULT = 100
+export const THREAD_SUBSCRIPTIONS_LIMIT_MAX = 512

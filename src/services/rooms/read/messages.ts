@@ -2,15 +2,13 @@
 import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow, TopologicalPage } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { MatrixError } from '#/protocol/errors.ts'
+import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { accessRoom, type RoomAccess } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
 import type { Filterable } from './event-filter.ts'
 import { MESSAGES_SCAN_MAX } from './limits.ts'
-import { formatTopological, parsePosition, parseTopological } from './tokens.ts'
+import { behind, onward, type Place, placeOf, tokenOf } from './places.ts'
 import { type Seen, visibleTo } from './visibility.ts'
-
-type Place = { readonly depth: number; readonly arrival: number }
 
 export interface MessagesQuery {
   readonly roomId: string
@@ -38,8 +36,10 @@ export class MessagesService {
   readonly #store: Store
   readonly #clientEvents: ClientEvents
   readonly #clock: Clock
+  readonly #ignored: IgnoredUsers
 
-  constructor(deps: { store: Store; clientEvents: ClientEvents; clock: Clock }) {
+  constructor(deps: { store: Store; clientEvents: ClientEvents; ignored: IgnoredUsers; clock: Clock }) {
+    this.#ignored = deps.ignored
     this.#store = deps.store
     this.#clock = deps.clock
     this.#clientEvents = deps.clientEvents
@@ -58,14 +58,10 @@ export class MessagesService {
     const members = query.lazyLoadMembers ? await this.#members(access, rows) : []
     return {
       chunk,
-      start: query.from ?? this.#token(start ?? (await this.#edge(access, query.dir))),
-      ...(found.end === undefined ? {} : { end: this.#token(found.end) }),
+      start: query.from ?? tokenOf(this.#store, start ?? (await this.#edge(access, query.dir))),
+      ...(found.end === undefined ? {} : { end: tokenOf(this.#store, found.end) }),
       state: await this.#clientEvents.view(members, query.viewer, view),
     }
-  }
-
-  #token(place: Place): string {
-    return formatTopological({ epoch: this.#store.epoch, ...place })
   }
 
   /** For those who left, backwards begins at their leaving: they see nothing behind it. */
@@ -76,19 +72,8 @@ export class MessagesService {
     return newest && behind(newest)
   }
 
-  /** The gap that a token names; of a stream token the one behind the newest event at its position. */
   async #place(access: RoomAccess, token: string | undefined): Promise<Place | undefined> {
-    if (token === undefined) return undefined
-    const topological = parseTopological(token)
-    if (topological?.epoch === this.#store.epoch) return topological
-    const stream = parsePosition(token)
-    if (stream?.epoch !== this.#store.epoch) {
-      throw new MatrixError('M_INVALID_PARAM', 'This token is not one of this server.')
-    }
-    const { room } = access
-    const page = { room: room.nid, after: 0, upto: stream.position, limit: 1, dir: 'b' } as const
-    const [newest] = await this.#store.events.timeline(page)
-    return newest ? behind(newest) : { depth: 0, arrival: 0 }
+    return token === undefined ? undefined : placeOf(this.#store, access.room.nid, token)
   }
 
   async #edge(access: RoomAccess, dir: 'f' | 'b'): Promise<Place> {
@@ -105,6 +90,7 @@ export class MessagesService {
     to: Place | undefined,
   ): Promise<{ seen: Seen[]; end: Place | undefined }> {
     const seen: Seen[] = []
+    const ignored = await this.#ignored.ignoredBy(query.viewer.userId)
     let at = from
     let scanned = 0
     for (;;) {
@@ -119,6 +105,7 @@ export class MessagesService {
       const rows = await this.#store.events.topological(page)
       const visible = await visibleTo(this.#store, rows, query.viewer.userId, access.rules)
       for (const entry of visible) {
+        if (entry.row.stateKey === null && ignored.has(entry.row.sender)) continue
         if (!query.passes(entry.row)) continue
         if (seen.length === query.limit) return { seen, end: onward(seen.at(-1)!.row, query.dir) }
         seen.push(entry)
@@ -144,19 +131,4 @@ export class MessagesService {
       senders.map((user) => ['m.room.member', user] as const),
     )
   }
-}
-
-/** The gap just before an event. */
-function before(row: EventRow): Place {
-  return { depth: row.depth, arrival: row.arrival ?? row.nid }
-}
-
-/** The gap just behind an event. */
-function behind(row: EventRow): Place {
-  return { depth: row.depth, arrival: (row.arrival ?? row.nid) + 1 }
-}
-
-/** The gap from which a reader goes on after an event. */
-function onward(row: EventRow, dir: 'f' | 'b'): Place {
-  return dir === 'b' ? before(row) : behind(row)
 }

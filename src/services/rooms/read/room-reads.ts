@@ -5,11 +5,13 @@ import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
+import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { pduOfRow } from '../stored-event.ts'
 import { accessRoom, type RoomAccess } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
 import { parsePosition, parseTopological } from './tokens.ts'
 import { canSee } from './visibility.ts'
+import { visibleEvent } from './visible-event.ts'
 
 export interface MembersQuery {
   readonly membership?: string | undefined
@@ -21,8 +23,10 @@ export interface MembersQuery {
 export class RoomReads {
   readonly #store: Store
   readonly #clientEvents: ClientEvents
+  readonly #ignored: IgnoredUsers
 
-  constructor(deps: { store: Store; clientEvents: ClientEvents; clock: Clock }) {
+  constructor(deps: { store: Store; clientEvents: ClientEvents; ignored: IgnoredUsers; clock: Clock }) {
+    this.#ignored = deps.ignored
     this.#store = deps.store
     this.#clientEvents = deps.clientEvents
   }
@@ -86,15 +90,9 @@ export class RoomReads {
 
   /** One event as JSON text. Throws M_NOT_FOUND also for events that the user may not see. */
   async event(roomId: string, eventId: string, viewer: Viewer): Promise<string> {
-    const row = await this.#store.events.byId(eventId)
-    const room = await this.#store.rooms.byId(roomId)
-    if (!row || !room || row.room !== room.nid || row.arrival === null) throw notFound()
-    const { rules } = await accessRoom(this.#store, roomId, viewer.userId).catch((error: unknown) => {
-      throw error instanceof MatrixError ? notFound() : error
-    })
-    const seen = await canSee(this.#store, row, viewer.userId, rules)
-    if (!seen) throw notFound()
-    const view = { rules, withoutRoomId: false, membershipAt: () => seen.membership }
+    const at = { roomId, eventId }
+    const { row, membership, access } = await visibleEvent(this.#store, this.#ignored, at, viewer.userId)
+    const view = { rules: access.rules, withoutRoomId: false, membershipAt: () => membership }
     return (await this.#clientEvents.view([row], viewer, view))[0]!
   }
 
@@ -150,8 +148,4 @@ interface MemberContent {
 
 function contentOf(row: EventRow): MemberContent {
   return (JSON.parse(row.json) as { content: MemberContent }).content
-}
-
-function notFound(): MatrixError {
-  return new MatrixError('M_NOT_FOUND', 'There is no such event in this room, or you may not see it.')
 }

@@ -17,6 +17,9 @@ import {
 } from '#/protocol/visibility/history-visibility.ts'
 import { pduOfRow } from '../stored-event.ts'
 
+/** Events of one read. */
+const ROWS_PER_READ = 200
+
 export interface Seen {
   readonly row: EventRow
   /** The reader's membership when the event was sent, or after it for the reader's own member event. */
@@ -87,6 +90,46 @@ export async function canSee(
   return (await visibleTo(store, [row], userId, rules))[0]
 }
 
+/**
+ * What a user may see of some events (row ids) of one room: a function that gives the user's membership at an event,
+ * or undefined for one that is hidden. Where nothing that matters changed between them, the events are not read.
+ */
+export async function membershipsAt(
+  store: Store,
+  room: number,
+  nids: readonly number[],
+  userId: string,
+  rules: RoomVersionRules,
+): Promise<(nid: number) => string | undefined> {
+  if (nids.length === 0) return () => undefined
+  const low = Math.min(...nids)
+  const high = Math.max(...nids)
+  const keys = keysFor(userId)
+  const first = await store.state.at(room, { branch: 0, pos: low - 1 }, keys)
+  const last = await store.state.at(room, { branch: 0, pos: high }, keys)
+  if (sameEvents(first, last) && !(await store.state.anyBranched(nids))) {
+    const lastJoined = await lastTimeJoined(store, await store.rooms.membership(room, userId))
+    const state = lookupOf(first, rules)
+    const visibility = readHistoryVisibility(state('m.room.history_visibility', ''))
+    const membership = readMembership(state('m.room.member', userId))
+    const always = { before: visibility, after: visibility }
+    const seen = (nid: number): boolean =>
+      canUserSee({
+        visibility: always,
+        membership: { before: membership, after: membership },
+        joinedLater: nid < lastJoined,
+      })
+    return (nid) => (seen(nid) ? membership : undefined)
+  }
+  const rows: EventRow[] = []
+  for (let i = 0; i < nids.length; i += ROWS_PER_READ) {
+    rows.push(...(await store.events.byNids(nids.slice(i, i + ROWS_PER_READ))))
+  }
+  const visible = await visibleTo(store, rows, userId, rules)
+  const byNid = new Map(visible.map((seen) => [seen.row.nid, seen.membership]))
+  return (nid) => byNid.get(nid)
+}
+
 /** Position up to which the user was in the room at some time; 0 when never, Infinity while they are. */
 async function lastTimeJoined(store: Store, own: MembershipRow | undefined): Promise<number> {
   if (!own) return 0
@@ -111,10 +154,7 @@ async function statesBefore(
   userId: string,
   rules: RoomVersionRules,
 ): Promise<StateLookup[]> {
-  const keys: StateKeyPair[] = [
-    ['m.room.history_visibility', ''],
-    ['m.room.member', userId],
-  ]
+  const keys = keysFor(userId)
   const at = async (point: StatePoint): Promise<EventRow[]> => store.state.at(room, point, keys)
   const points = await store.state.pointsBefore(rows.map((row) => row.nid))
   const mainLine = points.every((point) => point.branch === 0)
@@ -128,6 +168,13 @@ async function statesBefore(
   const lookups: StateLookup[] = []
   for (const point of points) lookups.push(lookupOf(await at(point), rules))
   return lookups
+}
+
+function keysFor(userId: string): StateKeyPair[] {
+  return [
+    ['m.room.history_visibility', ''],
+    ['m.room.member', userId],
+  ]
 }
 
 function sameEvents(a: readonly EventRow[], b: readonly EventRow[]): boolean {

@@ -4,6 +4,7 @@ import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
+import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { unreadParts } from '../../push/counts.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import type { RoomEventFilter } from '../../rooms/read/event-filter.ts'
@@ -23,6 +24,7 @@ export interface SectionDeps {
   readonly lazyMembers: LazyMembers
   readonly stateCache: StateCache
   readonly summaries: Summaries
+  readonly ignored: IgnoredUsers
 }
 
 /** A room as its reader stands to it. */
@@ -148,7 +150,8 @@ interface SeenTimeline extends Timeline {
 
 async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<SeenTimeline> {
   const { request, since, now, newest } = ask
-  const read = await readTimeline(newest, since ?? 0, now, request.filter.timeline, ask.roomId)
+  const ignored = await deps.ignored.ignoredBy(request.userId)
+  const read = await readTimeline(newest, since ?? 0, now, request.filter.timeline, ask.roomId, ignored)
   /* A room that is new to the client has a gap before its timeline even when the room begins there. */
   const limited = read.limited || (since === undefined && request.since !== undefined)
   const [first] = read.rows

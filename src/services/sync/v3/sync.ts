@@ -7,6 +7,7 @@ import type { EventRow } from '#/ports/store/events.ts'
 import type { Membership } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
+import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { DamagedEvent } from '../../rooms/stored-event.ts'
@@ -33,6 +34,7 @@ export interface SyncDeps {
   readonly clock: Clock
   readonly clientEvents: ClientEvents
   readonly stateCache: StateCache
+  readonly ignored: IgnoredUsers
   readonly defaultAccountData: DefaultAccountData
   readonly ephemeral: EphemeralDeps
 }
@@ -62,10 +64,11 @@ export class SyncService {
 
   constructor(deps: SyncDeps) {
     this.#deps = deps
-    const { store, clientEvents, stateCache } = deps
+    const { store, clientEvents, ignored, stateCache } = deps
     this.#ephemeral = new EphemeralSync(deps.ephemeral)
     const lazyMembers = new LazyMembers()
-    this.#section = { store, clientEvents, stateCache, lazyMembers, summaries: new Summaries(store) }
+    const summaries = new Summaries(store)
+    this.#section = { store, clientEvents, ignored, stateCache, lazyMembers, summaries }
   }
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
@@ -368,6 +371,8 @@ export class SyncService {
   async #stripped(userId: string, room: number, membership: 'invite' | 'knock'): Promise<string | undefined> {
     const row = await this.#deps.store.rooms.membership(room, userId)
     if (!row || row.stripped === null || row.forgotten) return undefined
+    if (membership === 'invite' && (await this.#deps.ignored.ignoredBy(userId)).has(row.sender))
+      return undefined
     return `{"${membership}_state":{"events":${row.stripped}}}`
   }
 }

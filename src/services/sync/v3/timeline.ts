@@ -13,16 +13,20 @@ export interface Timeline {
 /** Reads events of the room in (after, upto], newest first. */
 export type ReadNewest = (after: number, upto: number, limit: number) => Promise<EventRow[]>
 
-/** The newest events in (since, now] that pass the filter, at most its limit. */
+/**
+ * The newest events in (since, now] that pass the filter, at most its limit. Messages of users whom the reader ignores
+ * are left out; the state of the room is what it is.
+ */
 export async function readTimeline(
   newest: ReadNewest,
   since: number,
   now: number,
   filter: RoomEventFilter,
   roomId: string,
+  ignored: ReadonlySet<string>,
 ): Promise<Timeline> {
   if (filter.passesNone || !filter.passesRoom(roomId)) return { rows: [], limited: false }
-  if (filter.passesAll) {
+  if (filter.passesAll && ignored.size === 0) {
     const rows = await newest(since, now, filter.limit + 1)
     const limited = rows.length > filter.limit
     return { rows: rows.slice(0, filter.limit).reverse(), limited }
@@ -33,7 +37,7 @@ export async function readTimeline(
   for (;;) {
     const page = await newest(since, upto, filter.limit + 1)
     for (const row of page) {
-      if (!filter.passes(row)) continue
+      if (!filter.passes(row) || (row.stateKey === null && ignored.has(row.sender))) continue
       if (passed.length === filter.limit) return { rows: passed.reverse(), limited: true }
       passed.push(row)
     }

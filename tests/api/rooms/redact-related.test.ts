@@ -1,0 +1,89 @@
+/** Redacting an event with what relates to it (MSC3912). */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { ApiClient, Json } from '../../support/api-client.ts'
+import { edit, react, reply } from '../../support/relation-calls.ts'
+import { getEvent, inRoom, roomOf, say } from '../../support/room-calls.ts'
+import { TestServer } from '../../support/test-server.ts'
+
+const WITH = 'org.matrix.msc3912.with_relations'
+
+let server: TestServer
+let alice: ApiClient
+let bob: ApiClient
+before(async () => {
+  server = await TestServer.start()
+  alice = await server.user('alice')
+  bob = await server.user('bob')
+})
+after(() => server.close())
+
+const url = (who: ApiClient, roomId: string, eventId: string): string =>
+  inRoom(roomId, 'redact', eventId, who.txn())
+
+const redacted = async (roomId: string, eventId: string): Promise<boolean> =>
+  (await getEvent(alice, roomId, eventId)).unsigned.redacted_because !== undefined
+
+/** Waits for the job; a redaction that never comes fails the test by its time. */
+async function untilRedacted(roomId: string, eventId: string): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (await redacted(roomId, eventId)) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  assert.fail(`${eventId} was not redacted`)
+}
+
+test('what relates to it goes with it: the kinds that are named', async () => {
+  const roomId = await roomOf([alice, bob])
+  const target = await say(bob, roomId, 'target')
+  const edits = [await edit(bob, roomId, target, 'a'), await edit(bob, roomId, target, 'b')]
+  const child = await reply(bob, roomId, target, 'stays')
+  const answer = await bob.put(url(bob, roomId, target), { reason: 'all of it', [WITH]: ['m.replace'] })
+  for (const id of edits) await untilRedacted(roomId, id)
+  const because = (await getEvent(alice, roomId, edits[0]!)).unsigned.redacted_because
+  assert.deepEqual([because.sender, because.content.reason], [bob.userId, 'all of it'])
+  const redaction: Json = await getEvent(alice, roomId, answer.event_id)
+  assert.equal(redaction.content[WITH], undefined, 'the wish is not part of the event')
+  assert.equal(await redacted(roomId, child), false)
+})
+
+test('a star stands for all kinds; what the sender may not redact stays', async () => {
+  const roomId = await roomOf([alice, bob])
+  const target = await say(bob, roomId, 'target')
+  const others = await react(alice, roomId, target, 'x')
+  const own = await react(bob, roomId, target, 'x')
+  await bob.put(url(bob, roomId, target), { [WITH]: ['*'] })
+  await untilRedacted(roomId, own)
+  assert.equal(await redacted(roomId, others), false)
+})
+
+test('a list that is none is refused, and nothing redacted', async () => {
+  const roomId = await roomOf([alice])
+  const target = await say(alice, roomId, 'target')
+  for (const relTypes of ['m.replace', [7], {}, Array(21).fill('x')]) {
+    await alice.refused('400 M_BAD_JSON', 'PUT', url(alice, roomId, target), { [WITH]: relTypes })
+  }
+  assert.equal(await redacted(roomId, target), false)
+})
+
+test('where it is not switched on the wish is content like any other', async () => {
+  const plain = await TestServer.start({
+    configure: (options) => ({
+      ...options,
+      experimental: { redactsRelated: false, threadSubscriptions: false },
+    }),
+  })
+  try {
+    const carol = await plain.user('carol')
+    const roomId = await roomOf([carol])
+    const target = await say(carol, roomId, 'target')
+    const child = await reply(carol, roomId, target, 'stays')
+    const { event_id } = await carol.put(url(carol, roomId, target), { [WITH]: ['*'] })
+    assert.deepEqual((await getEvent(carol, roomId, event_id)).content[WITH], ['*'])
+    assert.equal((await getEvent(carol, roomId, child)).unsigned.redacted_because, undefined)
+    const subscription = `/_matrix/client/unstable/io.element.msc4306/rooms/${roomId}/thread/${target}/subscription`
+    await carol.refused('404 M_UNRECOGNIZED', 'GET', subscription)
+  } finally {
+    await plain.close()
+  }
+})
