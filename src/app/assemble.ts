@@ -24,14 +24,17 @@ import { MatrixError } from '#/protocol/errors.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
+import { LastSeen } from '#/services/accounts/last-seen.ts'
+import type { OpenidTokens } from '#/services/accounts/openid.ts'
 import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
 import { createPush } from '#/services/push/push.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
+import { INDEX_RELATIONS_KIND, indexRelationsHandler } from '#/services/rooms/index-relations.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
-import { type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
+import { type MayInvite, type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
 import {
   PROFILE_SPREAD_KIND,
   profileSpreadHandler,
@@ -50,6 +53,7 @@ import { Feed } from '#/services/sync/feed.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createPeople } from './people.ts'
 import type { ServerOptions } from './server-options.ts'
 
 export interface AssembleDeps {
@@ -84,6 +88,8 @@ export function explainStoreError(error: unknown): MatrixError | Reply | undefin
 
 export interface AssembledServer {
   readonly dispatches: { readonly client: Dispatch; readonly metrics: Dispatch }
+  /** Who holds an OpenID token. */
+  readonly openid: OpenidTokens
   /** Every route that the client listener serves. */
   readonly routes: readonly Route[]
   /** Begins timed work. */
@@ -101,7 +107,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const reading = createReading({ store, clock })
   const { clientEvents, ignored } = reading
   const push = createPush({ store, clock, serverName, clientEvents, ignored })
+  const lastSeen = new LastSeen({ store, clock, log })
   const accounts = createAccounts({
+    lastSeen,
     store,
     world,
     passwords: deps.passwords,
@@ -118,6 +126,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onAccountData: (userId) => push.changed(userId),
     },
   })
+  const people = await createPeople({ store, world, serverName, accounts, jobs, options: options.people })
+  const { profileRules } = options.people
+  const mayInvite: MayInvite = (sender, target) => people.invites.check(sender, target)
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({
@@ -127,7 +138,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     cacheBytes: options.cacheBytes / 4,
     follow: (...event) => push.live.ops(...event),
   })
-  const membership = new MembershipService({ writer, store, serverName, profile })
+  const membership = new MembershipService({ writer, store, serverName, profile, mayInvite, profileRules })
   const feed = new Feed(store, options.cacheBytes / 4)
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
@@ -141,7 +152,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const syncing = { log, store, feed, clientEvents, stateCache, defaultAccountData }
-  const sync = new SyncService({ ...syncing, clock, ignored, ephemeral })
+  const sync = new SyncService({
+    ...syncing,
+    clock,
+    ignored,
+    ephemeral,
+    hidesInvite: (userId, sender) => people.invites.hides(userId, sender),
+  })
   const slidingSync = new SlidingSyncService({ ...syncing, world })
   const reads = new RoomReads({ store, clientEvents, ignored, clock })
   const send = new SendService({
@@ -156,6 +173,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const routes: Route[] = [
     ...accounts.routes,
     ...relations.routes,
+    ...people.routes,
     ...roomRoutes({
       send,
       createRoom: new CreateRoomService({
@@ -163,6 +181,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         signer,
         world,
         profile,
+        mayInvite,
+        profileRules,
         follow: (user, roomId, said) => membership.follow(user, roomId, said),
         inviteOps: (invitation, slot) => push.live.inviteOps(invitation, slot),
       }),
@@ -190,6 +210,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
   jobs.handle(SEARCH_INDEX_KIND, searchIndexHandler(store, clock))
+  jobs.handle(INDEX_RELATIONS_KIND, indexRelationsHandler({ store, clock }))
   jobs.handle(REDACT_RELATED_KIND, redactRelatedHandler({ store, send, clock }))
   await ensureSweep(store, clock)
   await ensureSearch(store, clock, options.enableSearch)
@@ -209,6 +230,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       /* What reads the figures is not counted in them. */
       metrics: dispatchOf([metricsRoute(deps.metrics), healthRoute(() => healthOf(store))], noMetrics),
     },
+    openid: people.openid,
     routes,
     start: () => jobs.start(),
     wakeWaiting: () => feed.stopWaiting(),
@@ -221,6 +243,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reading.close()
       accounts.close()
       await jobs.close()
+      await lastSeen.close()
     },
   }
 }

@@ -27,5 +27,6 @@ export function configuredRates(limits: Config['rateLimits']): Record<LimitName,
     'rc_invites.per_issuer': rate(limits.rcInvites.perIssuer),
     'rc_presence.per_user': rate(limits.rcPresence.perUser),
     rc_room_creation: rate(limits.rcRoomCreation),
+    rc_user_directory: rate(limits.rcUserDirectory),
   }
 }

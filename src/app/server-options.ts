@@ -4,6 +4,7 @@ import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AccountOptions } from '#/services/accounts/options.ts'
 import type { PresenceOptions } from '#/services/ephemeral/presence.ts'
 import type { Config } from './config/config.ts'
+import type { PeopleOptions } from './people.ts'
 import { checkedServerName } from './server-name.ts'
 
 /** Proposals that an operator switches on. */
@@ -18,6 +19,7 @@ export interface ServerOptions {
   readonly experimental: ExperimentalOptions
   readonly accounts: AccountOptions
   readonly discovery: DiscoveryOptions
+  readonly people: PeopleOptions
   readonly defaultRoomVersion: string
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
@@ -58,6 +60,8 @@ export function serverOptions(config: Config): ServerOptions {
       profile: {
         setDisplayname: registration.enableSetDisplayname,
         setAvatarUrl: registration.enableSetAvatarUrl,
+        requireAuth: server.requireAuthForProfileRequests,
+        sharedRoomsOnly: server.limitProfileRequestsToUsersWhoShareRooms,
       },
     },
     discovery: {
@@ -66,12 +70,14 @@ export function serverOptions(config: Config): ServerOptions {
       identityServer: registration.defaultIdentityServer ?? undefined,
       extraClientWellKnown: server.extraWellKnownClientContent as JsonObject,
       serverWellKnown: server.serveServerWellknown,
+      rtcTransports: rtcTransports(config),
       support: undefined,
       unstableFeatures: {
         'org.matrix.msc3912': msc3912Enabled,
         'org.matrix.msc4306': msc4306Enabled,
       },
     },
+    people: peopleOptions(config),
     defaultRoomVersion,
     presence: presenceOptions(config),
     enableSearch: server.enableSearch,
@@ -93,4 +99,33 @@ function presenceOptions({ server, rooms }: Config): PresenceOptions {
     },
     excludedRooms: new Set(rooms.excludeRoomsFromPresence ?? []),
   }
+}
+function peopleOptions(config: Config): PeopleOptions {
+  const { calls, rooms, server, blocking } = config
+  return {
+    directory: rooms.userDirectory,
+    turn: {
+      uris: calls.turnUris ?? [],
+      sharedSecret: calls.turnSharedSecret?.reveal(),
+      username: calls.turnUsername ?? undefined,
+      password: calls.turnPassword?.reveal(),
+      lifetimeMs: calls.turnUserLifetime,
+      guests: calls.turnAllowGuests,
+    },
+    rtcTransports: rtcTransports(config),
+    onlyAdminsInvite: server.blockNonAdminInvites,
+    profileRules: {
+      onInvite: server.includeProfileDataOnInvite,
+      perRoom: blocking.allowPerRoomProfiles,
+    },
+  }
+}
+
+/** Transports as clients get them, without members that are not set. */
+function rtcTransports(config: Config): JsonObject[] {
+  return config.calls.matrixRtc.transports.map(({ type, url, livekitServiceUrl }) => ({
+    type,
+    ...(url === null ? {} : { url }),
+    ...(livekitServiceUrl === null ? {} : { livekit_service_url: livekitServiceUrl }),
+  }))
 }

@@ -12,6 +12,8 @@ export interface Requester {
   readonly deviceId: string | undefined
   readonly isGuest: boolean
   readonly isAdmin: boolean
+  /** Suspended accounts may read and tidy up, but not act on others. */
+  readonly isSuspended?: boolean
   /** The application service whose token this is. */
   readonly appserviceId: string | undefined
   /** Names the session in the accounts service; never the token itself. */

@@ -7,6 +7,7 @@ import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import * as push from './queries/push.ts'
 import { notificationList } from './queries/push-list.ts'
+import * as people from './queries/people.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
 import * as relations from './queries/relations.ts'
@@ -39,6 +40,7 @@ export function readerOver(read: RunQuery): Reader {
     },
     relations: {
       targets: bind(relations.relationTargets),
+      relatedBy: bind(relations.relatedBy),
       edits: bind(relations.relationEdits),
       editsOf: bind(relations.relationEditsOf),
       references: bind(relations.relationReferences),
@@ -48,6 +50,7 @@ export function readerOver(read: RunQuery): Reader {
       threads: bind(relations.threads),
       annotated: bind(relations.annotated),
       page: bind(relations.relationPage),
+      tree: bind(relations.relationTree),
     },
     threadSubscriptions: {
       get: bind(threads.threadSubscription),
@@ -91,6 +94,7 @@ export function readerOver(read: RunQuery): Reader {
     },
     accountData: {
       get: bind(data.accountDataGet),
+      size: bind(data.accountDataSize),
       since: bind(data.accountDataSince),
       ofType: bind(data.accountDataOfType),
       ofRooms: bind(data.accountDataOfRooms),
@@ -118,6 +122,7 @@ export function readerOver(read: RunQuery): Reader {
       find: bind(search.searchFind),
     },
     roomFacts: { of: bind(roomFactsOf) },
+    people: people.bindPeople(bind),
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }
 }

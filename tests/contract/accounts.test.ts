@@ -41,6 +41,7 @@ onEveryEngine('accounts', (bench) => {
       admin: true,
       deactivated: true,
       locked: false,
+      suspended: false,
       guest: false,
       createdTs: 7,
     }
@@ -66,7 +67,15 @@ onEveryEngine('accounts', (bench) => {
       await accepted(store, name, device(name, id, `name ${id}`), token(name, id, digest(id)))
     }
     await accepted(store, name, device(name, 'A'), device(name, 'B', 'new'))
-    const row = (id: string, displayName: string) => ({ user: name, device: id, displayName, createdTs: 5 })
+    const row = (id: string, displayName: string) => ({
+      user: name,
+      device: id,
+      displayName,
+      createdTs: 5,
+      seenTs: null,
+      seenIp: null,
+      seenAgent: null,
+    })
     assert.deepEqual(await store.accounts.device(name, 'A'), row('A', 'name A'))
     assert.deepEqual(await store.accounts.device(name, 'B'), row('B', 'new'))
     assert.equal(await store.accounts.device(name, 'X'), undefined)
@@ -110,6 +119,7 @@ onEveryEngine('accounts', (bench) => {
       exchanged: false,
       deactivated: false,
       locked: false,
+      suspended: false,
       admin: false,
       guest: false,
     })

@@ -61,8 +61,15 @@ class Room {
   }
 
   async page(target: string, more: object = {}): Promise<string[]> {
-    const page = { room: this.room, target, dir: 'f', limit: 100, levels: 1, ...more } as const
+    const page = { room: this.room, target, dir: 'f', limit: 100, ...more } as const
     return ids(await this.store.relations.page(page))
+  }
+
+  async tree(target: string, levels: number, more: object = {}): Promise<string[]> {
+    const tree = { room: this.room, target, dir: 'f', limit: 100, levels, ...more } as const
+    const nids = await this.store.relations.tree(tree)
+    const rows = await this.store.events.byNids(nids)
+    return nids.map((nid) => rows.find((row) => row.nid === nid)!.eventId)
   }
 
   async sums(target: string): Promise<number[] | undefined> {
@@ -105,6 +112,24 @@ onEveryEngine('relations', (bench) => {
     assert.deepEqual(await room.page(target, { to: place, dir: 'b' }), inOrder.slice(1).toReversed())
   })
 
+  it('chooses events by who relates to them and how', async () => {
+    const { store } = bench()
+    const [room, other] = [await Room.of(store), await Room.of(store)]
+    const [a, b, alone] = [await room.event(), await room.event(), await room.event()]
+    await room.relate(a, { sender: '@x:x', relType: 'm.thread' })
+    await room.relate(b, { sender: '@x:x', relType: 'm.reference' })
+    await room.relate(b, { sender: '@y:x', relType: 'm.thread' })
+    await other.relate(alone)
+    const chosen = async (by: object): Promise<string[]> =>
+      (await store.relations.relatedBy(room.room, [a, b, alone, '$nowhere'], by)).sort()
+    assert.deepEqual(await chosen({}), [a, b].sort())
+    assert.deepEqual(await chosen({ senders: ['@y:x', '@z:x'] }), [b])
+    assert.deepEqual(await chosen({ relTypes: ['m.thread'] }), [a, b].sort())
+    assert.deepEqual(await chosen({ relTypes: ['m.thread'], senders: ['@x:x'] }), [a])
+    assert.deepEqual([await chosen({ senders: [] }), await chosen({ relTypes: [] })], [[], []])
+    assert.deepEqual(await store.relations.relatedBy(room.room, [], {}), [])
+  })
+
   it('follows relations of relations as far as it is told, through matching ones alone', async () => {
     const room = await Room.of(bench().store)
     const target = await room.event()
@@ -114,15 +139,15 @@ onEveryEngine('relations', (bench) => {
       chain.push(await room.relate(chain.at(-1)!, { depth, relType }))
     }
     for (const levels of [2, 3, 4]) {
-      assert.deepEqual(await room.page(target, { levels }), chain.slice(1, levels + 1))
-      const back = await room.page(target, { levels, dir: 'b', limit: 1 })
+      assert.deepEqual(await room.tree(target, levels), chain.slice(1, levels + 1))
+      const back = await room.tree(target, levels, { dir: 'b', limit: 1 })
       assert.deepEqual(back, [chain[levels]])
     }
-    assert.deepEqual(await room.page(target, { levels: 5, relType: 'm.thread' }), chain.slice(1, 3))
+    assert.deepEqual(await room.tree(target, 5, { relType: 'm.thread' }), chain.slice(1, 3))
     const place = { depth: 3, arrival: (await bench().store.events.byId(chain[2]!))!.arrival! }
-    assert.deepEqual(await room.page(target, { levels: 3, from: place }), chain.slice(2, 4))
-    assert.deepEqual(await room.page(target, { levels: 3, to: place, dir: 'b' }), [chain[3], chain[2]])
-    assert.deepEqual(await room.page('$nothing', { levels: 3 }), [])
+    assert.deepEqual(await room.tree(target, 3, { from: place }), chain.slice(2, 4))
+    assert.deepEqual(await room.tree(target, 3, { to: place, dir: 'b' }), [chain[3], chain[2]])
+    assert.deepEqual(await room.tree('$nothing', 3), [])
   })
 
   it('counts edits, references and threads, and forgets what is redacted', async () => {
@@ -265,6 +290,30 @@ onEveryEngine('relations', (bench) => {
     await room.redact(first!)
     assert.equal(await annotated(room.room, target, reaction), false)
     await accepted(room.store, room.lane, ...react())
+  })
+
+  it('notes relations of stored events once, and none of redacted or hidden ones', async () => {
+    const room = await Room.of(bench().store)
+    const { store } = room
+    const target = await room.event()
+    const stored = insert({ room: room.room, depth: 4 })
+    const redacted = insert({ room: room.room })
+    const hidden = insert({ room: room.room, live: false })
+    const nids: number[] = []
+    for (const op of [stored, redacted, hidden]) {
+      nids.push((await accepted(store, room.lane, op)).results[0] as number)
+    }
+    await room.redact(redacted.eventId)
+    const index = (nid: number): Op => {
+      const relation = { target, relType: 'm.thread', key: null, aggregated: true, room: room.room }
+      const { type, sender, ts, depth } = stored
+      return { op: 'relation.index', event: { nid }, ...relation, type, sender, ts, depth }
+    }
+    for (let times = 0; times < 2; times++) {
+      await accepted(store, 'index', ...nids.map(index))
+      assert.deepEqual(await room.page(target), [stored.eventId])
+      assert.deepEqual(await room.sums(target), [0, 0, 1])
+    }
   })
 
   it('goes with its room', async () => {

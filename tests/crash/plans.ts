@@ -134,6 +134,10 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'event.redact': ({ room }) => room.redaction(room.last).plan.ops,
   'event.txn': message,
   'relation.put': annotation,
+  'relation.index': ({ room }) =>
+    relating(room.message('hello', user), room.nid, room.last.eventId, 'm.thread').ops.map((op) =>
+      op.op === 'relation.put' ? { ...op, op: 'relation.index' } : op,
+    ),
   'relation.unique': annotation,
   'thread.subscribe': ({ room }) => [
     { op: 'thread.subscribe', user, room: room.nid, root: room.last.eventId, automatic: null },
@@ -161,6 +165,9 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'account.active': (base) => [{ op: 'account.active', user }, ...message(base)],
   'account.flags': () => [{ op: 'account.flags', user, locked: true }],
   'device.put': () => [{ op: 'device.put', user, device: 'SECOND', displayName: null, ts: 1 }],
+  'device.seen': () => [
+    { op: 'device.seen', devices: [{ user, device: 'DEVICE', ts: 9, ip: '192.0.2.1', agent: 'x' }] },
+  ],
   'device.delete': () => [{ op: 'device.delete', user }],
   'token.put': () => [
     {
@@ -189,6 +196,11 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'account_data.put': ({ room }) => [
     { op: 'account_data.put', user, room: room.nid, type: 'm.tag', content: '{"tags":{}}' },
     { op: 'account_data.put', user, room: 0, type: 'm.direct', content: '{}' },
+  ],
+  'account_data.delete': () => [{ op: 'account_data.delete', user, room: 0, type: 'm.here' }],
+  'account_data.purge': () => [
+    { op: 'account_data.delete', user, room: 0, type: 'm.here' },
+    { op: 'account_data.purge', user },
   ],
   'account_data.clear': () => [{ op: 'account_data.clear', user }],
   'room.facts': ({ room }) => [
@@ -225,6 +237,26 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'search.restart': () => [{ op: 'search.restart' }],
   'search.fill': ({ room }) => [{ op: 'search.restart' }, { op: 'search.fill', room: room.nid }],
   'search.clear': () => [{ op: 'search.enable', on: false }, { op: 'search.clear' }],
+  'directory.remote': () => [
+    { op: 'directory.remote', user: '@far:away.example', displayName: 'Far Away', avatarUrl: null },
+  ],
+  'directory.room': ({ room }) => [
+    { op: 'directory.room', room: room.nid, rule: 'history_visibility', open: true },
+  ],
+  'directory.reindex': () => [
+    { op: 'directory.remote', user: other, displayName: 'Somebody else', avatarUrl: null },
+    { op: 'directory.reindex', after: '', limit: 10 },
+  ],
+  'directory.reindex_rooms': ({ room }) => [
+    { op: 'directory.room', room: room.nid, rule: 'history_visibility', open: true },
+    { op: 'directory.reindex_rooms', after: 0, limit: 10 },
+    { op: 'directory.built', version: 2 },
+  ],
+  'directory.built': () => [{ op: 'directory.built', version: 1 }],
+  'openid.put': () => [
+    { op: 'openid.put', digest: 'o'.repeat(64), user, expiresTs: LATER, most: 1 },
+    { op: 'openid.put', digest: 'p'.repeat(64), user, expiresTs: LATER + 1, most: 1 },
+  ],
 }
 
 export const OPERATIONS = Object.keys(PLANS) as Op['op'][]

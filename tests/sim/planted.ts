@@ -77,7 +77,7 @@ export const PLANTED: Record<string, PlantedBug> = {
     }),
   },
   'state that changed in a gap is not told': {
-    found: /is .* to the client|lacks state/,
+    found: /is .* to the client|lacks state|summary/,
     plant: () => (store) => ({
       ...store,
       state: {

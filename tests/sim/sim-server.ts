@@ -16,6 +16,7 @@ import { PRESENCE_DEFAULTS } from '#/services/ephemeral/presence.ts'
 import type { FaultPoint } from '#/storage/faults.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { DiskFault } from '#/storage/sqlite/writer-core.ts'
+import { PLAIN_PEOPLE } from '../support/people-options.ts'
 import type { SeededRng } from './seeded-rng.ts'
 import type { SimWorld } from './sim-world.ts'
 import { type SlowReads, slowStore } from './slow-store.ts'
@@ -268,7 +269,12 @@ function optionsOf(serverName: ServerName): ServerOptions {
         refreshTokenMs: undefined,
         nonrefreshableAccessTokenMs: undefined,
       },
-      profile: { setDisplayname: true, setAvatarUrl: true },
+      profile: {
+        setDisplayname: true,
+        setAvatarUrl: true,
+        requireAuth: false,
+        sharedRoomsOnly: false,
+      },
     },
     discovery: {
       defaultRoomVersion: '12',
@@ -276,8 +282,10 @@ function optionsOf(serverName: ServerName): ServerOptions {
       identityServer: undefined,
       extraClientWellKnown: {},
       serverWellKnown: false,
+      rtcTransports: [],
       support: undefined,
     },
+    people: PLAIN_PEOPLE,
     defaultRoomVersion: '12',
     redactionRetentionMs: REDACTION_RETENTION_MS,
     enableSearch: true,

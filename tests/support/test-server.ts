@@ -15,6 +15,7 @@ import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { PRESENCE_DEFAULTS } from '#/services/ephemeral/presence.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { ApiClient } from './api-client.ts'
+import { PLAIN_PEOPLE } from './people-options.ts'
 
 export interface TestServerOptions {
   readonly limits?: RateLimits<LimitName>
@@ -158,7 +159,12 @@ function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
         refreshTokenMs: undefined,
         nonrefreshableAccessTokenMs: undefined,
       },
-      profile: { setDisplayname: true, setAvatarUrl: true },
+      profile: {
+        setDisplayname: true,
+        setAvatarUrl: true,
+        requireAuth: false,
+        sharedRoomsOnly: false,
+      },
     },
     discovery: {
       defaultRoomVersion: '12',
@@ -166,8 +172,10 @@ function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
       identityServer: undefined,
       extraClientWellKnown: {},
       serverWellKnown: false,
+      rtcTransports: [],
       support: undefined,
     },
+    people: PLAIN_PEOPLE,
     defaultRoomVersion: '12',
     redactionRetentionMs,
     enableSearch: true,

@@ -11,7 +11,7 @@ database: {name: psycopg2, args: {host: db, user: u, password: hunter2, dbname: 
 tls_certificate_path: /c
 tls_private_key_path: /k
 registration_shared_secret: hunter2
-turn_uris: ["turn:x"]
+recaptcha_public_key: x
 rc_mesage: {}
 `
 
@@ -22,7 +22,7 @@ test('a good configuration: warnings, what is not yet supported, what is in effe
   for (const part of [
     /^The configuration can be used\.$/m,
     /^ {2}\/work\/h\.yaml:10: rc_mesage: unknown, not read; did you mean `rc_message`\?$/m,
-    /^Set, but not supported yet:\n {2}turn_uris$/m,
+    /^Set, but not supported yet:\n {2}recaptcha_public_key$/m,
     /^ {2}\/work\/example\.org\.signing\.key \(signing key\)$/m,
     /^ {2}database: postgres u@db\/m$/m,
     /^ {2}listener: https \[::\]:8448 \(client\)$/m,

@@ -235,8 +235,8 @@ test('an unknown key warns with the nearest name, or with where it belongs', () 
 
 test('options that do nothing yet are listed once, by the outermost key, and only when they differ', () => {
   const text =
-    'url_preview_enabled: false\nturn_uris: ["turn:x"]\nemail:\n  smtp_host: mail\n  notif_from: x@y\n'
-  assert.deepEqual(load(text).notYet.toSorted(), ['email', 'turn_uris'])
+    'url_preview_enabled: false\nrecaptcha_public_key: x\nemail:\n  smtp_host: mail\n  notif_from: x@y\n'
+  assert.deepEqual(load(text).notYet.toSorted(), ['email', 'recaptcha_public_key'])
 })
 
 test('what is not supported yet and would protect is a warning of its own', () => {

@@ -7,6 +7,7 @@ export interface AccountRow {
   readonly admin: boolean
   readonly deactivated: boolean
   readonly locked: boolean
+  readonly suspended: boolean
   readonly guest: boolean
   readonly createdTs: number
 }
@@ -16,6 +17,19 @@ export interface DeviceRow {
   readonly device: string
   readonly displayName: string | null
   readonly createdTs: number
+  /** Its last use as far as it was written, in milliseconds, with the address and the client's name for itself. */
+  readonly seenTs: number | null
+  readonly seenIp: string | null
+  readonly seenAgent: string | null
+}
+
+/** The last use of a device. */
+export interface DeviceSeen {
+  readonly user: string
+  readonly device: string
+  readonly ts: number
+  readonly ip: string
+  readonly agent: string | null
 }
 
 /** A session: one access token, perhaps with the refresh token that renews it. Tokens are kept as SHA-256 digests. */
@@ -31,6 +45,7 @@ export interface TokenRow {
   readonly exchanged: boolean
   readonly deactivated: boolean
   readonly locked: boolean
+  readonly suspended: boolean
   readonly admin: boolean
   readonly guest: boolean
 }
@@ -70,6 +85,7 @@ export type AccountOp =
       readonly admin?: boolean
       readonly deactivated?: boolean
       readonly locked?: boolean
+      readonly suspended?: boolean
     }
   | {
       /** Makes or renames a device. */
@@ -78,7 +94,11 @@ export type AccountOp =
       readonly device: string
       readonly displayName: string | null
       readonly ts: number
+      /** Devices that the user may have; of more, the one used longest ago goes, with its tokens. */
+      readonly most?: number
     }
+  /** Notes last uses; of devices that are gone nothing. Nobody is told. */
+  | { readonly op: 'device.seen'; readonly devices: readonly DeviceSeen[] }
   /** Removes devices with their tokens; `devices` absent means all of the user's, `keep` spares one. */
   | {
       readonly op: 'device.delete'

@@ -9,6 +9,7 @@ import type { AccountOp } from './accounts.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
 import type { PushOp } from './push.ts'
+import type { PeopleOp } from './people.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
 import type { RelationOp } from './relations.ts'
 import type { RoomFactsOp } from './room-facts.ts'
@@ -24,8 +25,9 @@ export type Op =
   | JobOp
   | PushOp
   | ReceiptOp
-  | RoomFactsOp
   | RelationOp
+  | RoomFactsOp
+  | PeopleOp
   | RoomOp
   | SearchOp
   | StateOp

@@ -1,23 +1,27 @@
 /** Relations between events of a room, and what is summed up of them. See docs/decisions/0009-relations.md. */
 import type { EventRef, EventRow, RoomRef } from './events.ts'
 
+/** An event of a room's timeline that relates to another one of the same room. */
+interface Relating {
+  readonly event: EventRef
+  readonly room: RoomRef
+  /** Id of the event that is related to; it need not be stored. */
+  readonly target: string
+  readonly relType: string
+  readonly key: string | null
+  /** Whether it counts in the aggregation of its kind. */
+  readonly aggregated: boolean
+  readonly type: string
+  readonly sender: string
+  readonly ts: number
+  readonly depth: number
+}
+
 export type RelationOp =
-  | {
-      /** Notes that an event of the room's timeline relates to another one of the same room. */
-      readonly op: 'relation.put'
-      readonly event: EventRef
-      readonly room: RoomRef
-      /** Id of the event that is related to; it need not be stored. */
-      readonly target: string
-      readonly relType: string
-      readonly key: string | null
-      /** Whether it counts in the aggregation of its kind. */
-      readonly aggregated: boolean
-      readonly type: string
-      readonly sender: string
-      readonly ts: number
-      readonly depth: number
-    }
+  /** Notes the relation of a live event that the same plan inserts. */
+  | ({ readonly op: 'relation.put' } & Relating)
+  /** Notes the relation of a stored event, unless it is noted already, redacted or not shown. */
+  | ({ readonly op: 'relation.index' } & Relating)
   | {
       /** Guard: no other event of the sender annotates the target with this type and key; else conflict `duplicate`. */
       readonly op: 'relation.unique'
@@ -80,6 +84,9 @@ export interface RelationPage {
   readonly to?: RelationPlace | undefined
   readonly dir: 'f' | 'b'
   readonly limit: number
+}
+
+export interface RelationTree extends RelationPage {
   /** How far relations of relations are followed; 1 follows none. Every step must match `relType` and `type`. */
   readonly levels: number
 }
@@ -90,9 +97,17 @@ export interface ThreadRow extends RelationPlace {
   readonly root: EventRow
 }
 
+/** Relations by which events are chosen: by any of the senders, with any of the kinds; absent lets all through. */
+export interface RelatedBy {
+  readonly senders?: readonly string[] | undefined
+  readonly relTypes?: readonly string[] | undefined
+}
+
 export interface RelationReader {
   /** Those of some events of a room that others relate to. At most READ_ROWS_SMALL ids. */
   targets(room: number, eventIds: readonly string[]): Promise<RelationTarget[]>
+  /** Ids of those of some events of a room that have such a relation. At most 128 senders and kinds. */
+  relatedBy(room: number, eventIds: readonly string[], by: RelatedBy): Promise<string[]>
   /** The newest valid replacement of each target that has one and is not redacted. */
   edits(targets: readonly number[]): Promise<EditRow[]>
   /** Valid replacements of one target, newest first. */
@@ -109,6 +124,11 @@ export interface RelationReader {
   threads(room: number, from: RelationPlace | undefined, limit: number): Promise<ThreadRow[]>
   /** Whether a user has annotated an event with this type and key. */
   annotated(room: number, target: string, by: { type: string; sender: string; key: string }): Promise<boolean>
-  /** Events that relate to one, in topological order. Rejects with a StoreError `limit` for too large a tree. */
+  /** Events that relate to one, in topological order. */
   page(page: RelationPage): Promise<EventRow[]>
+  /**
+   * Row ids of events that relate to one directly or through others, in topological order. Rejects with a StoreError
+   * `limit` when there are too many.
+   */
+  tree(tree: RelationTree): Promise<number[]>
 }

@@ -3,6 +3,7 @@ import type { AccountDataReader } from './account-data.ts'
 import type { AccountReader } from './accounts.ts'
 import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
+import type { PeopleReader } from './people.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
 import type { PushReader } from './push.ts'
 import type { ReceiptReader } from './receipts.ts'
@@ -26,6 +27,7 @@ export interface Reader {
   readonly roomFacts: RoomFactsReader
   readonly jobs: JobReader
   readonly search: SearchReader
+  readonly people: PeopleReader
 }
 
 export interface StoreHealth {

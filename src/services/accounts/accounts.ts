@@ -32,7 +32,7 @@ export function createAccountServices(deps: AccountServiceDeps): AccountServices
   const { policy, forLogin } = options.passwords
   const hooks = deps.hooks ?? {}
   const exclusive = hooks.exclusive ?? (() => false)
-  const sessions = new Sessions({ store, world, options: options.sessions })
+  const sessions = new Sessions({ store, world, options: options.sessions, lastSeen: deps.lastSeen })
   const usernames = new Usernames({ store, serverName, underscorePrefix, exclusive })
   const tokens = new RegistrationTokens({ store, clock, any: deps.anyRegistrationToken })
   const credentials = new Credentials({ store, passwords, sessions, usernames, limits })

@@ -46,7 +46,7 @@ export class IgnoredUsers {
 /** Whom an `m.ignored_user_list` of a user names. Clients write it, so it may be anything. */
 export function ignoredIn(userId: string, content: JsonObject): ReadonlySet<string> {
   const { ignored_users: users } = content as { ignored_users?: unknown }
-  if (typeof users !== 'object' || users === null) return NOBODY
+  if (typeof users !== 'object' || users === null || Array.isArray(users)) return NOBODY
   const ignored = new Set(Object.keys(users))
   ignored.delete(userId)
   return ignored.size === 0 ? NOBODY : ignored

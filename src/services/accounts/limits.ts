@@ -47,3 +47,39 @@ export const ACCOUNT_DATA_BYTES_MAX = 512 * 1024
 export const ACCOUNT_DATA_TYPE_BYTES_MAX = 255
 /** Users whose list of ignored users is kept ready. */
 export const IGNORING_USERS_CACHED_MAX = 10_000
+/** Pieces of account data of one user over all rooms, and their bytes. Tags and markers take one for each room. */
+export const ACCOUNT_DATA_ITEMS_MAX = 20_000
+export const ACCOUNT_DATA_TOTAL_BYTES_MAX = 16 * 1024 * 1024
+/** Users whose amount of account data is remembered. */
+export const ACCOUNT_DATA_SIZES_KEPT = 10_000
+/** Bytes of a tag's name. https://spec.matrix.org/v1.16/client-server-api/#room-tagging */
+export const TAG_BYTES_MAX = 255
+/** Tags of one room. */
+export const TAGS_PER_ROOM_MAX = 100
+
+/** Devices of one user; at one more, the one used longest ago is logged out. */
+export const DEVICES_PER_USER_MAX = 500
+/** Devices named in one request to delete some. */
+export const DEVICES_DELETED_MAX = 1000
+/** Last uses are written after this time at the latest, in milliseconds. */
+export const LAST_SEEN_WRITE_MS = 60_000
+/** Last uses in one plan. */
+export const LAST_SEEN_ROWS = 200
+/** Characters kept of the name that a client gives itself. */
+export const USER_AGENT_CHARS_MAX = 256
+
+/** People in one answer of the user directory, and without a wish of the client. */
+export const DIRECTORY_RESULTS_MAX = 50
+export const DIRECTORY_RESULTS_DEFAULT = 10
+/** Characters of a search term. */
+export const SEARCH_TERM_CHARS_MAX = 1000
+/** Accounts, and rooms, that are indexed in one plan while the directory is built anew. */
+export const REINDEX_ROWS = 50
+/** Rooms in one answer about shared rooms. */
+export const MUTUAL_ROOMS_PAGE = 100
+
+/** How long an OpenID token works, and how many of them a user may have at a time. As in Synapse: an hour. */
+export const OPENID_MS = 3_600_000
+export const OPENID_TOKENS_MAX = 100
+/** Bytes of what a client says of one tag. */
+export const TAG_CONTENT_BYTES_MAX = 16 * 1024

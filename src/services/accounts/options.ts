@@ -7,6 +7,7 @@ import type { Store } from '#/ports/store/store.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
+import type { LastSeen } from './last-seen.ts'
 
 /** Group `registration`. */
 export interface RegistrationOptions {
@@ -51,10 +52,14 @@ export interface SessionOptions {
   readonly nonrefreshableAccessTokenMs: number | undefined
 }
 
-/** `enable_set_displayname`, `enable_set_avatar_url`. */
 export interface ProfileOptions {
+  /** `enable_set_displayname`, `enable_set_avatar_url`. */
   readonly setDisplayname: boolean
   readonly setAvatarUrl: boolean
+  /** `require_auth_for_profile_requests`. */
+  readonly requireAuth: boolean
+  /** `limit_profile_requests_to_users_who_share_rooms`; asks for authentication too. */
+  readonly sharedRoomsOnly: boolean
 }
 
 export interface AccountOptions {
@@ -95,4 +100,6 @@ export interface AccountServiceDeps {
   /** Whether any registration token of the store is valid at `now` (not expired, uses left). */
   readonly anyRegistrationToken: (now: number) => Promise<boolean>
   readonly hooks?: AccountHooks
+  /** Writes last uses of devices down. */
+  readonly lastSeen?: LastSeen
 }

@@ -39,6 +39,22 @@ export class ProfileService {
     this.#hooks = deps.hooks
   }
 
+  /**
+   * Whether somebody, or anybody without a name, may read a profile.
+   * Throws M_MISSING_TOKEN and M_FORBIDDEN as the options say.
+   */
+  async refuseStranger(reader: UserId | undefined, userId: UserId): Promise<void> {
+    const { requireAuth, sharedRoomsOnly } = this.#options
+    if (!requireAuth && !sharedRoomsOnly) return
+    if (reader === undefined) {
+      throw new MatrixError('M_MISSING_TOKEN', 'Profiles are shown only to users of this server.')
+    }
+    if (!sharedRoomsOnly || reader === userId) return
+    if (!(await this.#store.people.shareRoom(reader, userId))) {
+      throw new MatrixError('M_FORBIDDEN', 'You share no room with this user.')
+    }
+  }
+
   /** All fields of a user of this server. Throws M_NOT_FOUND for others, and for deactivated accounts. */
   async all(userId: UserId): Promise<JsonObject> {
     if (serverOf(userId) !== this.#serverName) {
@@ -139,6 +155,10 @@ function checkKey(key: string): void {
 }
 
 function checkValue(key: string, value: JsonValue): void {
+  /* Names of time zones change, so that any text is taken. */
+  if (key === 'm.tz' && typeof value !== 'string') {
+    throw new MatrixError('M_INVALID_PARAM', 'A time zone is a string.')
+  }
   if (!isMemberField(key)) return
   if (typeof value !== 'string') throw new MatrixError('M_INVALID_PARAM', `The ${key} must be a string.`)
   const most = key === 'displayname' ? DISPLAYNAME_CHARS_MAX : AVATAR_URL_CHARS_MAX

@@ -9,13 +9,14 @@ const session = (user: string, digest: string, deviceId = 'D', lastSeenTs = 0): 
     deviceId,
     isGuest: false,
     isAdmin: false,
+    isSuspended: false,
     appserviceId: undefined,
     sessionId: digest,
     rateLimit: 'normal',
   },
   expiresTs: null,
   locked: false,
-  lastSeenTs,
+  seen: { ts: lastSeenTs, ip: '', agent: undefined, waits: false },
 })
 
 test('the cache is bounded: the session used longest ago goes first', () => {
@@ -56,7 +57,7 @@ test('last use is told by device', () => {
   cache.set('a', session('@u:x', 'a', 'PHONE', 5))
   cache.set('b', session('@u:x', 'b', 'PHONE', 9))
   cache.set('c', session('@u:x', 'c', 'DESK', 7))
-  assert.deepEqual([...cache.lastSeen('@u:x')].sort(), [
+  assert.deepEqual([...cache.lastSeen('@u:x')].map(([device, { ts }]) => [device, ts]).sort(), [
     ['DESK', 7],
     ['PHONE', 9],
   ])

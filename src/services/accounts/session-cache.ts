@@ -1,5 +1,6 @@
 /** Sessions kept ready by the digest of their access token, so that authentication needs no read and no promise. */
 import type { UserId } from '#/protocol/ids/user-id.ts'
+import type { Seen } from './last-seen.ts'
 
 /** Who holds an access token. The shape is what the HTTP layer calls a requester. */
 export interface Session {
@@ -7,6 +8,7 @@ export interface Session {
   readonly deviceId: string
   readonly isGuest: boolean
   readonly isAdmin: boolean
+  readonly isSuspended: boolean
   readonly appserviceId: undefined
   /** Digest of the access token. */
   readonly sessionId: string
@@ -17,8 +19,8 @@ export interface CachedSession {
   readonly session: Session
   readonly expiresTs: number | null
   readonly locked: boolean
-  /** Milliseconds of the last use; in memory only. */
-  lastSeenTs: number
+  /** Its last use. */
+  readonly seen: Seen
 }
 
 export class SessionCache {
@@ -75,14 +77,14 @@ export class SessionCache {
     for (const digest of [...(this.#byUser.get(userId) ?? [])]) this.#drop(digest)
   }
 
-  /** Last use by device, of the sessions that are in memory. */
-  lastSeen(userId: string): ReadonlyMap<string, number> {
-    const seen = new Map<string, number>()
+  /** Last use by device, of the sessions that are in memory and were used. */
+  lastSeen(userId: string): Map<string, Seen> {
+    const seen = new Map<string, Seen>()
     for (const digest of this.#byUser.get(userId) ?? []) {
       const known = this.#byDigest.get(digest)
-      if (!known) continue
+      if (!known || known.seen.ts === 0) continue
       const { deviceId } = known.session
-      seen.set(deviceId, Math.max(seen.get(deviceId) ?? 0, known.lastSeenTs))
+      if (known.seen.ts > (seen.get(deviceId)?.ts ?? 0)) seen.set(deviceId, known.seen)
     }
     return seen
   }

@@ -11,7 +11,8 @@ import { lockedAccount, MatrixError } from '#/protocol/errors.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { newDeviceId } from './device-id.ts'
 import { Granter, type Tokens } from './grants.ts'
-import { SESSIONS_CACHED_MAX } from './limits.ts'
+import type { LastSeen, Seen } from './last-seen.ts'
+import { DEVICES_PER_USER_MAX, SESSIONS_CACHED_MAX } from './limits.ts'
 import type { SessionOptions } from './options.ts'
 import { type CachedSession, type Session, SessionCache } from './session-cache.ts'
 import { digestOf, sessionEndOf } from './tokens.ts'
@@ -25,11 +26,19 @@ export interface NewSession {
   readonly refreshable?: boolean | undefined
 }
 
+/** Where a request came from. */
+export interface UsedFrom {
+  readonly ip: string
+  /** The client's name for itself. */
+  readonly agent: string | undefined
+}
+
 export class Sessions {
   readonly #store: Store
   readonly #world: World
   readonly #granter: Granter
   readonly #cache: SessionCache
+  readonly #lastSeen: LastSeen | undefined
   /** Logins, changes of password and deactivation of one user come one after the other. */
   readonly #users = new KeyedLock()
   readonly #loading = new SingleFlight<string, CachedSession>()
@@ -40,12 +49,15 @@ export class Sessions {
     store: Store
     world: World
     options: SessionOptions
+    /** Writes last uses down; without it they are kept in memory only. */
+    lastSeen?: LastSeen | undefined
     /** Sessions kept ready. */
     cachedMax?: number
   }) {
     this.#store = deps.store
     this.#world = deps.world
     this.#granter = new Granter(deps)
+    this.#lastSeen = deps.lastSeen
     this.#cache = new SessionCache(deps.cachedMax ?? SESSIONS_CACHED_MAX)
     /* Whoever deletes a device ends its tokens, also where nobody thinks of this cache. */
     this.#stop = deps.store.onChange((changes) => {
@@ -64,19 +76,26 @@ export class Sessions {
    * The holder of an access token; without a promise when it is known. `locked` holders get through only where
    * `evenLocked` says so (logging out). Throws M_UNKNOWN_TOKEN, M_USER_LOCKED.
    */
-  find(accessToken: string, evenLocked = false): Session | Promise<Session> {
+  find(accessToken: string, evenLocked = false, from?: UsedFrom): Session | Promise<Session> {
     const digest = digestOf(accessToken)
     const known = this.#cache.get(digest)
-    if (known !== undefined) return this.#admit(known, evenLocked)
-    return this.#loading.run(digest, () => this.#load(digest)).then((found) => this.#admit(found, evenLocked))
+    if (known !== undefined) return this.#admit(known, evenLocked, from)
+    const loaded = this.#loading.run(digest, () => this.#load(digest))
+    return loaded.then((found) => this.#admit(found, evenLocked, from))
   }
 
-  #admit(found: CachedSession, evenLocked: boolean): Session {
+  #admit(found: CachedSession, evenLocked: boolean, from: UsedFrom | undefined): Session {
     const now = this.#world.clock.now()
     if (found.expiresTs !== null && now >= found.expiresTs) throw expiredToken()
     if (found.locked && !evenLocked) throw lockedAccount()
-    found.lastSeenTs = now
-    return found.session
+    const { seen, session } = found
+    seen.ts = now
+    if (from !== undefined) {
+      seen.ip = from.ip
+      seen.agent = from.agent
+      this.#lastSeen?.note(session.userId, session.deviceId, seen)
+    }
+    return session
   }
 
   async #load(digest: string): Promise<CachedSession> {
@@ -89,13 +108,14 @@ export class Sessions {
         deviceId: row.device,
         isGuest: row.guest,
         isAdmin: row.admin,
+        isSuspended: row.suspended,
         appserviceId: undefined,
         sessionId: digest,
         rateLimit: 'normal',
       },
       expiresTs: row.expiresTs,
       locked: row.locked,
-      lastSeenTs: 0,
+      seen: { ts: 0, ip: '', agent: undefined, waits: false },
     }
     if (row.pair !== null) await this.#retire(row.user, row.pair)
     /* A logout may have come between the read and now. */
@@ -149,6 +169,7 @@ export class Sessions {
       device: deviceId,
       displayName: wanted.displayName ?? null,
       ts: this.#world.clock.now(),
+      most: DEVICES_PER_USER_MAX,
     }
     return { tokens: granted.tokens, ops: [device, ...granted.ops] }
   }
@@ -212,9 +233,13 @@ export class Sessions {
     this.#cache.forgetUser(userId)
   }
 
-  /** Milliseconds of the last use by device, of sessions used since they were last read from the store. */
-  lastSeen(userId: string): ReadonlyMap<string, number> {
-    return this.#cache.lastSeen(userId)
+  /** Last uses by device, of sessions used since they were last read from the store, and of those not yet written. */
+  lastSeen(userId: string): ReadonlyMap<string, Seen> {
+    const all = this.#cache.lastSeen(userId)
+    for (const [device, seen] of this.#lastSeen?.of(userId) ?? []) {
+      if (seen.ts > (all.get(device)?.ts ?? 0)) all.set(device, seen)
+    }
+    return all
   }
 }
 

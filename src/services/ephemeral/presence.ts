@@ -54,6 +54,8 @@ export interface PresenceNews {
 interface Entry {
   readonly presence: UserPresence
   rooms: UserRooms
+  /** Version at which the user last said how they are. */
+  said: number
 }
 
 /** The presence of somebody as the content of `m.presence`. */
@@ -134,6 +136,7 @@ export class Presence {
     presence.status = status
     this.#selves.add(who.userId)
     if (!this.#update(who.userId, entry) && said) this.#changed(who.userId, entry)
+    entry.said = presence.version
   }
 
   /** A user did something with a device. */
@@ -182,6 +185,8 @@ export class Presence {
       if (!entry) continue
       const { presence } = entry
       if (moved === undefined && presence.version <= Math.max(since ?? 0, 0)) continue
+      /* That one's own device came or went is no news to oneself. */
+      if (userId === reader.userId && since !== undefined && entry.said <= since) continue
       const isNew = since === undefined || also.has(userId)
       if (isNew && presence.state === 'offline' && !this.#options.includeOffline) continue
       steps += 1 + Math.min(entry.rooms.size, reader.rooms.size)
@@ -202,7 +207,7 @@ export class Presence {
     if (!this.#tracks || this.#closed) return undefined
     const known = this.#users.get(userId)
     if (!known && this.#users.size >= PRESENCE_USERS_MAX && !this.#makeRoom()) return undefined
-    const entry = known ?? { presence: new UserPresence(), rooms }
+    const entry = known ?? { presence: new UserPresence(), rooms, said: 0 }
     entry.rooms = rooms
     this.#users.delete(userId)
     this.#users.set(userId, entry)

@@ -9,9 +9,11 @@ import type { Op } from '#/ports/store/plan.ts'
 import type { ReceiptKind, ReceiptRow } from '#/ports/store/receipts.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
+import { type Relation, relationOf, THREAD } from '#/protocol/event/relation.ts'
+import { readJson } from '#/protocol/json/reader.ts'
+import { isObject, member } from '#/protocol/json/value.ts'
 import { RECEIPTS_PER_ROOM_MAX, THREAD_HOPS_MAX } from './limits.ts'
 import { RecentReceipts } from './recent-receipts.ts'
-import { relationOf } from './relation.ts'
 
 /** One marker of a request. */
 export interface Marker {
@@ -106,10 +108,10 @@ export class Receipts {
     let at: EventRow | undefined = event
     for (let hops = 0; hops <= THREAD_HOPS_MAX && at?.room === room; hops++) {
       if (at.eventId === thread) return true
-      const relation = relationOf(at.json)
-      if (relation?.type === 'm.thread') return relation.eventId === thread
+      const relation = relationIn(at)
+      if (relation?.relType === THREAD) return relation.target === thread
       if (!relation) return thread === MAIN
-      at = await this.#store.events.byId(relation.eventId)
+      at = await this.#store.events.byId(relation.target)
     }
     return thread === MAIN
   }
@@ -129,4 +131,11 @@ export class Receipts {
     )
     return [...rows, ...own]
   }
+}
+
+/** The relation of a stored event; undefined where there is none that can be read. */
+function relationIn(row: EventRow): Relation | undefined {
+  const event = readJson(row.json, 'lenient')
+  const content = event.ok && isObject(event.value) ? member(event.value, 'content') : undefined
+  return isObject(content) ? relationOf(content) : undefined
 }

@@ -29,3 +29,5 @@ export const REDACT_REL_TYPES_MAX = 20
 /** Related events read at a time to be redacted, and most that are looked at for one redaction. */
 export const REDACT_RELATED_PAGE = 100
 export const REDACT_RELATED_MAX = 10_000
+/** Stored events of one page that are searched for relations. */
+export const INDEX_RELATIONS_PAGE = 200

@@ -13,6 +13,9 @@ import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
 import type { LiveRoom } from './live-room.ts'
 import type { Draft, RoomWriter } from './room-writer.ts'
 
+/** Throws when somebody may not be invited by somebody. */
+export type MayInvite = (sender: UserId, target: UserId) => Promise<void>
+
 /** Gives the profile members of a member event: displayname and avatar_url, where set. */
 export type MemberProfile = (userId: UserId) => Promise<JsonObject>
 
@@ -32,6 +35,14 @@ export interface MembershipChange {
   readonly content?: JsonObject
 }
 
+/** How profiles come into member events. */
+export interface ProfileRules {
+  /** `include_profile_data_on_invite`. */
+  readonly onInvite: boolean
+  /** `allow_per_room_profiles`: whether a member may show another profile in a room. */
+  readonly perRoom: boolean
+}
+
 /** Conditions of a restricted room that are looked at. */
 const ALLOW_RULES_MAX = 50
 /** Members tried as the one who authorises a restricted join. */
@@ -42,12 +53,23 @@ export class MembershipService {
   readonly #store: Store
   readonly #serverName: ServerName
   readonly #profile: MemberProfile
+  readonly #mayInvite: MayInvite
+  readonly #profileRules: ProfileRules
 
-  constructor(deps: { writer: RoomWriter; store: Store; serverName: ServerName; profile: MemberProfile }) {
+  constructor(deps: {
+    writer: RoomWriter
+    store: Store
+    serverName: ServerName
+    profile: MemberProfile
+    mayInvite: MayInvite
+    profileRules: ProfileRules
+  }) {
     this.#writer = deps.writer
     this.#store = deps.store
     this.#serverName = deps.serverName
     this.#profile = deps.profile
+    this.#mayInvite = deps.mayInvite
+    this.#profileRules = deps.profileRules
   }
 
   /** Changes a membership. Returns the id of the member event that now holds. */
@@ -59,7 +81,11 @@ export class MembershipService {
     if (sender === target && !(await this.#store.rooms.byId(roomId))) {
       throw new MatrixError('M_NOT_FOUND', 'This room is not known here.')
     }
-    const profile = membership === 'join' || membership === 'invite' ? await this.#profile(target) : {}
+    if (membership === 'invite') await this.#mayInvite(sender, target)
+    const { onInvite, perRoom } = this.#profileRules
+    const shown = membership === 'join' || (membership === 'invite' && onInvite)
+    const profile = shown ? await this.#profile(target) : {}
+    const said = perRoom ? change.content : withoutProfile(change.content)
     const needs: StateKeyPair[] = [
       ['m.room.join_rules', ''],
       ['m.room.power_levels', ''],
@@ -75,7 +101,7 @@ export class MembershipService {
         const present = room.state('m.room.member', target)
         if (change.renew && present && membershipOf(present) !== 'join') return { already: present.eventId }
         refuseImpossible(change, present && membershipOf(present))
-        const content: Record<string, JsonValue> = { ...profile, ...change.content, membership }
+        const content: Record<string, JsonValue> = { ...profile, ...said, membership }
         if (change.reason !== undefined) content['reason'] = change.reason
         const kept = present && sameMembership(present.content, content)
         if (kept && present.sender === sender) return { already: present.eventId }
@@ -153,6 +179,11 @@ export class MembershipService {
     }
     throw new MatrixError('M_UNABLE_TO_GRANT_JOIN', 'Nobody of this server may let you into this room.')
   }
+}
+
+function withoutProfile(content: JsonObject = {}): JsonObject {
+  const { displayname: _, avatar_url: __, ...rest } = content
+  return rest
 }
 
 /** What the auth rules would allow but a person did not mean, with a sentence that says so. */

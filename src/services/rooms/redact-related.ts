@@ -38,7 +38,7 @@ export function redactRelatedHandler(deps: { store: Store; send: SendService; cl
     const { roomId, target, sender, relTypes, content } = JSON.parse(job.data) as RelatedRedaction
     const room = (await store.rooms.byId(roomId))?.nid
     if (room === undefined) return undefined
-    const page = { room, target, dir: 'f', limit: REDACT_RELATED_PAGE, levels: 1 } as const
+    const page = { room, target, dir: 'f', limit: REDACT_RELATED_PAGE } as const
     const from = { userId: sender, deviceId: '' }
     let at: { depth: number; arrival: number } | undefined
     for (let looked = 0; looked < REDACT_RELATED_MAX; looked += REDACT_RELATED_PAGE) {

@@ -17,6 +17,8 @@ import { MembershipService } from './membership.ts'
 import { RoomWriter } from './room-writer.ts'
 import { SendService } from './send.ts'
 
+const NO_RULES = { mayInvite: async () => {}, profileRules: { onInvite: true, perRoom: true } }
+
 const SERVER = 'test.example' as ServerName
 const ALICE = '@alice:test.example' as UserId
 const FROM = { userId: ALICE, deviceId: 'D' }
@@ -34,6 +36,7 @@ before(async () => {
     store: plain,
     signer,
     world: realWorld,
+    ...NO_RULES,
     profile: async () => ({}),
     follow: async () => undefined,
   })
@@ -61,7 +64,13 @@ function held() {
       }),
   }
   const writer = new RoomWriter({ store, signer, clock })
-  const membership = new MembershipService({ writer, store, serverName: SERVER, profile: async () => ({}) })
+  const membership = new MembershipService({
+    writer,
+    store,
+    serverName: SERVER,
+    ...NO_RULES,
+    profile: async () => ({}),
+  })
   const send = new SendService({ writer, membership, store, clock, redactionRetentionMs: undefined })
   return { waiting, writer, send, membership }
 }
@@ -166,6 +175,7 @@ test('two writers of one room never lose a message to each other', async () => {
       writer,
       store: plain,
       serverName: SERVER,
+      ...NO_RULES,
       profile: async () => ({}),
     })
     return new SendService({ writer, membership, store: plain, clock, redactionRetentionMs: undefined })

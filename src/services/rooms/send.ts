@@ -26,6 +26,8 @@ import { pduOfRow } from './stored-event.ts'
 export interface Sender {
   readonly userId: UserId
   readonly deviceId: string
+  /** Whether the account is suspended and may redact its own events alone. */
+  readonly ownOnly?: boolean
 }
 
 /** https://spec.matrix.org/v1.16/client-server-api/#transaction-identifiers */
@@ -149,6 +151,9 @@ export class SendService {
           const target = row && pduOfRow(row, live.rules)
           if (target && UNREDACTABLE.has(target.type)) {
             throw new MatrixError('M_FORBIDDEN', 'Events of this type are not redacted.')
+          }
+          if (from.ownOnly && target?.sender !== from.userId) {
+            throw new MatrixError('M_USER_SUSPENDED', 'While suspended you may redact your own events only.')
           }
           /* Other servers take the word of a sender's server; that word is given for own events and by level alone. */
           const may = target && (target.sender === from.userId || mayRedactOthers(live.state, from.userId))

@@ -8,6 +8,7 @@ import { countsInAggregation, relationOf } from '#/protocol/event/relation.ts'
 import { domainOf } from '#/protocol/ids/domain.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
+import { member } from '#/protocol/json/value.ts'
 import { stripEvent, strippedStateOf } from '#/protocol/stripped/stripped-state.ts'
 import type { VerifiedPdu } from './ingest/verified.ts'
 import type { LiveRoom } from './live-room.ts'
@@ -72,6 +73,7 @@ export function eventOps(
     branch: 0,
     changes: [{ type: pdu.type, stateKey: pdu.stateKey, event }],
   })
+  ops.push(...directoryOps(room, pdu, serverName))
   const membership = pdu.type === 'm.room.member' ? (membershipOf(pdu) as Membership) : undefined
   if (membership !== undefined && domainOf(pdu.stateKey) === serverName) {
     ops.push({
@@ -89,21 +91,41 @@ export function eventOps(
 
 /** What the event says about another event of its room. */
 function relationOps(room: number | 'new', pdu: VerifiedPdu, slot: number): Op[] {
-  const relation = relationOf(pdu.content)
-  if (relation === undefined) return []
+  const facts = relationFacts(pdu)
+  if (facts === undefined) return []
+  const { type, sender, originServerTs: ts, depth } = pdu
+  return [{ op: 'relation.put', event: { slot }, room, ...facts, type, sender, ts, depth }]
+}
+
+/** The relation of an event as it is stored; undefined for an event without one. */
+export function relationFacts(
+  event: Parameters<typeof countsInAggregation>[1],
+): { target: string; relType: string; key: string | null; aggregated: boolean } | undefined {
+  const relation = relationOf(event.content)
+  if (relation === undefined) return undefined
+  const { target, relType, key = null } = relation
+  return { target, relType, key, aggregated: countsInAggregation(relation, event) }
+}
+
+/** What an event changes in the user directory: whether anybody may join or read the room, and who others are. */
+function directoryOps(room: number | 'new', { type, stateKey, content }: Pdu, serverName: ServerName): Op[] {
+  if (type === 'm.room.join_rules' && stateKey === '') {
+    const open = member(content, 'join_rule') === 'public'
+    return [{ op: 'directory.room', room, rule: 'join_rules', open }]
+  }
+  if (type === 'm.room.history_visibility' && stateKey === '') {
+    const open = member(content, 'history_visibility') === 'world_readable'
+    return [{ op: 'directory.room', room, rule: 'history_visibility', open }]
+  }
+  const foreign = type === 'm.room.member' && stateKey !== undefined && domainOf(stateKey) !== serverName
+  if (!foreign || member(content, 'membership') !== 'join') return []
+  const [displayName, avatarUrl] = [member(content, 'displayname'), member(content, 'avatar_url')]
   return [
     {
-      op: 'relation.put',
-      event: { slot },
-      room,
-      target: relation.target,
-      relType: relation.relType,
-      key: relation.key ?? null,
-      aggregated: countsInAggregation(relation, pdu),
-      type: pdu.type,
-      sender: pdu.sender,
-      ts: pdu.originServerTs,
-      depth: pdu.depth,
+      op: 'directory.remote',
+      user: stateKey,
+      displayName: typeof displayName === 'string' && displayName !== '' ? displayName : null,
+      avatarUrl: typeof avatarUrl === 'string' && avatarUrl !== '' ? avatarUrl : null,
     },
   ]
 }

@@ -45,5 +45,10 @@ export const relations = {
     ) {clustered}`,
     `CREATE INDEX thread_subscriptions_by_pos ON thread_subscriptions (user_id, pos)`,
     `CREATE INDEX thread_subscriptions_by_room ON thread_subscriptions (room)`,
+
+    /* Relations of the events that are here already are found by a job: from this row id on, up to that one. */
+    `INSERT INTO jobs (kind, key, due_ts, attempts, data)
+      SELECT 'relations.index', 'all', 0, 0, '[0,' || CAST(MAX(nid) AS TEXT) || ']' FROM events
+      HAVING MAX(nid) IS NOT NULL`,
   ],
 } as const

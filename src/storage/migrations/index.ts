@@ -9,6 +9,7 @@ import { first as migration1 } from './0001-first.ts'
 import { receipts as migration2 } from './0002-receipts.ts'
 import { counts as migration3 } from './0003-counts.ts'
 import { relations as migration4 } from './0004-relations.ts'
+import { people as migration7 } from './0007-people.ts'
 import { search as migration8 } from './0008-search.ts'
 import { roomFacts as migration9 } from './0009-room-facts.ts'
 
@@ -25,6 +26,8 @@ export const MIGRATIONS: readonly Migration[] = [
   migration2,
   migration3,
   migration4,
+  migration4,
+  migration7,
   migration8,
   migration9,
 ]

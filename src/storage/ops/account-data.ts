@@ -9,7 +9,7 @@ export function* putAccountData(ctx: PlanContext, op: OpOf<'account_data.put'>):
   const pos = ctx.next()
   yield* run(
     `INSERT INTO account_data (user_id, room, type, pos, content) VALUES (?1, ?2, ?3, ?4, ?5)
-     ON CONFLICT (user_id, room, type) DO UPDATE SET pos = excluded.pos, content = excluded.content`,
+     ON CONFLICT (user_id, room, type) DO UPDATE SET pos = excluded.pos, content = excluded.content, deleted = 0`,
     op.user,
     op.room,
     op.type,
@@ -17,6 +17,26 @@ export function* putAccountData(ctx: PlanContext, op: OpOf<'account_data.put'>):
     op.content,
   )
   ctx.changes.push({ stream: 'account_data', position: pos, user: op.user, room: op.room })
+}
+
+/** The row stays, so that a sync from before can tell of it; `account_data.purge` takes it away when its place is needed. */
+export function* deleteAccountData(ctx: PlanContext, op: OpOf<'account_data.delete'>): Sql<boolean> {
+  const pos = ctx.next()
+  const rows = yield* run(
+    `UPDATE account_data SET pos = ?4, content = '{}', deleted = 1
+     WHERE user_id = ?1 AND room = ?2 AND type = ?3 AND deleted = 0 RETURNING type`,
+    op.user,
+    op.room,
+    op.type,
+    pos,
+  )
+  if (rows.length === 0) return false
+  ctx.changes.push({ stream: 'account_data', position: pos, user: op.user, room: op.room })
+  return true
+}
+
+export function* purgeAccountData(_ctx: PlanContext, op: OpOf<'account_data.purge'>): Sql<void> {
+  yield* run('DELETE FROM account_data WHERE user_id = ?1 AND deleted = 1', op.user)
 }
 
 /** Nobody is told: the user has no devices any more. */

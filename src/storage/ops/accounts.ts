@@ -3,6 +3,7 @@ import type { AccountOp } from '#/ports/store/accounts.ts'
 import { first, placeholders, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 import { clearPushersOfDevices } from './push.ts'
+import { forgetPerson, indexPerson } from './people.ts'
 
 type OpOf<K extends AccountOp['op']> = Extract<AccountOp, { op: K }>
 
@@ -43,13 +44,17 @@ export function* setAccountFlags(_ctx: PlanContext, op: OpOf<'account.flags'>): 
   const bit = (flag: boolean | undefined) => (flag === undefined ? null : flag ? 1 : 0)
   const rows = yield* run(
     `UPDATE accounts SET admin = COALESCE(?2, admin), deactivated = COALESCE(?3, deactivated),
-       locked = COALESCE(?4, locked) WHERE user_id = ?1 RETURNING user_id`,
+       locked = COALESCE(?4, locked), suspended = COALESCE(?5, suspended) WHERE user_id = ?1 RETURNING user_id`,
     op.user,
     bit(op.admin),
     bit(op.deactivated),
     bit(op.locked),
+    bit(op.suspended),
   )
   if (rows.length === 0) throw new GuardFailed({ conflict: 'gone', value: op.user })
+  if (!op.deactivated) return
+  yield* forgetPerson(op.user)
+  yield* run('DELETE FROM openid_tokens WHERE user_id = ?1', op.user)
 }
 
 export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> {
@@ -61,7 +66,41 @@ export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> 
     op.displayName,
     op.ts,
   )
+  if (op.most !== undefined) yield* makePlace(op.user, op.device, op.most)
   ctx.changes.push({ stream: 'devices', position: ctx.next(), user: op.user })
+}
+
+/** Deletes the devices used longest ago, but for `keep`, until there are no more than `most`. */
+function* makePlace(user: string, keep: string, most: number): Sql<void> {
+  const gone = yield* run(
+    `SELECT device_id FROM devices WHERE user_id = ?1 AND device_id <> ?2
+     ORDER BY COALESCE(seen_ts, created_ts) DESC, created_ts DESC, device_id LIMIT ?3 OFFSET ?4`,
+    user,
+    keep,
+    DEVICES_DELETED_AT_ONCE,
+    most - 1,
+  )
+  for (const { device_id: device } of gone) {
+    yield* run('DELETE FROM tokens WHERE user_id = ?1 AND device_id = ?2', user, device!)
+    yield* run('DELETE FROM devices WHERE user_id = ?1 AND device_id = ?2', user, device!)
+  }
+}
+
+/** Seldom more than one, since every new device looks. */
+const DEVICES_DELETED_AT_ONCE = 100
+
+export function* noteSeen(_ctx: PlanContext, op: OpOf<'device.seen'>): Sql<void> {
+  for (const { user, device, ts, ip, agent } of op.devices) {
+    yield* run(
+      `UPDATE devices SET seen_ts = ?3, seen_ip = ?4, seen_agent = ?5
+       WHERE user_id = ?1 AND device_id = ?2 AND (seen_ts IS NULL OR seen_ts < ?3)`,
+      user,
+      device,
+      ts,
+      ip,
+      agent,
+    )
+  }
 }
 
 export function* deleteDevices(ctx: PlanContext, op: OpOf<'device.delete'>): Sql<void> {
@@ -146,6 +185,7 @@ export function* putProfile(ctx: PlanContext, op: OpOf<'profile.put'>): Sql<void
     op.user,
     op.fields,
   )
+  yield* indexPerson(ctx, op.user, op.fields)
   ctx.changes.push({ stream: 'profile', position: ctx.next(), user: op.user })
 }
 

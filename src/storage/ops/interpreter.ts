@@ -1,15 +1,22 @@
 /** Applies a plan: every operation in order, or none. One interpreter serves both engines. */
 import type { Op, Plan } from '#/ports/store/plan.ts'
 import type { Sql } from '../sql/sql.ts'
-import { clearAccountData, putAccountData, putFilter } from './account-data.ts'
+import {
+  clearAccountData,
+  deleteAccountData,
+  purgeAccountData,
+  putAccountData,
+  putFilter,
+} from './account-data.ts'
 import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import * as push from './push.ts'
-import { clearReceipts, putReceipt } from './receipts.ts'
 import { recountRoom } from './recount.ts'
-import { guardUnique, putRelation } from './relations.ts'
+import * as people from './people.ts'
+import { clearReceipts, putReceipt } from './receipts.ts'
+import { guardUnique, indexRelation, putRelation } from './relations.ts'
 import { changeRoomFacts } from './room-facts.ts'
 import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
 import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
@@ -26,6 +33,7 @@ const HANDLERS: Handlers = {
   'event.redact': redactEvent,
   'event.txn': claimTxn,
   'relation.put': putRelation,
+  'relation.index': indexRelation,
   'relation.unique': guardUnique,
   'thread.subscribe': subscribe,
   'thread.unsubscribe': unsubscribe,
@@ -44,6 +52,7 @@ const HANDLERS: Handlers = {
   'account.flags': accounts.setAccountFlags,
   'device.put': accounts.putDevice,
   'device.delete': accounts.deleteDevices,
+  'device.seen': accounts.noteSeen,
   'token.put': accounts.putToken,
   'token.delete': accounts.deleteToken,
   'token.exchanged': accounts.markExchanged,
@@ -54,6 +63,8 @@ const HANDLERS: Handlers = {
   'uia.put': accounts.putUia,
   'uia.delete': accounts.deleteUia,
   'account_data.put': putAccountData,
+  'account_data.delete': deleteAccountData,
+  'account_data.purge': purgeAccountData,
   'account_data.clear': clearAccountData,
   'filter.put': putFilter,
   'receipt.put': putReceipt,
@@ -73,6 +84,7 @@ const HANDLERS: Handlers = {
   'search.restart': restartSearch,
   'search.fill': fillSearch,
   'search.clear': clearSearch,
+  ...people.HANDLERS,
 }
 
 /** One result per operation. Throws GuardFailed when a guard refuses. */

@@ -22,8 +22,27 @@ const PUT_TARGET = `INSERT INTO relation_targets
     ${later('thread_depth')}, ${later('thread_arrival')}, ${later('thread_event')}
   RETURNING nid`
 
-/** Notes a relation; an event has one at most. */
+/** Notes a relation; an event has one at most. A live event's place in the timeline is its row id. */
 export function* putRelation(ctx: PlanContext, op: OpOf<'relation.put'>): Sql<void> {
+  yield* insertRelation(ctx, op, ctx.event(op.event))
+}
+
+/** Notes the relation of an event that is stored already; running twice notes nothing twice. */
+export function* indexRelation(ctx: PlanContext, op: OpOf<'relation.index'>): Sql<void> {
+  const event = ctx.event(op.event)
+  const row = yield* first(
+    `SELECT arrival FROM events WHERE nid = ?1 AND arrival IS NOT NULL AND redacted_by IS NULL
+     AND NOT EXISTS (SELECT 1 FROM event_relations WHERE event = ?1)`,
+    event,
+  )
+  if (row) yield* insertRelation(ctx, op, row.arrival as number)
+}
+
+function* insertRelation(
+  ctx: PlanContext,
+  op: OpOf<'relation.put' | 'relation.index'>,
+  arrival: number,
+): Sql<void> {
   const { target, relType, key, type, sender, ts, depth } = op
   const event = ctx.event(op.event)
   const aggregated = Number(op.aggregated)
@@ -37,17 +56,16 @@ export function* putRelation(ctx: PlanContext, op: OpOf<'relation.put'>): Sql<vo
     Number(relType === REFERENCE),
     Number(thread),
     thread ? depth : 0,
-    thread ? event : 0,
+    thread ? arrival : 0,
     thread ? event : null,
   )
-  /* A live event's place in the timeline is its row id. */
   yield* run(
     `INSERT INTO event_relations
        (target, depth, arrival, event, aggregated, ts, rel_type, type, sender, rel_key)
        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)`,
     (row as Row).nid as number,
     depth,
-    event,
+    arrival,
     event,
     aggregated,
     ts,

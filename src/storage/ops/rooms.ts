@@ -92,6 +92,7 @@ const ROOM_TABLES = [
   'DELETE FROM account_data WHERE room = ?1 AND room <> 0',
   'DELETE FROM receipts WHERE room = ?1',
   ...SEARCH_ROOM_TABLES,
+  'DELETE FROM directory_rooms WHERE room = ?1',
   'DELETE FROM events WHERE room = ?1',
   'DELETE FROM room_facts WHERE room = ?1',
   'DELETE FROM room_heads WHERE room = ?1',

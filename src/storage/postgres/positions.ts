@@ -37,7 +37,10 @@ export function positionsOf(plan: Plan): number {
 
 function positionsOfOp(op: Op): number {
   /* One for the change itself where the plan has no event, and one for each key that is new. */
-  return op.op === 'state.change' ? 1 + op.changes.length : 1
+  if (op.op === 'state.change') return 1 + op.changes.length
+  /* A person who is new in the directory takes one. */
+  if (op.op === 'profile.put') return 2
+  return op.op === 'directory.reindex' ? op.limit : 1
 }
 
 /** Reserves `count` numbers of the sequence and gives the last of them. */

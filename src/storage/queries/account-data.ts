@@ -1,5 +1,5 @@
 /** Reading account data, filters and timed work. */
-import type { AccountDataRow } from '#/ports/store/account-data.ts'
+import type { AccountDataRow, AccountDataSize } from '#/ports/store/account-data.ts'
 import type { JobRow } from '#/ports/store/jobs.ts'
 import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
@@ -18,7 +18,8 @@ export const accountDataGet = query(
   'small',
   function* (user: string, room: number, type: string): Sql<AccountDataRow | undefined> {
     const row = yield* first(
-      'SELECT room, type, content, pos FROM account_data WHERE user_id = ?1 AND room = ?2 AND type = ?3',
+      `SELECT room, type, content, pos FROM account_data
+       WHERE user_id = ?1 AND room = ?2 AND type = ?3 AND deleted = 0`,
       user,
       room,
       type,
@@ -32,7 +33,8 @@ export const accountDataSince = query(
   'large',
   function* (user: string, after: number, upto: number): Sql<AccountDataRow[]> {
     const rows = yield* run(
-      `SELECT room, type, content, pos FROM account_data WHERE user_id = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos`,
+      `SELECT room, type, content, pos FROM account_data
+       WHERE user_id = ?1 AND pos > ?2 AND pos <= ?3 AND (deleted = 0 OR ?2 > 0) ORDER BY pos`,
       user,
       after,
       upto,
@@ -69,6 +71,19 @@ export const accountDataOfRooms = query(
       for (const row of rows) found.push(accountDataFrom(row))
     }
     return found
+  },
+)
+
+export const accountDataSize = query(
+  'accountData.size',
+  'large',
+  function* (user: string): Sql<AccountDataSize> {
+    const row = yield* first(
+      `SELECT COUNT(*) AS items, CAST(COALESCE(SUM(octet_length(content)), 0) AS BIGINT) AS bytes
+     FROM account_data WHERE user_id = ?1`,
+      user,
+    )
+    return { items: row?.items as number, bytes: row?.bytes as number }
   },
 )
 

@@ -9,7 +9,7 @@ import type {
 import { first, type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
 
-const ACCOUNT = `SELECT user_id, password_hash, admin, deactivated, locked, guest, created_ts FROM accounts`
+const ACCOUNT = `SELECT user_id, password_hash, admin, deactivated, locked, suspended, guest, created_ts FROM accounts`
 
 function accountFrom(row: Row): AccountRow {
   return {
@@ -18,6 +18,7 @@ function accountFrom(row: Row): AccountRow {
     admin: row.admin === 1,
     deactivated: row.deactivated === 1,
     locked: row.locked === 1,
+    suspended: row.suspended === 1,
     guest: row.guest === 1,
     createdTs: row.created_ts as number,
   }
@@ -48,6 +49,9 @@ function deviceFrom(row: Row): DeviceRow {
     device: row.device_id as string,
     displayName: row.display_name as string | null,
     createdTs: row.created_ts as number,
+    seenTs: row.seen_ts as number | null,
+    seenIp: row.seen_ip as string | null,
+    seenAgent: row.seen_agent as string | null,
   }
 }
 
@@ -68,7 +72,7 @@ export const tokenByDigest = query('accounts.token', 'small', function* (digest:
 > {
   const row = yield* first(
     `SELECT t.user_id, t.device_id, t.kind, t.expires_ts, t.pair, t.exchanged,
-       a.deactivated, a.locked, a.admin, a.guest
+       a.deactivated, a.locked, a.suspended, a.admin, a.guest
      FROM tokens t JOIN accounts a ON a.user_id = t.user_id WHERE t.digest = ?1`,
     digest,
   )
@@ -82,6 +86,7 @@ export const tokenByDigest = query('accounts.token', 'small', function* (digest:
     exchanged: row.exchanged === 1,
     deactivated: row.deactivated === 1,
     locked: row.locked === 1,
+    suspended: row.suspended === 1,
     admin: row.admin === 1,
     guest: row.guest === 1,
   }

@@ -4,9 +4,11 @@ import type { EventRow } from '#/ports/store/events.ts'
 import type {
   EditRow,
   ReferenceRow,
+  RelatedBy,
   RelationPage,
   RelationPlace,
   RelationTarget,
+  RelationTree,
   ThreadRow,
   ThreadSender,
 } from '#/ports/store/relations.ts'
@@ -42,6 +44,36 @@ export const relationTargets = query(
       }
     }
     return [...found.values()]
+  },
+)
+
+export const relatedBy = query(
+  'relations.relatedBy',
+  'large',
+  function* (room: number, eventIds: readonly string[], by: RelatedBy): Sql<string[]> {
+    if (by.senders?.length === 0 || by.relTypes?.length === 0) return []
+    const found = new Set<string>()
+    for (const ids of lists(eventIds)) {
+      const params: SqlValue[] = [room, ...ids]
+      let only = ''
+      for (const [column, values] of [
+        ['sender', by.senders],
+        ['rel_type', by.relTypes],
+      ] as const) {
+        const [list] = lists(values ?? [])
+        if (!list) continue
+        only += ` AND x.${column} IN (${placeholders(params.length + 1, list.length)})`
+        params.push(...list)
+      }
+      const rows = yield* run(
+        `SELECT t.event_id FROM relation_targets t WHERE t.room = ?1
+           AND t.event_id IN (${placeholders(2, ids.length)})
+           AND EXISTS (SELECT 1 FROM event_relations x WHERE x.target = t.nid${only})`,
+        ...params,
+      )
+      for (const row of rows) found.add(row.event_id as string)
+    }
+    return [...found]
   },
 )
 
@@ -190,15 +222,6 @@ export const annotated = query(
     findAnnotation(room, target, by),
 )
 
-export const relationPage = query(
-  'relations.page',
-  'large',
-  function* (page: RelationPage): Sql<EventRow[]> {
-    return page.levels > 1 ? yield* treePage(page) : yield* directPage(page)
-  },
-  { snapshot: true },
-)
-
 /** The conditions of a page on relations `r`; values are added to `params`. */
 function conditions({ relType, type, withoutEdits }: RelationPage, params: SqlValue[]): string {
   let text = withoutEdits ? ` AND r.rel_type <> 'm.replace'` : ''
@@ -207,7 +230,7 @@ function conditions({ relType, type, withoutEdits }: RelationPage, params: SqlVa
   return text
 }
 
-function* directPage(page: RelationPage): Sql<EventRow[]> {
+export const relationPage = query('relations.page', 'large', function* (page: RelationPage): Sql<EventRow[]> {
   const params: SqlValue[] = [page.room, page.target, page.limit]
   let where = conditions(page, params)
   const forward = page.dir === 'f'
@@ -222,35 +245,32 @@ function* directPage(page: RelationPage): Sql<EventRow[]> {
     ...params,
   )
   return rows.map(eventFrom)
-}
+})
 
 /** Relations of relations are gathered level by level, put in order, and the page cut from them. */
-function* treePage(page: RelationPage): Sql<EventRow[]> {
-  const found = new Map<number, RelationPlace>()
-  const root = yield* first(
-    'SELECT nid FROM relation_targets WHERE room = ?1 AND event_id = ?2',
-    page.room,
-    page.target,
-  )
-  let targets = root ? [root.nid as number] : []
-  for (let level = 0; level < page.levels && targets.length > 0; level++) {
-    targets = yield* nextLevel(page, targets, found)
-  }
-  const sign = page.dir === 'f' ? 1 : -1
-  const places = [...found]
-    .filter(([, place]) => inside(page, place))
-    .sort(([, a], [, b]) => sign * compare(a, b))
-    .slice(0, page.limit)
-  const events = new Map<number, EventRow>()
-  for (const list of lists(places.map(([nid]) => nid))) {
-    const rows = yield* run(
-      `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(1, list.length)})`,
-      ...list,
+export const relationTree = query(
+  'relations.tree',
+  'large',
+  function* (tree: RelationTree): Sql<number[]> {
+    const found = new Map<number, RelationPlace>()
+    const root = yield* first(
+      'SELECT nid FROM relation_targets WHERE room = ?1 AND event_id = ?2',
+      tree.room,
+      tree.target,
     )
-    for (const row of rows) events.set(row.nid as number, eventFrom(row))
-  }
-  return places.flatMap(([nid]) => events.get(nid) ?? [])
-}
+    let targets = root ? [root.nid as number] : []
+    for (let level = 0; level < tree.levels && targets.length > 0; level++) {
+      targets = yield* nextLevel(tree, targets, found)
+    }
+    const sign = tree.dir === 'f' ? 1 : -1
+    return [...found]
+      .filter(([, place]) => inside(tree, place))
+      .sort(([, a], [, b]) => sign * compare(a, b))
+      .slice(0, tree.limit)
+      .map(([nid]) => nid)
+  },
+  { snapshot: true },
+)
 
 /** Adds what relates to `targets`; gives those of them that are targets themselves. */
 function* nextLevel(

@@ -118,7 +118,13 @@ export class TestServer implements AsyncDisposable {
           nonrefreshableAccessTokenMs: undefined,
           ...options.sessions,
         },
-        profile: { setDisplayname: true, setAvatarUrl: true, ...options.profile },
+        profile: {
+          setDisplayname: true,
+          setAvatarUrl: true,
+          requireAuth: false,
+          sharedRoomsOnly: false,
+          ...options.profile,
+        },
       },
       discovery: {
         defaultRoomVersion: '12',
@@ -126,6 +132,7 @@ export class TestServer implements AsyncDisposable {
         identityServer: undefined,
         extraClientWellKnown: {},
         serverWellKnown: false,
+        rtcTransports: [],
         support: undefined,
         ...options.discovery,
       },

@@ -131,6 +131,20 @@ test('a waiting sync wakes when somebody comes online, once for many', async () 
   assert.deepEqual([...seen.keys()].sort(), others.map((other) => other.userId).sort())
 })
 
+test('coming online is no news to oneself; what one said on another device is', async () => {
+  await rest()
+  const tablet = await server.device(bob)
+  const since = await token(tablet)
+  await rest()
+  const waiting = sync(tablet, { since, timeout: 20_000 })
+  await world.pass(10_000)
+  await set(bob, 'online', 'from the phone')
+  await world.pass(PRESENCE_GATHER_MS)
+  const seen = presenceIn(await waiting)
+  assert.equal(seen.get(bob.userId).status_msg, 'from the phone')
+  await set(bob, 'offline')
+})
+
 test('an idle user: activity makes them online again', async () => {
   await rest()
   await sync(bob, { set_presence: 'unavailable' })

@@ -27,7 +27,11 @@ const fullyRead = (who: ApiClient, roomId: string): string =>
   `${V3}/user/${encodeURIComponent(who.userId)}/rooms/${encodeURIComponent(roomId)}/account_data/m.fully_read`
 
 async function sendRelated(who: ApiClient, roomId: string, type: string, to: string): Promise<string> {
-  const content = { msgtype: 'm.text', body: type, 'm.relates_to': { rel_type: type, event_id: to } }
+  const content = {
+    msgtype: 'm.text',
+    body: type,
+    'm.relates_to': { rel_type: type, event_id: to, key: '+' },
+  }
   return (await who.put(inRoom(roomId, 'send', 'm.room.message', who.txn()), content)).event_id
 }
 
@@ -106,7 +110,7 @@ test('a thread_id must be the thread of the event', async () => {
   const root = await say(alice, roomId, 'root')
   const other = await say(alice, roomId, 'other')
   const inThread = await sendRelated(alice, roomId, 'm.thread', root)
-  const toThread = await sendRelated(alice, roomId, 'm.annotation', inThread)
+  const toThread = await sendRelated(alice, roomId, 'm.reference', inThread)
   const toRoot = await sendRelated(alice, roomId, 'm.reference', root)
   const good = [
     [inThread, root],

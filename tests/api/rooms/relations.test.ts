@@ -379,3 +379,89 @@ test('an invite by an ignored user is not shown, and ignoring oneself ignores no
   const own = await say(dora, roomId, 'mine')
   assert.ok(eventIds((await messages(dora, roomId)).chunk).includes(own))
 })
+
+test('pages stay in order where hidden events lie between, and many pages are read for one', async () => {
+  const roomId = await roomOf([alice, bob, carol])
+  const dora = await server.user('dora')
+  await join(dora, roomId)
+  await ignore(dora, bob)
+  const target = await say(alice, roomId, 'target')
+  const shown: string[] = []
+  for (let i = 0; i < 30; i++) {
+    const who = i % 5 === 0 ? carol : bob
+    const id = await react(who, roomId, target, `k${i}`)
+    if (who === carol) shown.push(id)
+  }
+  for (const recurse of [false, true]) {
+    const first = await relations(dora, roomId, target, { dir: 'f', limit: 4, recurse })
+    assert.deepEqual(eventIds(first.chunk), shown.slice(0, 4))
+    const rest = await relations(dora, roomId, target, {
+      dir: 'f',
+      limit: 4,
+      recurse,
+      from: first.next_batch,
+    })
+    assert.deepEqual([eventIds(rest.chunk), rest.next_batch], [shown.slice(4), undefined])
+  }
+})
+
+test('too many relations of relations are refused as too large, and a page of them is not', async () => {
+  const roomId = await roomOf([alice])
+  const target = await say(alice, roomId, 'target')
+  await react(alice, roomId, target, 'x')
+  const nid = server.database
+    .prepare('SELECT nid, room FROM relation_targets WHERE event_id = ?')
+    .get(target)!
+  const from = 1_000_000_000
+  server.database.exec(`
+    INSERT INTO events WITH RECURSIVE n(value) AS
+        (SELECT ${from} UNION ALL SELECT value + 1 FROM n WHERE value < ${from + 50_001})
+      SELECT value, e.room, value, e.depth, 0, e.ts, NULL, NULL, NULL, 0, e.auth, '$big' || value,
+        e.type, e.sender, NULL, NULL, e.json FROM events e, n WHERE e.event_id = '${target}'`)
+  server.database.exec(`
+    INSERT INTO event_relations SELECT ${nid['nid']}, depth, nid, nid, 1, ts, 'm.annotation', type, sender, 'k'
+      FROM events WHERE nid >= ${from}`)
+  await alice.refused('413 M_TOO_LARGE', 'GET', `${relationsUrl(roomId, target)}?recurse=true`)
+  assert.equal((await relations(alice, roomId, target)).chunk.length, 5)
+  server.database.exec(`DELETE FROM event_relations WHERE event >= ${from}`)
+  server.database.exec(`DELETE FROM events WHERE nid >= ${from}`)
+})
+
+test('relations of events that were stored before relations had rows are found after the change of schema', async () => {
+  const roomId = await roomOf([alice, bob])
+  const target = await say(alice, roomId, 'target')
+  const made = [
+    await react(bob, roomId, target, 'x'),
+    await reply(bob, roomId, target, 'in a thread'),
+    await edit(alice, roomId, target, 'better'),
+  ]
+  const gone = await react(bob, roomId, target, 'y')
+  await redact(bob, roomId, gone)
+  const before = await relations(alice, roomId, target, { dir: 'f' })
+  const { unsigned } = await getEvent(bob, roomId, target)
+  const columns = 'target, depth, arrival, event, aggregated, ts, rel_type, type, sender, rel_key'
+  const rows = () =>
+    server.database
+      .prepare(`SELECT ${columns.replace('target, ', '')} FROM event_relations ORDER BY event`)
+      .all()
+  const kept = rows()
+  await server.restart((database) => {
+    for (const table of ['relation_targets', 'event_relations', 'thread_subscriptions']) {
+      database.exec(`DROP TABLE ${table}`)
+    }
+    database.exec(`UPDATE myelin_meta SET value = '1' WHERE name = 'schema'`)
+  })
+  const jobs = () =>
+    server.database.prepare(`SELECT COUNT(*) AS n FROM jobs WHERE kind = 'relations.index'`).get()?.['n']
+  for (let tries = 0; tries < 500 && jobs() !== 0; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  assert.equal(jobs(), 0)
+  assert.deepEqual(rows(), kept)
+  const after = await relations(alice, roomId, target, { dir: 'f' })
+  assert.deepEqual(eventIds(after.chunk), made)
+  assert.deepEqual(eventIds(after.chunk), eventIds(before.chunk))
+  const again = (await getEvent(bob, roomId, target)).unsigned['m.relations']
+  assert.equal(again['m.replace'].event_id, unsigned['m.relations']['m.replace'].event_id)
+  assert.equal(again['m.thread'].count, 1)
+})

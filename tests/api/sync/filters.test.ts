@@ -43,7 +43,7 @@ const membersIn = (events: readonly Json[]): string[] =>
     .map((event) => event.state_key)
     .sort()
 
-test('a filter that was stored works by its id, for its owner alone', async () => {
+test('§5.11 a filter that was stored works by its id, for its owner alone', async () => {
   const bob = await server.user('bob')
   const roomId = await roomOf([alice, bob])
   for (let i = 0; i < 5; i++) await say(alice, roomId, `n${i}`)
@@ -172,6 +172,85 @@ test('account data has filters of its own', async () => {
   const answer = await syncWith(bob, filter)
   assert.deepEqual(types(answer.account_data.events), ['com.example.a'])
   assert.deepEqual(types(answer.rooms.join[roomId].account_data.events), ['com.example.d'])
+})
+
+test('event_format federation gives events as servers exchange them', async () => {
+  const roomId = await roomOf([alice])
+  await say(alice, roomId, 'hello')
+  const filter = { event_format: 'federation', room: { timeline: { limit: 1 } } }
+  const answer = await alice.get(`${V3}/sync`, { filter: JSON.stringify(filter) }, { events: false })
+  const { timeline, state } = answer.rooms.join[roomId]
+  for (const event of [...timeline.events, ...state.events]) {
+    assert.ok(Array.isArray(event.auth_events) && event.hashes && event.signatures, JSON.stringify(event))
+  }
+})
+
+test('contains_url chooses events with and without', async () => {
+  const roomId = await roomOf([alice])
+  const since = (await sync(alice)).next_batch
+  const image = { msgtype: 'm.image', body: 'a', url: 'mxc://test.example/a' }
+  await alice.put(inRoom(roomId, 'send', 'm.room.message', alice.txn()), image)
+  await say(alice, roomId, 'b')
+  for (const [contains_url, expected] of [
+    [true, ['a']],
+    [false, ['b']],
+  ] as const) {
+    const answer = await syncWith(alice, { room: { timeline: { contains_url } } }, { since })
+    assert.deepEqual(texts(answer.rooms.join[roomId].timeline.events), expected)
+  }
+})
+
+test('related_by_senders and related_by_rel_types choose events that others relate to', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const since = (await sync(alice)).next_batch
+  const [liked, threaded] = [await say(alice, roomId, 'liked'), await say(alice, roomId, 'threaded')]
+  await say(alice, roomId, 'alone')
+  const relate = (who: ApiClient, type: string, rel_type: string, event_id: string): Promise<Json> => {
+    const relates = { rel_type, event_id, ...(type === 'm.reaction' ? { key: '+' } : {}) }
+    const content = { msgtype: 'm.text', body: 'related', 'm.relates_to': relates }
+    return who.put(inRoom(roomId, 'send', type, who.txn()), content)
+  }
+  await relate(bob, 'm.reaction', 'm.annotation', liked)
+  await relate(bob, 'm.room.message', 'm.thread', threaded)
+  await relate(alice, 'm.reaction', 'm.annotation', threaded)
+  const cases: [Json, string[]][] = [
+    [{ related_by_senders: [bob.userId] }, ['liked', 'threaded']],
+    [{ related_by_senders: [alice.userId] }, ['threaded']],
+    [{ related_by_rel_types: ['m.annotation'] }, ['liked', 'threaded']],
+    [{ related_by_rel_types: ['m.annotation'], related_by_senders: [bob.userId] }, ['liked']],
+    [{ related_by_rel_types: ['m.thread', 'm.reference'] }, ['threaded']],
+    [{ related_by_rel_types: [] }, []],
+    [{ related_by_rel_types: ['m.thread'], types: ['m.other'] }, []],
+  ]
+  for (const [timeline, expected] of cases) {
+    const answer = await syncWith(alice, { room: { timeline } }, { since })
+    assert.deepEqual(texts(answer.rooms?.join[roomId].timeline.events ?? []), expected)
+    const filter = JSON.stringify(timeline)
+    const { chunk } = await alice.get(inRoom(roomId, 'messages'), { dir: 'f', from: since, filter })
+    assert.deepEqual(texts(chunk), expected)
+  }
+  const bad = { room: { timeline: { related_by_senders: Array(101).fill('@a:x') } } }
+  const url = `${V3}/sync?filter=${encodeURIComponent(JSON.stringify(bad))}`
+  await alice.refused('400 M_INVALID_PARAM', 'GET', url)
+})
+
+test('types with stars', async () => {
+  const roomId = await roomOf([alice])
+  const since = (await sync(alice)).next_batch
+  for (const type of ['org.example.a', 'org.example.b.c', 'com.example.a']) {
+    await alice.put(inRoom(roomId, 'send', type, alice.txn()), {})
+  }
+  const shown = async (timeline: Json): Promise<string[]> => {
+    const answer = await syncWith(alice, { room: { timeline } }, { since })
+    return (answer.rooms?.join[roomId].timeline.events ?? []).map((event: Json) => event.type)
+  }
+  assert.deepEqual(await shown({ types: ['org.*'] }), ['org.example.a', 'org.example.b.c'])
+  assert.deepEqual(await shown({ types: ['*.a'] }), ['org.example.a', 'com.example.a'])
+  assert.deepEqual(await shown({ types: ['*'], not_types: ['org.*.c', 'com.example.?'] }), [
+    'org.example.a',
+    'com.example.a',
+  ])
 })
 
 test('event_fields leaves only the fields that were asked for', async () => {

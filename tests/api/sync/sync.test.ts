@@ -212,7 +212,7 @@ test('news of rooms one is not in wake nobody; the timeout answers with nothing'
   assert.equal(answer.rooms, undefined)
 })
 
-test('a timeout of nothing, of zero and of garbage', async () => {
+test('§5.11 a timeout of nothing, of zero and of garbage', async () => {
   const bob = await server.user('bob')
   const since = await token(bob)
   await sync(bob, { since, timeout: 0 })
@@ -358,6 +358,40 @@ test('§5.11 state_after: the state at the end, present though empty, and then n
   await say(alice, roomId, 'only words')
   const third = (await sync(bob, { since: next, use_state_after: true })).rooms.join[roomId]
   assert.deepEqual([third.state, third.state_after.events], [undefined, []])
+})
+
+test('§5.11 state_after under its unstable name is answered under that name; the specified one wins', async () => {
+  const roomId = await roomOf([alice])
+  const since = await token(alice)
+  await setState(alice, roomId, 'm.room.topic', { topic: 'after' })
+  const unstable = 'org.matrix.msc4222.use_state_after'
+  const answer = (await sync(alice, { since, [unstable]: true })).rooms.join[roomId]
+  assert.deepEqual(keys(answer['org.matrix.msc4222.state_after'].events), ['m.room.topic|'])
+  assert.deepEqual([answer.state, answer.state_after], [undefined, undefined])
+  const both = (await sync(alice, { since, [unstable]: true, use_state_after: true })).rooms.join[roomId]
+  assert.deepEqual(keys(both.state_after.events), ['m.room.topic|'])
+  assert.equal(both['org.matrix.msc4222.state_after'], undefined)
+  const neither = (await sync(alice, { since, [unstable]: false })).rooms.join[roomId]
+  assert.deepEqual([neither.state.events, neither.state_after], [[], undefined])
+})
+
+test('§5.11 state_after is there, and empty, where only account data or a receipt moved', async () => {
+  const roomId = await roomOf([alice])
+  const eventId = await say(alice, roomId, 'read me')
+  const since = await token(alice)
+  await alice.post(inRoom(roomId, 'receipt', 'm.read', eventId), {})
+  const room = (await sync(alice, { since, use_state_after: true })).rooms.join[roomId]
+  assert.deepEqual([room.state_after.events, room.state], [[], undefined])
+  assert.equal(room.ephemeral.events.length, 1)
+})
+
+test('counts of keys are in every answer, the types of unused fallback keys as well (§5.12)', async () => {
+  const since = await token(alice)
+  for (const query of [{}, { since }, { since, full_state: true }]) {
+    const answer = await sync(alice, query)
+    assert.deepEqual(answer.device_one_time_keys_count, {})
+    assert.deepEqual(answer.device_unused_fallback_key_types, [])
+  }
 })
 
 test('§5.11 full_state gives all state of all rooms and does not wait', async () => {

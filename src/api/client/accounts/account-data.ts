@@ -41,6 +41,36 @@ function controlledByServer(type: string): Reply {
   return json(405, { errcode: 'M_BAD_JSON', error: `Cannot set ${type} through this API.` })
 }
 
+/** Deletion. The proposal names no stable path yet. */
+const deleteRoutes = (d: AccountDataDeps): Route[] => {
+  const common = { ...COMMON, method: 'DELETE', spec: 'MSC3391' } as const
+  const prefix = '/_matrix/client/unstable/org.matrix.msc3391/user/:userId'
+  return [
+    route({
+      ...common,
+      path: `${prefix}/account_data/:type`,
+      params: GLOBAL.params,
+      async handle({ who, params }) {
+        requireSelf(who, params.userId)
+        if (d.accountData.isServerControlled(params.type)) return controlledByServer(params.type)
+        await d.accountData.delete(who.userId, undefined, params.type)
+        return {}
+      },
+    }),
+    route({
+      ...common,
+      path: `${prefix}/rooms/:roomId/account_data/:type`,
+      params: ROOM.params,
+      async handle({ who, params }) {
+        requireSelf(who, params.userId)
+        if (d.accountData.isServerControlled(params.type)) return controlledByServer(params.type)
+        await d.accountData.delete(who.userId, params.roomId, params.type)
+        return {}
+      },
+    }),
+  ]
+}
+
 export const accountDataRoutes = (d: AccountDataDeps): Route[] => [
   route({
     ...GLOBAL,
@@ -88,4 +118,5 @@ export const accountDataRoutes = (d: AccountDataDeps): Route[] => [
       return {}
     },
   }),
+  ...deleteRoutes(d),
 ]

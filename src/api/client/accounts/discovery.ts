@@ -1,4 +1,5 @@
 /** Versions, capabilities and the well-known files. https://spec.matrix.org/v1.16/client-server-api/#server-discovery */
+import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
@@ -18,6 +19,8 @@ export interface DiscoveryOptions {
   readonly extraClientWellKnown: JsonObject
   /** `serve_server_wellknown`. */
   readonly serverWellKnown: boolean
+  /** `matrix_rtc.transports`. */
+  readonly rtcTransports: readonly JsonObject[]
   /** Content of `/.well-known/matrix/support`; 404 without. */
   readonly support: JsonObject | undefined
   /** Proposals that the operator switches on, in `unstable_features`. */
@@ -35,13 +38,23 @@ export interface DiscoveryDeps {
 const VERSIONS = [
   ...['r0.0.1', 'r0.1.0', 'r0.2.0', 'r0.3.0', 'r0.4.0', 'r0.5.0', 'r0.6.0', 'r0.6.1'],
   ...['v1.1', 'v1.2', 'v1.3', 'v1.4', 'v1.5', 'v1.6', 'v1.7', 'v1.8', 'v1.9', 'v1.10', 'v1.11', 'v1.12'],
-  ...['v1.13', 'v1.14', 'v1.15', 'v1.16'],
+  ...['v1.13', 'v1.14', 'v1.15', 'v1.16', 'v1.17', 'v1.18', 'v1.19'],
 ] as const
 
 /** Proposals that are served under names of their own, or whose stable names clients look for here. */
 const UNSTABLE_FEATURES = {
   /* Custom profile fields under their stable paths. */
+  'uk.tcpip.msc4133': true,
   'uk.tcpip.msc4133.stable': true,
+  /* Rooms shared with somebody. */
+  'uk.half-shot.msc2666.query_mutual_rooms': true,
+  'uk.half-shot.msc2666.query_mutual_rooms.stable': true,
+  /* Deleting account data. */
+  'org.matrix.msc3391': true,
+  /* Blocking all invites. */
+  'org.matrix.msc4380.stable': true,
+  /* Servers that carry group calls. */
+  'org.matrix.msc4143': true,
   /* `use_state_after` of sync under its unstable name. */
   'org.matrix.msc4222': true,
   /* Sliding sync. */
@@ -58,6 +71,8 @@ export function clientWellKnown(options: DiscoveryOptions): JsonObject | undefin
   if (options.identityServer !== undefined) {
     own['m.identity_server'] = { base_url: options.identityServer }
   }
+  /* Where clients of old look for what `/rtc/transports` says. */
+  if (options.rtcTransports.length > 0) own['org.matrix.msc4143.rtc_foci'] = [...options.rtcTransports]
   return { ...options.extraClientWellKnown, ...own }
 }
 
@@ -66,12 +81,13 @@ function serverAddress(serverName: ServerName): string {
   return /:[0-9]{1,5}$/.test(serverName) ? serverName : `${serverName}:443`
 }
 
-function capabilities({ discovery, passwords, profile }: DiscoveryDeps): object {
+function capabilities({ discovery, passwords, profile }: DiscoveryDeps, who: Requester): object {
   const available = Object.fromEntries(Object.keys(ROOM_VERSIONS).map((version) => [version, 'stable']))
   const fixed = [
     ...(profile.setDisplayname ? [] : ['displayname']),
     ...(profile.setAvatarUrl ? [] : ['avatar_url']),
   ]
+  const fields = { enabled: true, ...(fixed.length === 0 ? {} : { disallowed: fixed }) }
   return {
     'm.room_versions': { default: discovery.defaultRoomVersion, available },
     'm.change_password': { enabled: passwords.forReauth },
@@ -79,7 +95,9 @@ function capabilities({ discovery, passwords, profile }: DiscoveryDeps): object 
     'm.set_avatar_url': { enabled: profile.setAvatarUrl },
     'm.3pid_changes': { enabled: false },
     'm.get_login_token': { enabled: false },
-    'm.profile_fields': { enabled: true, ...(fixed.length === 0 ? {} : { disallowed: fixed }) },
+    'm.profile_fields': fields,
+    'uk.tcpip.msc4133.profile_fields': fields,
+    ...(who.isAdmin ? { 'm.account_moderation': { lock: true, suspend: true } } : {}),
   }
 }
 
@@ -112,7 +130,7 @@ export const discoveryRoutes = (d: DiscoveryDeps): Route[] => [
     auth: 'guest',
     limit: 'none',
     servlet: 'CapabilitiesRestServlet',
-    handle: () => ({ capabilities: capabilities(d) }),
+    handle: ({ who }) => ({ capabilities: capabilities(d, who) }),
   }),
   route({
     ...ANYONE,

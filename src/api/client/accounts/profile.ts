@@ -14,7 +14,10 @@ export interface ProfileDeps {
 
 const FIELD = {
   path: '/_matrix/client/v3/profile/:userId/:keyName',
-  also: ['/_matrix/client/r0/profile/:userId/:keyName'],
+  also: [
+    '/_matrix/client/r0/profile/:userId/:keyName',
+    '/_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:keyName',
+  ],
   limit: 'none',
   servlet: 'ProfileFieldRestServlet',
   params: { userId: parseUserId },
@@ -24,22 +27,28 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
   route({
     method: 'GET',
     path: '/_matrix/client/v3/profile/:userId',
-    also: ['/_matrix/client/r0/profile/:userId'],
+    also: ['/_matrix/client/r0/profile/:userId', '/_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId'],
     spec: 'client-server-api/#get_matrixclientv3profileuserid',
     operations: ['getUserProfile'],
-    auth: 'none',
+    auth: 'optional',
     limit: 'none',
     servlet: 'ProfileRestServlet',
     params: { userId: parseUserId },
-    handle: ({ params }) => d.profile.all(params.userId),
+    async handle({ who, params }) {
+      await d.profile.refuseStranger(who?.userId, params.userId)
+      return d.profile.all(params.userId)
+    },
   }),
   route({
     ...FIELD,
     method: 'GET',
     spec: 'client-server-api/#get_matrixclientv3profileuseridkeyname',
     operations: ['getProfileField'],
-    auth: 'none',
-    handle: ({ params }) => d.profile.one(params.userId, params.keyName),
+    auth: 'optional',
+    async handle({ who, params }) {
+      await d.profile.refuseStranger(who?.userId, params.userId)
+      return d.profile.one(params.userId, params.keyName)
+    },
   }),
   route({
     ...FIELD,

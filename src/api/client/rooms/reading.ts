@@ -130,6 +130,7 @@ export const readingRoutes = (d: ReadingDeps): Route[] => [
         to,
         dir,
         limit: Math.min(Math.max(query.limit ?? MESSAGES_LIMIT_DEFAULT, 1), MESSAGES_LIMIT_MAX),
+        relatedBy: filter.relatedBy,
         passes: filter.passesRoom(params.roomId) ? filter.passes : () => false,
         lazyLoadMembers: filter.lazyLoadMembers,
       })

@@ -6,6 +6,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import { parseEventId } from '#/protocol/ids/event-id.ts'
 import { parseRoomId } from '#/protocol/ids/room-id.ts'
 import type { Sender, SendService } from '#/services/rooms/send.ts'
+import { isLeaving, refuseSuspended } from '../people/suspension.ts'
 
 export interface SendingDeps {
   readonly send: SendService
@@ -16,7 +17,7 @@ export interface SendingDeps {
 /** Who sends. Tokens without a device have transaction ids of their own. */
 function senderOf(d: SendingDeps, who: Requester): Sender {
   d.onActive(who)
-  return { userId: who.userId, deviceId: who.deviceId ?? '' }
+  return { userId: who.userId, deviceId: who.deviceId ?? '', ownOnly: who.isSuspended ?? false }
 }
 
 /** Types that clients may not send, because the server makes them from requests of their own. */
@@ -44,6 +45,7 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
     body: 'event',
     async handle({ who, params, body }) {
       const { roomId, eventType, txnId } = params
+      if (eventType !== 'm.room.redaction') refuseSuspended(who)
       const transaction = { scope: `send/${roomId}/${eventType}`, txnId }
       return { event_id: await d.send.message(senderOf(d, who), roomId, eventType, body, transaction) }
     },
@@ -83,6 +85,7 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
         refuseReserved(params.eventType)
         const stateKey = 'stateKey' in params ? (params.stateKey as string) : ''
         const { roomId, eventType } = params
+        if (!isLeaving(who, eventType, stateKey, body['membership'])) refuseSuspended(who)
         return { event_id: await d.send.state(senderOf(d, who), roomId, eventType, stateKey, body) }
       },
     }),

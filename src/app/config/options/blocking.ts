@@ -94,7 +94,7 @@ export const blocking = {
   require_membership_for_aliases: option(bool, later, true, 'Whether only members may give a room an alias.'),
   allow_per_room_profiles: option(
     bool,
-    laterGuard,
+    supported,
     true,
     'Whether users may have another name or avatar in single rooms.',
   ),

@@ -70,7 +70,7 @@ export const rateLimits = {
   rc_delayed_event_mgmt: limit(later, 1, 5, 'Changes of delayed events, per account or IP address.'),
   rc_reports: limit(later, 1, 5, 'Reports of content, per account.'),
   rc_room_creation: limit(supported, 0.016, 10, 'Rooms made, per account.'),
-  rc_user_directory: limit(later, 0.016, 200, 'Searches of the user directory, per account.'),
+  rc_user_directory: limit(supported, 0.016, 200, 'Searches of the user directory, per account.'),
   rc_profile: limit(later, 1, 500, 'Requests of profiles.'),
   federation_rr_transactions_per_room_per_second: option(
     int(1),

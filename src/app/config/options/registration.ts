@@ -198,11 +198,11 @@ export const captcha = {
 }
 
 const transport = {
-  type: required(string, later, 'Kind, such as `livekit`.'),
-  url: option(orNull(string), later, null, 'WebSocket address of a LiveKit server.'),
+  type: required(string, supported, 'Kind, such as `livekit`.'),
+  url: option(orNull(string), supported, null, 'WebSocket address of a LiveKit server.'),
   livekit_service_url: option(
     orNull(string),
-    later,
+    supported,
     null,
     'Address of its authorisation service (old spelling).',
   ),
@@ -210,13 +210,13 @@ const transport = {
 
 /** Group "TURN" and calls. */
 export const calls = {
-  turn_uris: option(orNull(list(string)), later, [], 'TURN servers offered to clients.'),
-  turn_shared_secret: secret(later, 'Secret shared with them, from which passwords are made.'),
-  turn_username: option(orNull(string), later, null, 'Fixed user name, in the place of such passwords.'),
-  turn_password: secret(later, 'Fixed password.', false),
-  turn_user_lifetime: option(duration, later, '1h', 'How long a made password works.'),
-  turn_allow_guests: option(bool, later, true, 'Whether guests get one.'),
-  matrix_rtc: section(later, 'Group calls.', {
-    transports: option(list(object(transport)), later, [], 'Servers that carry them.'),
+  turn_uris: option(orNull(list(string)), supported, [], 'TURN servers offered to clients.'),
+  turn_shared_secret: secret(supported, 'Secret shared with them, from which passwords are made.'),
+  turn_username: option(orNull(string), supported, null, 'Fixed user name, in the place of such passwords.'),
+  turn_password: secret(supported, 'Fixed password.', false),
+  turn_user_lifetime: option(duration, supported, '1h', 'How long a made password works.'),
+  turn_allow_guests: option(bool, supported, true, 'Whether guests get one.'),
+  matrix_rtc: section(supported, 'Group calls.', {
+    transports: option(list(object(transport)), supported, [], 'Servers that carry them.'),
   }),
 }

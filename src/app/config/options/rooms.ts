@@ -65,17 +65,17 @@ export const rooms = {
     'off',
     'Which new rooms are encrypted from the start: all, the private ones, or none.',
   ),
-  user_directory: section(later, 'Search for people.', {
-    enabled: option(bool, later, true, 'Whether it finds anyone.'),
+  user_directory: section(supported, 'Search for people.', {
+    enabled: option(bool, supported, true, 'Whether it finds anyone.'),
     search_all_users: option(
       bool,
-      later,
+      supported,
       false,
       'Whether it finds all known users, not only those in shared or public rooms.',
     ),
-    prefer_local_users: option(bool, later, false, 'Whether local users come first.'),
-    exclude_remote_users: option(bool, later, false, 'Whether it finds only local users.'),
-    show_locked_users: option(bool, later, false, 'Whether it finds locked accounts.'),
+    prefer_local_users: option(bool, supported, false, 'Whether local users come first.'),
+    exclude_remote_users: option(bool, supported, false, 'Whether it finds only local users.'),
+    show_locked_users: option(bool, supported, false, 'Whether it finds locked accounts.'),
   }),
   user_consent: optionalSection(laterGuard, 'Agreement to a policy.', consent),
   stats: section(later, 'Figures about rooms and users.', {

@@ -116,19 +116,19 @@ export const server = {
   }),
   require_auth_for_profile_requests: option(
     bool,
-    laterGuard,
+    supported,
     false,
     'Whether profiles are shown to clients only with an access token.',
   ),
   limit_profile_requests_to_users_who_share_rooms: option(
     bool,
-    laterGuard,
+    supported,
     false,
     'Whether clients see only profiles of users they share a room with; needs `require_auth_for_profile_requests`.',
   ),
   include_profile_data_on_invite: option(
     bool,
-    laterGuard,
+    supported,
     true,
     'Whether an invite shows the name and avatar of the invited user.',
   ),
@@ -166,7 +166,7 @@ export const server = {
   ),
   block_non_admin_invites: option(
     bool,
-    laterGuard,
+    supported,
     false,
     'Whether only server administrators may invite local users.',
   ),

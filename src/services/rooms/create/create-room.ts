@@ -8,13 +8,13 @@ import type { EventFields } from '#/protocol/event/build.ts'
 import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
 import type { EventId } from '#/protocol/ids/event-id.ts'
 import { mintRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
-import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
+import { parseUserId, serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../../keys/signer.ts'
 import { passLocal } from '../ingest/gate.ts'
 import type { VerifiedPdu } from '../ingest/verified.ts'
-import type { MemberProfile } from '../membership.ts'
+import type { MayInvite, MemberProfile, ProfileRules } from '../membership.ts'
 import { inRoomFormat } from '../old-format.ts'
 import { countDelta, eventOps, refuseEvent } from '../write-ops.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
@@ -53,6 +53,8 @@ export interface CreateRoomDeps {
   readonly signer: Signer
   readonly world: World
   readonly profile: MemberProfile
+  readonly mayInvite: MayInvite
+  readonly profileRules: ProfileRules
   /** As `MembershipService.follow`. */
   readonly follow: (userId: UserId, roomId: RoomId, said: JsonObject) => Promise<unknown>
   /** Further operations for an invitation that is in a slot of the room's first plan. */
@@ -93,6 +95,7 @@ export class CreateRoomService {
         throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
       }
     }
+    for (const user of invitedBy(room)) await this.#deps.mayInvite(room.creator, user)
     const building = new RoomBuilder(rules, signer, world, this.#nextTs(), room.creator)
     building.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
     const creator = await profile(room.creator)
@@ -100,7 +103,10 @@ export class CreateRoomService {
     building.add({ type: 'm.room.member', stateKey: room.creator, content: joined })
     for (const event of firstState(rules, room)) building.add(event)
     for (const user of room.invite) {
-      const content: Record<string, JsonValue> = { membership: 'invite', ...(await profile(user)) }
+      const content: Record<string, JsonValue> = {
+        membership: 'invite',
+        ...(this.#deps.profileRules.onInvite ? await profile(user) : {}),
+      }
       if (room.isDirect) content['is_direct'] = true
       const { pdu, slot } = building.add({ type: 'm.room.member', stateKey: user, content })
       if (this.#deps.inviteOps) building.also(await this.#deps.inviteOps(pdu, slot))
@@ -113,6 +119,16 @@ export class CreateRoomService {
     await follow(room.creator, roomId, creator)
     return roomId
   }
+}
+
+/** Everybody whom a new room invites, in its initial state too. */
+function invitedBy(room: NewRoom): UserId[] {
+  const users = new Set(room.invite)
+  for (const { type, stateKey, content } of room.initialState) {
+    const user = parseUserId(stateKey)
+    if (type === 'm.room.member' && content['membership'] === 'invite' && user) users.add(user)
+  }
+  return [...users]
 }
 
 function createContent(rules: RoomVersionRules, room: NewRoom): JsonObject {

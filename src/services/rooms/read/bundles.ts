@@ -2,6 +2,7 @@
  * What is told of the events that relate to an event, in its `unsigned`: the newest edit, references, the thread.
  * https://spec.matrix.org/v1.19/client-server-api/#aggregations-of-child-events
  */
+import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { ReferenceRow, RelationTarget } from '#/ports/store/relations.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -10,6 +11,7 @@ import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import {
   BUNDLED_REFERENCES_MAX,
+  BUNDLES_AT_ONCE,
   EDITS_LOOKED_AT_MAX,
   IGNORED_COUNTED_MAX,
   RELATION_TARGETS_PER_READ,
@@ -67,11 +69,13 @@ export function canHaveBundle({ row, relType }: Candidate): boolean {
 
 export class Bundles {
   readonly #store: Store
+  readonly #clock: Clock
   readonly #news: RelationNews
   readonly #ignored: IgnoredUsers
   readonly #known = new WeakMap<EventRow, Known>()
 
-  constructor(deps: { store: Store; news: RelationNews; ignored: IgnoredUsers }) {
+  constructor(deps: { store: Store; clock: Clock; news: RelationNews; ignored: IgnoredUsers }) {
+    this.#clock = deps.clock
     this.#store = deps.store
     this.#news = deps.news
     this.#ignored = deps.ignored
@@ -87,8 +91,14 @@ export class Bundles {
       if (known) known.push(subject)
       else byRoom.set(room, [subject])
     }
+    let begun = false
     for (const [room, subjects] of byRoom) {
-      for (const [nid, text] of await this.#ofRoom(room, subjects, reader)) bundles.set(nid, text)
+      for (let i = 0; i < subjects.length; i += BUNDLES_AT_ONCE) {
+        if (begun) await turn(this.#clock)
+        begun = true
+        const some = subjects.slice(i, i + BUNDLES_AT_ONCE)
+        for (const [nid, text] of await this.#ofRoom(room, some, reader)) bundles.set(nid, text)
+      }
     }
     return bundles
   }
@@ -270,7 +280,6 @@ export class Bundles {
       relType: THREAD,
       dir: 'b',
       limit: THREAD_EVENTS_LOOKED_AT_MAX,
-      levels: 1,
     })
     const others = rows.filter((each) => !ignored.has(each.sender))
     return (await visibleTo(this.#store, others, reader.userId, reader.rules))[0]

@@ -77,7 +77,7 @@ export class ClientEvents {
       if (membership !== undefined) unsigned += `,"membership":${JSON.stringify(membership)}`
       const bundle = bundles.get(row.nid)
       if (bundle !== undefined) unsigned += `,"m.relations":${bundle}`
-      return `${options.withoutRoomId ? shared.withoutRoom : shared.withRoom},"unsigned":{${unsigned}}}`
+      return `${headOf(row, shared, options)},"unsigned":{${unsigned}}}`
     })
   }
 
@@ -186,4 +186,11 @@ const NO_BUNDLES: ReadonlyMap<number, string> = new Map()
 
 function open(event: JsonObject): string {
   return JSON.stringify(event).slice(0, -1)
+}
+
+/** The event without `unsigned`, open at its end, in the form that is asked for. */
+function headOf(row: EventRow, shared: Shared, options: ViewOptions): string {
+  if (!options.federationFormat) return options.withoutRoomId ? shared.withoutRoom : shared.withRoom
+  const { unsigned: _, ...event } = JSON.parse(row.json) as Record<string, JsonValue>
+  return open({ ...event, event_id: row.eventId })
 }

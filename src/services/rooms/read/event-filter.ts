@@ -1,7 +1,9 @@
 /** Filters of events, for `/sync` and `/messages`. https://spec.matrix.org/v1.16/client-server-api/#filtering */
+import type { RelatedBy } from '#/ports/store/relations.ts'
+import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { isArray, isObject, type JsonObject, member } from '#/protocol/json/value.ts'
-import { FILTER_LIST_MAX, TIMELINE_LIMIT_DEFAULT, TIMELINE_LIMIT_MAX } from './limits.ts'
+import { FILTER_LIST_MAX, FILTER_RELATED_MAX, TIMELINE_LIMIT_DEFAULT, TIMELINE_LIMIT_MAX } from './limits.ts'
 
 /** What of an event a filter looks at. */
 export interface Filterable {
@@ -24,6 +26,8 @@ export interface EventFilter {
 export interface RoomEventFilter extends EventFilter {
   readonly lazyLoadMembers: boolean
   readonly includeRedundantMembers: boolean
+  /** Relations that an event must have; undefined when none is asked for. */
+  readonly relatedBy: RelatedBy | undefined
 }
 
 /** The refusal of a filter, with the place that is wrong. */
@@ -125,9 +129,36 @@ export function parseEventFilter(json: JsonObject): EventFilter {
   }
 }
 
+/** `related_by_senders` and `related_by_rel_types`; undefined when neither is there. */
+function relatedByOf(json: JsonObject): RelatedBy | undefined {
+  const senders = textsAt(json, 'related_by_senders')
+  const relTypes = textsAt(json, 'related_by_rel_types')
+  if ((senders?.length ?? 0) > FILTER_RELATED_MAX || (relTypes?.length ?? 0) > FILTER_RELATED_MAX) {
+    throw bad(`related_by lists have at most ${FILTER_RELATED_MAX} entries`)
+  }
+  return senders || relTypes ? { senders, relTypes } : undefined
+}
+
+/** Those of some events of a room that have the relations of a filter; all where it asks for none. */
+export async function relatedOnly<E extends { readonly eventId: string }>(
+  store: Store,
+  room: number,
+  events: readonly E[],
+  relatedBy: RelatedBy | undefined,
+): Promise<readonly E[]> {
+  if (relatedBy === undefined || events.length === 0) return events
+  const ids = events.map((event) => event.eventId)
+  const related = new Set(await store.relations.relatedBy(room, ids, relatedBy))
+  return events.filter((event) => related.has(event.eventId))
+}
+
 export function parseRoomEventFilter(json: JsonObject): RoomEventFilter {
+  const plain = parseEventFilter(json)
+  const relatedBy = relatedByOf(json)
   return {
-    ...parseEventFilter(json),
+    ...plain,
+    passesAll: plain.passesAll && relatedBy === undefined,
+    relatedBy,
     lazyLoadMembers: flagAt(json, 'lazy_load_members'),
     includeRedundantMembers: flagAt(json, 'include_redundant_members'),
   }

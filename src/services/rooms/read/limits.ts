@@ -12,6 +12,8 @@ export const TIMELINE_LIMIT_DEFAULT = 10
 export const TIMELINE_LIMIT_MAX = 100
 /** Bytes of a stored or inline filter. */
 export const FILTER_CHARS_MAX = 32 * 1024
+/** Senders and kinds of relations in a filter. */
+export const FILTER_RELATED_MAX = 100
 /** Entries of one list in a filter. */
 export const FILTER_LIST_MAX = 1000
 /** Rooms whose last news of relations are remembered. */
@@ -20,6 +22,8 @@ export const RELATION_ROOMS_MAX = 10_000
 export const RELATION_TARGETS_PER_READ = 100
 /** References named with the event that they point to; the others are found by asking for relations. */
 export const BUNDLED_REFERENCES_MAX = 100
+/** Events whose bundles are made in one turn of the event loop. */
+export const BUNDLES_AT_ONCE = 25
 /** Edits looked at for one that the reader may see. */
 export const EDITS_LOOKED_AT_MAX = 20
 /** Last events of a thread looked at for one that the reader may see. */

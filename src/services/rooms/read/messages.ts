@@ -1,11 +1,12 @@
 /** `/messages`: paging through a room's history in topological order. */
 import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow, TopologicalPage } from '#/ports/store/events.ts'
+import type { RelatedBy } from '#/ports/store/relations.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { accessRoom, type RoomAccess } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
-import type { Filterable } from './event-filter.ts'
+import { type Filterable, relatedOnly } from './event-filter.ts'
 import { MESSAGES_SCAN_MAX } from './limits.ts'
 import { behind, onward, type Place, placeOf, tokenOf } from './places.ts'
 import { type Seen, visibleTo } from './visibility.ts'
@@ -18,6 +19,7 @@ export interface MessagesQuery {
   readonly dir: 'f' | 'b'
   readonly limit: number
   readonly passes: (event: Filterable) => boolean
+  readonly relatedBy: RelatedBy | undefined
   readonly lazyLoadMembers: boolean
 }
 
@@ -104,9 +106,10 @@ export class MessagesService {
       }
       const rows = await this.#store.events.topological(page)
       const visible = await visibleTo(this.#store, rows, query.viewer.userId, access.rules)
-      for (const entry of visible) {
-        if (entry.row.stateKey === null && ignored.has(entry.row.sender)) continue
-        if (!query.passes(entry.row)) continue
+      const passing = visible
+        .filter(({ row }) => !(row.stateKey === null && ignored.has(row.sender)) && query.passes(row))
+        .map((entry) => ({ ...entry, eventId: entry.row.eventId }))
+      for (const entry of await relatedOnly(this.#store, access.room.nid, passing, query.relatedBy)) {
         if (seen.length === query.limit) return { seen, end: onward(seen.at(-1)!.row, query.dir) }
         seen.push(entry)
       }

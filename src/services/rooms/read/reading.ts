@@ -18,7 +18,7 @@ export function createReading({ store, clock }: { store: Store; clock: Clock }):
   const news = new RelationNews(store)
   return {
     ignored,
-    clientEvents: new ClientEvents({ store, clock, bundles: new Bundles({ store, news, ignored }) }),
+    clientEvents: new ClientEvents({ store, clock, bundles: new Bundles({ store, clock, news, ignored }) }),
     close() {
       ignored.close()
       news.close()

@@ -66,37 +66,19 @@ export class RelatedEvents {
     const { viewer, dir, limit } = query
     const { row: parent, access } = await visibleEvent(this.#store, this.#ignored, query, viewer.userId)
     const ignored = await this.#ignored.ignoredBy(viewer.userId)
-    const room = parent.room
-    let from = query.from === undefined ? undefined : await placeOf(this.#store, room, query.from)
-    const to = query.to === undefined ? undefined : await placeOf(this.#store, room, query.to)
     const seen: Seen[] = []
     let nextBatch: string | undefined
-    for (let scanned = 0; ; ) {
-      const wanted = Math.min(PAGE_ROWS_MAX, limit - seen.length + 1)
-      const rows = await this.#store.relations.page({
-        room,
-        target: parent.eventId,
-        relType: query.relType,
-        type: query.eventType,
-        /* The edits of a redacted event would show what it said. */
-        withoutEdits: parent.redactedBy !== null,
-        from,
-        to,
-        dir,
-        limit: wanted,
-        levels: query.recurse ? RELATIONS_RECURSION_MAX : 1,
-      })
+    let scanned = 0
+    for await (const rows of this.#pages(query, parent)) {
       const others = rows.filter((row) => row.stateKey !== null || !ignored.has(row.sender))
       for (const each of await visibleTo(this.#store, others, viewer.userId, access.rules)) {
         if (seen.length === limit) nextBatch = tokenOf(this.#store, onward(seen.at(-1)!.row, dir))
         else seen.push(each)
       }
-      const last = rows.at(-1)
-      if (nextBatch !== undefined || !last || rows.length < wanted) break
-      from = onward(last, dir)
+      if (nextBatch !== undefined) break
       scanned += rows.length
       if (scanned >= RELATIONS_SCAN_MAX) {
-        nextBatch = tokenOf(this.#store, from)
+        nextBatch = tokenOf(this.#store, onward(rows.at(-1)!, dir))
         break
       }
       await turn(this.#clock)
@@ -106,6 +88,42 @@ export class RelatedEvents {
     const view = { rules: access.rules, withoutRoomId: false, membershipAt }
     const rows = seen.map((each) => each.row)
     return { chunk: await this.#clientEvents.view(rows, viewer, view), nextBatch }
+  }
+
+  /** Relating events in order, a page at a time, none of them empty. */
+  async *#pages(query: RelationsQuery, parent: EventRow): AsyncGenerator<EventRow[]> {
+    const { room } = parent
+    const { relations, events } = this.#store
+    const page = {
+      room,
+      target: parent.eventId,
+      relType: query.relType,
+      type: query.eventType,
+      /* The edits of a redacted event would show what it said. */
+      withoutEdits: parent.redactedBy !== null,
+      from: query.from === undefined ? undefined : await placeOf(this.#store, room, query.from),
+      to: query.to === undefined ? undefined : await placeOf(this.#store, room, query.to),
+      dir: query.dir,
+      limit: Math.min(PAGE_ROWS_MAX, query.limit + 1),
+    }
+    if (query.recurse) {
+      const tree = { ...page, limit: RELATIONS_SCAN_MAX, levels: RELATIONS_RECURSION_MAX }
+      const nids = await relations.tree(tree)
+      for (let i = 0; i < nids.length; i += page.limit) {
+        const some = nids.slice(i, i + page.limit)
+        const byNid = new Map((await events.byNids(some)).map((row) => [row.nid, row]))
+        yield some.flatMap((nid) => byNid.get(nid) ?? [])
+      }
+      return
+    }
+    for (let { from } = page; ; ) {
+      const rows = await relations.page({ ...page, from })
+      const last = rows.at(-1)
+      if (!last) return
+      yield rows
+      if (rows.length < page.limit) return
+      from = onward(last, query.dir)
+    }
   }
 
   /** Roots of the room's threads, that of the thread with the last event first. Throws M_FORBIDDEN, M_INVALID_PARAM. */

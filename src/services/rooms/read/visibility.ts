@@ -102,8 +102,8 @@ export async function membershipsAt(
   rules: RoomVersionRules,
 ): Promise<(nid: number) => string | undefined> {
   if (nids.length === 0) return () => undefined
-  const low = Math.min(...nids)
-  const high = Math.max(...nids)
+  const low = nids.reduce((a, b) => Math.min(a, b))
+  const high = nids.reduce((a, b) => Math.max(a, b))
   const keys = keysFor(userId)
   const first = await store.state.at(room, { branch: 0, pos: low - 1 }, keys)
   const last = await store.state.at(room, { branch: 0, pos: high }, keys)

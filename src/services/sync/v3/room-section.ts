@@ -7,7 +7,7 @@ import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { unreadParts } from '../../push/counts.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
-import type { RoomEventFilter } from '../../rooms/read/event-filter.ts'
+import { type RoomEventFilter, relatedOnly } from '../../rooms/read/event-filter.ts'
 import { formatStream, formatTopological } from '../../rooms/read/tokens.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
 import { MOVED } from '../active-user.ts'
@@ -151,7 +151,9 @@ interface SeenTimeline extends Timeline {
 async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<SeenTimeline> {
   const { request, since, now, newest } = ask
   const ignored = await deps.ignored.ignoredBy(request.userId)
-  const read = await readTimeline(newest, since ?? 0, now, request.filter.timeline, ask.roomId, ignored)
+  const filter = request.filter.timeline
+  const related = (rows: readonly EventRow[]) => relatedOnly(deps.store, ask.room, rows, filter.relatedBy)
+  const read = await readTimeline(newest, since ?? 0, now, filter, ask.roomId, ignored, related)
   /* A room that is new to the client has a gap before its timeline even when the room begins there. */
   const limited = read.limited || (since === undefined && request.since !== undefined)
   const [first] = read.rows

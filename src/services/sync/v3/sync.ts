@@ -36,6 +36,8 @@ export interface SyncDeps {
   readonly stateCache: StateCache
   readonly ignored: IgnoredUsers
   readonly defaultAccountData: DefaultAccountData
+  /** Whether a user is not to see an invite by somebody. */
+  readonly hidesInvite: (userId: string, sender: string) => Promise<boolean>
   readonly ephemeral: EphemeralDeps
 }
 
@@ -242,7 +244,7 @@ export class SyncService {
     if (left && request.since !== undefined && known.position <= request.since) return
     if (known.forgotten && request.since === undefined) return
     const text = await this.#joinedOrLeft(user, request, room, known, answering).catch((error: unknown) =>
-      this.#gapOf(known.roomId, now, error),
+      this.#gapOf(request, known.roomId, now, error),
     )
     if (text !== undefined) into[left ? 'leave' : 'join'].set(known.roomId, text)
   }
@@ -251,14 +253,16 @@ export class SyncService {
    * The section of a room with a damaged event: a gap, so that the client knows that something is missing, and every
    * other room goes on (adv-36). Rethrows any other error.
    */
-  #gapOf(roomId: string, now: number, error: unknown): string {
+  #gapOf(request: SyncRequest, roomId: string, now: number, error: unknown): string {
     if (!(error instanceof DamagedEvent || error instanceof SyntaxError)) throw error
     this.#deps.log.error('a stored event is damaged: its room is left out of a sync; run myelin verify', {
       room_id: roomId,
       /* The parser's own errors quote the text. */
       reason: error instanceof DamagedEvent ? error.message : 'not JSON',
     })
-    return `{"timeline":{"events":[],"limited":true,"prev_batch":${JSON.stringify(formatStream({ epoch: this.#deps.store.epoch, position: now }))}}}`
+    const prev = JSON.stringify(formatStream({ epoch: this.#deps.store.epoch, position: now }))
+    const timeline = `"timeline":{"events":[],"limited":true,"prev_batch":${prev}}`
+    return `{${timeline},"${request.stateAfter ?? 'state'}":{"events":[]}}`
   }
 
   /** A membership as it was at `now`, which later changes may have left behind; those are for the next answer. */
@@ -371,8 +375,7 @@ export class SyncService {
   async #stripped(userId: string, room: number, membership: 'invite' | 'knock'): Promise<string | undefined> {
     const row = await this.#deps.store.rooms.membership(room, userId)
     if (!row || row.stripped === null || row.forgotten) return undefined
-    if (membership === 'invite' && (await this.#deps.ignored.ignoredBy(userId)).has(row.sender))
-      return undefined
+    if (membership === 'invite' && (await this.#deps.hidesInvite(userId, row.sender))) return undefined
     return `{"${membership}_state":{"events":${row.stripped}}}`
   }
 }

@@ -15,7 +15,7 @@ export type ReadNewest = (after: number, upto: number, limit: number) => Promise
 
 /**
  * The newest events in (since, now] that pass the filter, at most its limit. Messages of users whom the reader ignores
- * are left out; the state of the room is what it is.
+ * are left out; the state of the room is what it is. `related` leaves those with the relations that the filter wants.
  */
 export async function readTimeline(
   newest: ReadNewest,
@@ -24,6 +24,7 @@ export async function readTimeline(
   filter: RoomEventFilter,
   roomId: string,
   ignored: ReadonlySet<string>,
+  related: (rows: readonly EventRow[]) => Promise<readonly EventRow[]>,
 ): Promise<Timeline> {
   if (filter.passesNone || !filter.passesRoom(roomId)) return { rows: [], limited: false }
   if (filter.passesAll && ignored.size === 0) {
@@ -36,8 +37,10 @@ export async function readTimeline(
   let scanned = 0
   for (;;) {
     const page = await newest(since, upto, filter.limit + 1)
-    for (const row of page) {
-      if (!filter.passes(row) || (row.stateKey === null && ignored.has(row.sender))) continue
+    const found = page.filter(
+      (row) => filter.passes(row) && !(row.stateKey === null && ignored.has(row.sender)),
+    )
+    for (const row of await related(found)) {
       if (passed.length === filter.limit) return { rows: passed.reverse(), limited: true }
       passed.push(row)
     }

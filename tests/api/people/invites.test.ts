@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ApiClient, Json } from '../../support/api-client.ts'
+import { createRoom, getState, inRoom, invite, join, sync, V3 } from '../../support/room-calls.ts'
+import { administrator, people, withServer } from './people.ts'
+
+const setData = (who: ApiClient, type: string, content: Json): Promise<Json> =>
+  who.put(`${V3}/user/${who.userId}/account_data/${type}`, content)
+
+const invites = async (who: ApiClient): Promise<string[]> =>
+  Object.keys((await sync(who, {}, { events: false })).rooms?.invite ?? {})
+
+test('whoever blocks invites gets none, by whatever request', () =>
+  withServer({}, async (server) => {
+    const [me, other] = [await server.user('me'), await server.user('other')]
+    const before = await createRoom(other)
+    await invite(other, before, me)
+    assert.deepEqual(await invites(me), [before])
+    await setData(me, 'm.invite_permission_config', { default_action: 'block' })
+    assert.deepEqual(await invites(me), [], 'one from before is not shown')
+    const room = await createRoom(other)
+    const blocked = '403 M_INVITE_BLOCKED'
+    const member = { type: 'm.room.member', state_key: me.userId, content: { membership: 'invite' } }
+    await other.refused(blocked, 'POST', inRoom(room, 'invite'), { user_id: me.userId })
+    await other.refused(blocked, 'PUT', inRoom(room, 'state', 'm.room.member', me.userId), {
+      membership: 'invite',
+    })
+    await other.refused(blocked, 'POST', `${V3}/createRoom`, { invite: [me.userId] })
+    await other.refused(blocked, 'POST', `${V3}/createRoom`, { initial_state: [member] })
+    assert.equal((await getState(other, before, 'm.room.member', me.userId)).membership, 'invite')
+    for (const content of [{}, { default_action: 'allow' }, { default_action: 1 }]) {
+      await setData(me, 'm.invite_permission_config', content)
+      const next = await createRoom(other, { invite: [me.userId] })
+      assert.deepEqual((await invites(me)).includes(next), true)
+    }
+  }))
+
+test('invites of somebody ignored are never seen', () =>
+  withServer({}, async (server) => {
+    const [me, other, third] = [
+      await server.user('me'),
+      await server.user('other'),
+      await server.user('third'),
+    ]
+    await setData(me, 'm.ignored_user_list', { ignored_users: { [other.userId]: {} } })
+    const { next_batch: since } = await sync(me)
+    const hidden = await createRoom(other, { invite: [me.userId] })
+    const seen = await createRoom(third, { invite: [me.userId] })
+    const news = await sync(me, { since })
+    assert.deepEqual(Object.keys(news.rooms.invite), [seen])
+    assert.deepEqual(await invites(me), [seen])
+    await setData(me, 'm.ignored_user_list', { ignored_users: {} })
+    assert.deepEqual((await invites(me)).sort(), [seen, hidden].sort())
+    await setData(me, 'm.ignored_user_list', { ignored_users: 'nonsense' })
+    assert.equal((await invites(me)).length, 2)
+    await join(me, hidden)
+  }))
+
+test('block_non_admin_invites: administrators alone invite', () =>
+  withServer(people({ onlyAdminsInvite: true }), async (server) => {
+    const [admin, user, other] = [await administrator(server), await server.user('u'), await server.user('o')]
+    const room = await createRoom(user, { preset: 'public_chat' })
+    await user.refused('403 M_FORBIDDEN', 'POST', inRoom(room, 'invite'), { user_id: other.userId })
+    await user.refused('403 M_FORBIDDEN', 'POST', `${V3}/createRoom`, { invite: [other.userId] })
+    await createRoom(admin, { invite: [other.userId] })
+    await join(other, room)
+  }))
+
+test('invites without profiles, and rooms without profiles of their own', () =>
+  withServer(people({ profileRules: { onInvite: false, perRoom: false } }), async (server) => {
+    const [user, other] = [await server.user('user'), await server.user('other')]
+    const room = await createRoom(user, { invite: [other.userId] })
+    assert.deepEqual(await getState(user, room, 'm.room.member', other.userId), { membership: 'invite' })
+    await join(other, room)
+    const { displayname } = await getState(user, room, 'm.room.member', other.userId)
+    assert.ok(displayname.startsWith('other'))
+    const own = { membership: 'join', displayname: 'Somebody else', 'org.example.more': 1 }
+    await other.put(inRoom(room, 'state', 'm.room.member', other.userId), own)
+    assert.deepEqual(await getState(user, room, 'm.room.member', other.userId), { ...own, displayname })
+  }))
