@@ -4,6 +4,7 @@
  */
 import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
 import { createRelations } from '#/api/client/relations/create-relations.ts'
+import { createSearch } from '#/api/client/search/create-search.ts'
 import { slidingRoutes } from '#/api/client/sync/sliding.ts'
 import { pushRoutes, roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
@@ -30,8 +31,10 @@ import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
+import { AUTO_JOIN_KIND, AutoJoin } from '#/services/rooms/auto-join.ts'
 import { createPush } from '#/services/push/push.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
+import { createDirectory } from '#/services/rooms/directory/create-directory.ts'
 import { INDEX_RELATIONS_KIND, indexRelationsHandler } from '#/services/rooms/index-relations.ts'
 import { LEAVE_ALL_KIND, leaveAllHandler, leaveAllOp } from '#/services/rooms/leave-all.ts'
 import { type MayInvite, type MemberProfile, MembershipService } from '#/services/rooms/membership.ts'
@@ -47,8 +50,8 @@ import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/reda
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
-import { ensureSearch, SEARCH_INDEX_KIND, searchIndexHandler } from '#/services/search/index-jobs.ts'
-import { SearchService } from '#/services/search/search.ts'
+import { createUpgrades } from '#/services/rooms/upgrade/create-upgrades.ts'
+import { carrySettings } from '#/services/rooms/upgrade/settings.ts'
 import { Feed } from '#/services/sync/feed.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
@@ -104,10 +107,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { store, world, log, limits, serverName, options } = deps
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
+  const lastSeen = new LastSeen({ store, clock, log })
   const reading = createReading({ store, clock })
   const { clientEvents, ignored } = reading
   const push = createPush({ store, clock, serverName, clientEvents, ignored })
-  const lastSeen = new LastSeen({ store, clock, log })
   const accounts = createAccounts({
     lastSeen,
     store,
@@ -124,6 +127,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onDeactivated: () => jobs.poke(),
       accountDataOps: (userId, type, content) => push.rules.accountDataOps(userId, type, content),
       onAccountData: (userId) => push.changed(userId),
+      registrationOps: (userId) => autoJoin.ops(userId),
+      onRegistered: (userId) => autoJoin.now(userId),
     },
   })
   const people = await createPeople({ store, world, serverName, accounts, jobs, options: options.people })
@@ -138,7 +143,17 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     cacheBytes: options.cacheBytes / 4,
     follow: (...event) => push.live.ops(...event),
   })
-  const membership = new MembershipService({ writer, store, serverName, profile, mayInvite, profileRules })
+  const membership = new MembershipService({
+    writer,
+    store,
+    serverName,
+    profile,
+    mayInvite,
+    profileRules,
+    onJoined: (userId, roomId) => carrySettings(store, userId, roomId),
+    forgetOnLeave: options.rooms.forgetOnLeave,
+    onForget: (userId, room) => feed.forget(userId, room),
+  })
   const feed = new Feed(store, options.cacheBytes / 4)
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
@@ -152,6 +167,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const syncing = { log, store, feed, clientEvents, stateCache, defaultAccountData }
+  const slidingSync = new SlidingSyncService({
+    ...syncing,
+    world,
+    ignored,
+    ephemeral,
+    threadSubscriptions: options.experimental.threadSubscriptions ? relations.threadSubscriptions : undefined,
+  })
   const sync = new SyncService({
     ...syncing,
     clock,
@@ -159,7 +181,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ephemeral,
     hidesInvite: (userId, sender) => people.invites.hides(userId, sender),
   })
-  const slidingSync = new SlidingSyncService({ ...syncing, world })
   const reads = new RoomReads({ store, clientEvents, ignored, clock })
   const send = new SendService({
     writer,
@@ -170,29 +191,42 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     redactsRelated: options.experimental.redactsRelated,
     onJob: () => jobs.poke(),
   })
+  const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
+  const { aliases } = directory
+  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs })
+  const createRoom = new CreateRoomService({
+    store,
+    signer,
+    world,
+    profile,
+    mayInvite,
+    profileRules,
+    directory,
+    options: options.rooms,
+    follow: (user, roomId, said) => membership.follow(user, roomId, said),
+    inviteOps: (invitation, slot) => push.live.inviteOps(invitation, slot),
+  })
+  const autoJoin = new AutoJoin({
+    ...{ store, world, log, serverName, writer, membership, aliases, createRoom },
+    defaultRoomVersion: options.defaultRoomVersion,
+    options: options.rooms.autoJoin,
+  })
+  jobs.handle(AUTO_JOIN_KIND, autoJoin.handler)
   const routes: Route[] = [
     ...accounts.routes,
     ...relations.routes,
     ...people.routes,
     ...roomRoutes({
       send,
-      createRoom: new CreateRoomService({
-        store,
-        signer,
-        world,
-        profile,
-        mayInvite,
-        profileRules,
-        follow: (user, roomId, said) => membership.follow(user, roomId, said),
-        inviteOps: (invitation, slot) => push.live.inviteOps(invitation, slot),
-      }),
+      ...directory,
+      upgrades,
+      createRoom,
       defaultRoomVersion: options.defaultRoomVersion,
       membership,
       roomList: new RoomList({ store, onForget: (userId, room) => feed.forget(userId, room) }),
       limits,
       accountExists: async (userId) => (await store.accounts.byUser(userId)) !== undefined,
       reads,
-      search: new SearchService({ store, clock, clientEvents, reads, enabled: options.enableSearch }),
       messages: new MessagesService({ store, clientEvents, ignored, clock }),
       sync,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
@@ -202,18 +236,17 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomsOf: (userId) => feed.roomsOf(userId),
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
+    ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
+    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
     ...pushRoutes(push),
-    ...slidingRoutes({ slidingSync }),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
-  jobs.handle(SEARCH_INDEX_KIND, searchIndexHandler(store, clock))
   jobs.handle(INDEX_RELATIONS_KIND, indexRelationsHandler({ store, clock }))
   jobs.handle(REDACT_RELATED_KIND, redactRelatedHandler({ store, send, clock }))
   await ensureSweep(store, clock)
-  await ensureSearch(store, clock, options.enableSearch)
   const common = { authenticate: accounts.authenticator, limiter: limits, log, clock }
   const dispatchOf = (table: Route[], metrics: Metrics): Dispatch =>
     createDispatch({

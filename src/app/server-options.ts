@@ -3,8 +3,10 @@ import type { DiscoveryOptions } from '#/api/client/accounts/create-accounts.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AccountOptions } from '#/services/accounts/options.ts'
 import type { PresenceOptions } from '#/services/ephemeral/presence.ts'
+import type { RoomOptions } from '#/services/rooms/options.ts'
 import type { Config } from './config/config.ts'
 import type { PeopleOptions } from './people.ts'
+import { roomOptions } from './room-options.ts'
 import { checkedServerName } from './server-name.ts'
 
 /** Proposals that an operator switches on. */
@@ -21,6 +23,7 @@ export interface ServerOptions {
   readonly discovery: DiscoveryOptions
   readonly people: PeopleOptions
   readonly defaultRoomVersion: string
+  readonly rooms: RoomOptions
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
   readonly presence: PresenceOptions
@@ -76,11 +79,13 @@ export function serverOptions(config: Config): ServerOptions {
         'org.matrix.msc3912': msc3912Enabled,
         'org.matrix.msc4306': msc4306Enabled,
       },
+      forgetOnLeave: config.rooms.forgetRoomsOnLeave,
     },
     people: peopleOptions(config),
     defaultRoomVersion,
     presence: presenceOptions(config),
     enableSearch: server.enableSearch,
+    rooms: roomOptions(config),
     cacheBytes: config.myelin.cacheBytes,
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
   }

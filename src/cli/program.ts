@@ -104,6 +104,12 @@ function maintenance(root: Command): void {
       const { runVerification } = await import('#/app/commands/maintenance.ts')
       await runVerification(options)
     })
+  withConfig(root.command('search-rebuild'))
+    .description('have the search index built anew at the next start; the server must be stopped')
+    .action(async (options: ConfigOption) => {
+      const { runSearchRebuild } = await import('#/app/commands/search-rebuild.ts')
+      await runSearchRebuild(options)
+    })
 }
 
 /** Parses and runs. What went wrong is said in a sentence; only our own mistakes show a stack. */

@@ -65,7 +65,5 @@ export const SEARCH_PAGE_POSTINGS = 1024
 export const SEARCH_PARTS_MAX = 64
 /** Events of a room that one step of filling the index looks at. */
 export const SEARCH_FILL_EVENTS = 200
-/** Rooms of one search. */
-export const SEARCH_ROOMS_MAX = 20_000
 /** Pages of the index that one search reads; then it is gone on with by its token. */
 export const SEARCH_PAGES_MAX = 4096

@@ -3,6 +3,7 @@ import type { Reader } from '#/ports/store/store.ts'
 import * as data from './queries/account-data.ts'
 import * as accounts from './queries/accounts.ts'
 import { authChain } from './queries/auth-chain.ts'
+import * as directory from './queries/directory.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import * as push from './queries/push.ts'
@@ -123,6 +124,14 @@ export function readerOver(read: RunQuery): Reader {
     },
     roomFacts: { of: bind(roomFactsOf) },
     people: people.bindPeople(bind),
+    directory: {
+      alias: bind(directory.aliasByName),
+      aliases: bind(directory.aliasesByName),
+      aliasesOf: bind(directory.aliasesOf),
+      isPublished: bind(directory.isPublished),
+      published: bind(directory.published),
+      publishedCount: bind(directory.publishedCount),
+    },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }
 }

@@ -202,6 +202,19 @@ onEveryEngine('search', (bench) => {
     assert.deepEqual(await eventsOf(store, [at.room], 'again'), nids.toReversed())
   })
 
+  it('is filled past an event that cannot be read', async () => {
+    const { store } = bench()
+    await on(store)
+    const at = await newRoom(store)
+    for (const json of ['not JSON', 'null', '[]']) {
+      await accepted(store, at.lane, insert({ room: at.room, json }))
+    }
+    const [nid] = await say(store, at, 'readable')
+    await accepted(store, 'search', { op: 'search.restart' })
+    await fillAll(store)
+    assert.deepEqual(await eventsOf(store, [at.room], 'readable'), [nid])
+  })
+
   it('goes with its room', async () => {
     const { store } = bench()
     await on(store)

@@ -34,6 +34,7 @@ export async function makeBase(path: string): Promise<Base> {
     await commitAll(store, tablesPlan())
     await commitAll(store, { lane: 'search', ops: [{ op: 'search.enable', on: true }] })
     room.created(await commitAll(store, room.create().plan))
+    await commitAll(store, directoryPlan(room.nid))
     await commitAll(store, room.member(other, 'join').plan)
     await commitAll(store, room.member(other, 'leave').plan)
     /* One short of a full tail, so that the next change packs the log. */
@@ -46,6 +47,15 @@ export async function makeBase(path: string): Promise<Base> {
     position = store.position()
   }
   return { room, branch, position }
+}
+
+/** The room has an alias and is published. */
+function directoryPlan(room: number): Plan {
+  const ops: Op[] = [
+    { op: 'alias.put', alias: '#old:x', room, creator: user, ts: 1 },
+    { op: 'directory.publish', room, published: true },
+  ]
+  return { lane: '', ops }
 }
 
 function tablesPlan(): Plan {
@@ -232,6 +242,13 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'job.put': () => [{ op: 'job.put', kind: 'kind', key: 'other', dueTs: LATER, data: '{}' }],
   'job.done': () => [{ op: 'job.done', kind: 'kind', key: 'key' }],
   'job.retry': () => [{ op: 'job.retry', kind: 'kind', key: 'key', dueTs: LATER + 1 }],
+  'alias.put': ({ room }) => [{ op: 'alias.put', alias: '#new:x', room: room.nid, creator: user, ts: 1 }],
+  'alias.delete': ({ room }) => [{ op: 'alias.delete', alias: '#old:x', room: room.nid }],
+  'directory.move': ({ room }) => [
+    ...new RoomScript('next').create().plan.ops,
+    { op: 'directory.move', from: room.nid, to: 'new' },
+  ],
+  'directory.publish': ({ room }) => [{ op: 'directory.publish', room: room.nid, published: false }],
   'job.sweep': () => [{ op: 'job.sweep', now: LATER, limit: 10 }],
   'search.enable': () => [{ op: 'search.enable', on: false }],
   'search.restart': () => [{ op: 'search.restart' }],

@@ -13,6 +13,7 @@ import type { Store } from '#/ports/store/store.ts'
 import { signingKeyFromSeed } from '#/protocol/crypto/ed25519.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { PRESENCE_DEFAULTS } from '#/services/ephemeral/presence.ts'
+import { ROOM_OPTIONS_DEFAULT } from '#/services/rooms/options.ts'
 import type { FaultPoint } from '#/storage/faults.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { DiskFault } from '#/storage/sqlite/writer-core.ts'
@@ -287,6 +288,7 @@ function optionsOf(serverName: ServerName): ServerOptions {
     },
     people: PLAIN_PEOPLE,
     defaultRoomVersion: '12',
+    rooms: ROOM_OPTIONS_DEFAULT,
     redactionRetentionMs: REDACTION_RETENTION_MS,
     enableSearch: true,
     cacheBytes: CACHE_BYTES,

@@ -83,6 +83,7 @@ async function pushOps(store: Store, room: RoomScript, user: string): Promise<Op
  */
 export async function fill(store: Store): Promise<Filled> {
   const users = ['creator', 'alice', 'bob', 'carol'].map(scriptUser)
+  await commitAll(store, { lane: 'search', ops: [{ op: 'search.enable', on: true }] })
   for (const [i, user] of users.entries()) {
     await commitAll(store, accountPlan(user, 'DEVICE', String(i).repeat(64)))
   }

@@ -13,6 +13,7 @@ import type { Store } from '#/ports/store/store.ts'
 import { signingKeyFromSeed } from '#/protocol/crypto/ed25519.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { PRESENCE_DEFAULTS } from '#/services/ephemeral/presence.ts'
+import { ROOM_OPTIONS_DEFAULT } from '#/services/rooms/options.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { ApiClient } from './api-client.ts'
 import { PLAIN_PEOPLE } from './people-options.ts'
@@ -38,6 +39,9 @@ const passwords: Passwords = {
   verify: async (password, hash) => hash === `plain:${password}`,
   outdated: () => false,
 }
+
+/** A rule of the directory that lets everyone. */
+const ALLOW_ALL = { userId: '*', alias: '*', roomId: '*', action: 'allow' } as const
 
 let databases = 0
 
@@ -177,6 +181,7 @@ function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
     },
     people: PLAIN_PEOPLE,
     defaultRoomVersion: '12',
+    rooms: { ...ROOM_OPTIONS_DEFAULT, publicationRules: [ALLOW_ALL] },
     redactionRetentionMs,
     enableSearch: true,
     cacheBytes: CACHE_BYTES,

@@ -6,6 +6,7 @@
 
 import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
+import type { DirectoryOp } from './directory.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
 import type { PushOp } from './push.ts'
@@ -21,13 +22,14 @@ import type { ThreadSubscriptionOp } from './thread-subscriptions.ts'
 export type Op =
   | AccountDataOp
   | AccountOp
+  | DirectoryOp
   | EventOp
   | JobOp
   | PushOp
+  | PeopleOp
   | ReceiptOp
   | RelationOp
   | RoomFactsOp
-  | PeopleOp
   | RoomOp
   | SearchOp
   | StateOp

@@ -22,7 +22,7 @@ export interface SearchStatus {
 }
 
 export interface SearchQuery {
-  /** Row ids of rooms; at most SEARCH_ROOMS_MAX. */
+  /** Row ids of rooms. */
   readonly rooms: readonly number[]
   /** Terms (protocol/search/terms.ts) that an event must have; at least one. */
   readonly terms: readonly number[]

@@ -1,6 +1,7 @@
 /** The store: one commit function for writes, readers by noun. Both engines keep the same contract (tests/contract). */
 import type { AccountDataReader } from './account-data.ts'
 import type { AccountReader } from './accounts.ts'
+import type { DirectoryReader } from './directory.ts'
 import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
 import type { PeopleReader } from './people.ts'
@@ -28,6 +29,7 @@ export interface Reader {
   readonly jobs: JobReader
   readonly search: SearchReader
   readonly people: PeopleReader
+  readonly directory: DirectoryReader
 }
 
 export interface StoreHealth {

@@ -10,5 +10,7 @@ export const TEXT_CHARS_MAX = 65_536
 export const SEARCH_TERM_CHARS_MAX = 512
 /** Words of a search term. */
 export const SEARCH_WORDS_MAX = 32
+/** Terms of a search term that the index is asked for; the text decides about the others. */
+export const SEARCH_TERMS_MAX = 24
 /** Occurrences of one word that count for the rank. */
 export const OCCURRENCES_MAX = 16

@@ -3,14 +3,14 @@
  * not be. Words that are joined without a space (`example.com`) count as quoted.
  */
 import { type Result, refuse } from '../errors.ts'
-import { OCCURRENCES_MAX, SEARCH_TERM_CHARS_MAX, SEARCH_WORDS_MAX } from './limits.ts'
+import { OCCURRENCES_MAX, SEARCH_TERM_CHARS_MAX, SEARCH_TERMS_MAX, SEARCH_WORDS_MAX } from './limits.ts'
 import { termsToFind } from './terms.ts'
 import { type Word, wordsOf } from './words.ts'
 
 type Phrase = readonly Pick<Word, 'folded' | 'run'>[]
 
 export interface SearchTerm {
-  /** Terms that an index must have for an event; empty when nothing can be found. */
+  /** Terms that an index must have for an event, SEARCH_TERMS_MAX at most; empty when nothing can be found. */
   readonly terms: readonly number[]
   readonly wanted: readonly Phrase[]
   readonly unwanted: readonly Phrase[]
@@ -39,7 +39,7 @@ export function parseSearchTerm(text: string): Result<SearchTerm> {
   }
   if (words > SEARCH_WORDS_MAX) return refuse('search.words', `it has more than ${SEARCH_WORDS_MAX} words`)
   const terms = new Set(wanted.flat().flatMap(termsToFind))
-  return { ok: true, value: { terms: [...terms], wanted, unwanted } }
+  return { ok: true, value: { terms: [...terms].slice(0, SEARCH_TERMS_MAX), wanted, unwanted } }
 }
 
 /** Cuts at spaces outside of quotes. A quotation that is not closed goes to the end. */

@@ -46,6 +46,7 @@ export function createAccountServices(deps: AccountServiceDeps): AccountServices
     usernames,
     limits,
     tokens,
+    hooks,
   })
   return {
     sessions,

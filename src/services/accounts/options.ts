@@ -81,6 +81,9 @@ export interface AccountHooks {
   /** The displayname or avatar_url of a user changes at `now`. */
   readonly profileOps?: (userId: UserId, now: number) => readonly Op[]
   readonly onProfileChanged?: (userId: UserId) => void
+  /** An account is made. What `onRegistered` does is waited for before anybody is told. */
+  readonly registrationOps?: (userId: UserId) => readonly Op[]
+  readonly onRegistered?: (userId: UserId) => Promise<void>
   /** A user is deactivated at `now`: leaves the rooms, and whatever else. */
   readonly deactivationOps?: (userId: UserId, now: number) => readonly Op[]
   readonly onDeactivated?: (userId: UserId) => void

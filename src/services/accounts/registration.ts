@@ -2,15 +2,14 @@
 import type { RateLimits } from '#/base/rate-limit.ts'
 import type { World } from '#/base/world.ts'
 import type { Passwords } from '#/ports/passwords.ts'
-import type { AccountOp } from '#/ports/store/accounts.ts'
-import type { CommitResult } from '#/ports/store/plan.ts'
+import type { CommitResult, Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { countOrRefuse } from './errors.ts'
 import type { Tokens } from './grants.ts'
 import { LOCALPART_TRIES } from './limits.ts'
-import type { AccountLimit, PasswordPolicy, RegistrationOptions } from './options.ts'
+import type { AccountHooks, AccountLimit, PasswordPolicy, RegistrationOptions } from './options.ts'
 import { checkPassword } from './password-policy.ts'
 import type { RegistrationTokens } from './registration-tokens.ts'
 import type { NewSession, Sessions } from './sessions.ts'
@@ -48,6 +47,7 @@ export class RegistrationService {
   readonly #usernames: Usernames
   readonly #limits: RateLimits<AccountLimit>
   readonly tokens: RegistrationTokens
+  readonly #hooks: AccountHooks
 
   constructor(deps: {
     store: Store
@@ -59,6 +59,7 @@ export class RegistrationService {
     usernames: Usernames
     limits: RateLimits<AccountLimit>
     tokens: RegistrationTokens
+    hooks?: AccountHooks
   }) {
     this.#store = deps.store
     this.#world = deps.world
@@ -69,6 +70,7 @@ export class RegistrationService {
     this.#usernames = deps.usernames
     this.#limits = deps.limits
     this.tokens = deps.tokens
+    this.#hooks = deps.hooks ?? {}
   }
 
   /**
@@ -134,14 +136,17 @@ export class RegistrationService {
     if (account.token !== undefined && token === undefined) return { ok: false, conflict: 'gone' }
     const admin = account.admin === true || token?.admin === true
     const displayname = account.displayname ?? firstDisplayname(userId)
-    const ops: AccountOp[] = [
+    const ops: Op[] = [
       { op: 'account.create', user: userId, passwordHash, admin, guest: false, ts: now },
       { op: 'profile.put', user: userId, fields: JSON.stringify({ displayname }) },
+      ...(this.#hooks.registrationOps?.(userId) ?? []),
     ]
     if (token !== undefined) ops.push({ op: 'registration_token.use', token: token.token, now })
     const owner = { user: userId, deactivated: false, locked: false }
     const session = account.session && this.#sessions.plan(owner, account.session)
     const result = await this.#store.commit({ lane: userId, ops: [...ops, ...(session?.ops ?? [])] })
-    return result.ok ? { userId, tokens: session?.tokens } : result
+    if (!result.ok) return result
+    await this.#hooks.onRegistered?.(userId)
+    return { userId, tokens: session?.tokens }
   }
 }

@@ -14,6 +14,8 @@ export const ROOM_QUEUE_MAX = 5000
 export const RETRY_BUSY_MS = 1000
 /** State keys asked for in one read. */
 export const STATE_KEYS_PER_READ = 100
+/** Further creators that a request names. */
+export const ADDITIONAL_CREATORS_MAX = 50
 /** Initial events of a createRoom request. */
 export const INITIAL_STATE_MAX = 100
 /** Invited users of a createRoom request. */

@@ -8,7 +8,8 @@ import type { StateKeyPair } from '#/protocol/event/pdu.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
-import { isArray, isObject, type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
+import { type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
+import { allowedRooms } from '#/protocol/listing/room-card.ts'
 import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
 import type { LiveRoom } from './live-room.ts'
 import type { Draft, RoomWriter } from './room-writer.ts'
@@ -43,8 +44,6 @@ export interface ProfileRules {
   readonly perRoom: boolean
 }
 
-/** Conditions of a restricted room that are looked at. */
-const ALLOW_RULES_MAX = 50
 /** Members tried as the one who authorises a restricted join. */
 const AUTHORISERS_MAX = 50
 
@@ -56,6 +55,10 @@ export class MembershipService {
   readonly #mayInvite: MayInvite
   readonly #profileRules: ProfileRules
 
+  readonly #forgetOnLeave: boolean
+  readonly #onForget: ((user: UserId, room: number) => void) | undefined
+  readonly #onJoined: ((user: UserId, roomId: string) => Promise<void>) | undefined
+
   constructor(deps: {
     writer: RoomWriter
     store: Store
@@ -63,6 +66,11 @@ export class MembershipService {
     profile: MemberProfile
     mayInvite: MayInvite
     profileRules: ProfileRules
+    /** Waited for after somebody of this server has joined. */
+    onJoined?: (user: UserId, roomId: string) => Promise<void>
+    /** Whether who leaves, or is made to, forgets the room in the same breath. */
+    forgetOnLeave?: boolean
+    onForget?: (user: UserId, room: number) => void
   }) {
     this.#writer = deps.writer
     this.#store = deps.store
@@ -70,6 +78,9 @@ export class MembershipService {
     this.#profile = deps.profile
     this.#mayInvite = deps.mayInvite
     this.#profileRules = deps.profileRules
+    this.#onJoined = deps.onJoined
+    this.#forgetOnLeave = deps.forgetOnLeave ?? false
+    this.#onForget = deps.onForget
   }
 
   /** Changes a membership. Returns the id of the member event that now holds. */
@@ -94,6 +105,9 @@ export class MembershipService {
       ['m.room.member', target],
       ...(membership === 'invite' || membership === 'knock' ? strippedStateKeys(sender) : []),
     ]
+    const gone = membership === 'leave' || membership === 'ban'
+    const forgets = this.#forgetOnLeave && gone && serverOf(target) === this.#serverName
+    let forgotten: number | undefined
     const eventId = await this.#writer.write({
       roomId,
       needs,
@@ -113,9 +127,16 @@ export class MembershipService {
         return draft
       },
       /* Whoever deactivates the account has its rooms left; one that is joined meanwhile would be missed. */
-      more: () => (membership === 'join' ? [{ op: 'account.active', user: target }] : []),
+      more: (room) => {
+        if (membership === 'join') return [{ op: 'account.active', user: target }]
+        if (!forgets) return []
+        forgotten = room.nid
+        return [{ op: 'room.forget', room: room.nid, user: target }]
+      },
     })
+    if (forgotten !== undefined) this.#onForget?.(target, forgotten)
     if (membership !== 'join') return eventId
+    if (!change.renew) await this.#onJoined?.(target, roomId)
     return (await this.follow(target, roomId, profile)) ?? eventId
   }
 
@@ -148,16 +169,8 @@ export class MembershipService {
       (rule === 'restricted' && room.rules.auth.restricted) ||
       (rule === 'knock_restricted' && room.rules.auth.knockRestricted)
     if (!restricted || !rules || membership === 'join' || membership === 'invite') return undefined
-    const allow = member(rules.content, 'allow')
-    const rooms = (isArray(allow) ? allow : [])
-      .slice(0, ALLOW_RULES_MAX)
-      .map((entry) =>
-        isObject(entry) && member(entry, 'type') === 'm.room_membership'
-          ? member(entry, 'room_id')
-          : undefined,
-      )
-    for (const roomId of rooms) {
-      const known = typeof roomId === 'string' ? await this.#store.rooms.byId(roomId) : undefined
+    for (const roomId of allowedRooms(rules.content)) {
+      const known = await this.#store.rooms.byId(roomId)
       const there = known && (await this.#store.rooms.membership(known.nid, sender))
       if (there?.membership === 'join') return this.#inviter(room)
     }

@@ -12,8 +12,10 @@ import type { UserId } from '#/protocol/ids/user-id.ts'
 import { openMemoryStore } from '../../../tests/support/memory-store.ts'
 import { createSigner } from '../keys/signer.ts'
 import { CreateRoomService } from './create/create-room.ts'
+import { createDirectory } from './directory/create-directory.ts'
 import { REPLAN_MAX } from './limits.ts'
 import { MembershipService } from './membership.ts'
+import { ROOM_OPTIONS_DEFAULT as options } from './options.ts'
 import { RoomWriter } from './room-writer.ts'
 import { SendService } from './send.ts'
 
@@ -32,12 +34,15 @@ before(async () => {
   plain = openMemoryStore()
   const account = { user: ALICE, passwordHash: null, admin: false, guest: false, ts: 0 }
   await plain.commit({ lane: ALICE, ops: [{ op: 'account.create', ...account }] })
+  const writer = new RoomWriter({ store: plain, signer, clock })
   const rooms = new CreateRoomService({
     store: plain,
     signer,
     world: realWorld,
     ...NO_RULES,
     profile: async () => ({}),
+    directory: createDirectory({ store: plain, writer, world: realWorld, serverName: SERVER, options }),
+    options,
     follow: async () => undefined,
   })
   roomId = await rooms.create({

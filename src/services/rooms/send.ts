@@ -15,6 +15,7 @@ import type { EventId } from '#/protocol/ids/event-id.ts'
 import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import { isArray, type JsonObject, member } from '#/protocol/json/value.ts'
+import { addedAliases, requireAliasesOf } from './directory/canonical.ts'
 import { RECENT_TXNS_MAX, REDACT_REL_TYPES_MAX } from './limits.ts'
 import type { MembershipChange, MembershipService } from './membership.ts'
 import { redactRelatedOp } from './redact-related.ts'
@@ -114,6 +115,9 @@ export class SendService {
           return { already: present.eventId }
         }
         guards = await checkRelation(this.#store, { roomId, sender: from.userId, type, content })
+        if (type === 'm.room.canonical_alias' && stateKey === '') {
+          await requireAliasesOf(this.#store.directory, room.nid, addedAliases(content, present?.content))
+        }
         return { type, sender: from.userId, stateKey, content }
       },
       more: () => guards,

@@ -120,3 +120,18 @@ export class ThreadSubscriptions {
     return row.arrival ?? row.nid
   }
 }
+
+/** `subscribed` and `unsubscribed` by room and root, as clients get them; a group without any is left out. */
+export function subscriptionGroups(rows: readonly ThreadSubscriptionRow[]): Record<string, object> {
+  const groups = { subscribed: new Map<string, object>(), unsubscribed: new Map<string, object>() }
+  for (const { roomId, root, subscribed, automatic, position: bump_stamp } of rows) {
+    const group = groups[subscribed ? 'subscribed' : 'unsubscribed']
+    const entry = subscribed ? { automatic, bump_stamp } : { bump_stamp }
+    group.set(roomId, { ...group.get(roomId), [root]: entry })
+  }
+  const answer: Record<string, object> = {}
+  for (const [name, group] of Object.entries(groups)) {
+    if (group.size > 0) answer[name] = Object.fromEntries(group)
+  }
+  return answer
+}

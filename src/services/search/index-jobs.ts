@@ -11,9 +11,16 @@ export const SEARCH_INDEX_KIND = 'search.index'
 export async function ensureSearch(store: Store, clock: Clock, enabled: boolean): Promise<void> {
   await commit(store, 'search', { op: 'search.enable', on: enabled })
   const { active, filling } = await store.search.status()
-  if (active && !filling) return
-  const job = { kind: SEARCH_INDEX_KIND, key: 'all', dueTs: clock.now(), data: '{}' }
-  await commit(store, 'search', { op: 'job.put', ...job })
+  if (!active || filling) await commit(store, 'search', jobOp(clock))
+}
+
+/** All rooms are to be indexed anew. */
+export async function rebuildSearch(store: Store, clock: Clock): Promise<void> {
+  await commit(store, 'search', { op: 'search.restart' }, jobOp(clock))
+}
+
+function jobOp(clock: Clock): Op {
+  return { op: 'job.put', kind: SEARCH_INDEX_KIND, key: 'all', dueTs: clock.now(), data: '{}' }
 }
 
 async function commit(store: Store, lane: string, ...ops: Op[]): Promise<readonly unknown[]> {

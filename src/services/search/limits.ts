@@ -13,7 +13,7 @@ export const INDEX_LOOKS_MAX = 4
 /** The newest candidates that are ordered by rank among themselves; older ones follow behind them. */
 export const RANK_WINDOW = 200
 /** Events before or after a result. */
-export const CONTEXT_EVENTS_MAX = 50
+export const CONTEXT_EVENTS_MAX = 20
 export const CONTEXT_EVENTS_DEFAULT = 5
 /** Words that an answer names for highlighting. */
 export const HIGHLIGHTS_MAX = 50
@@ -23,7 +23,7 @@ export const STATE_EVENTS_MAX = 20_000
 export const UPGRADED_ROOMS_MAX = 20
 export const PREDECESSORS_MAX = 10
 /** Rooms of one search. Who is in more names those to search. */
-export const SEARCH_ROOMS_MAX = 20_000
+export const SEARCH_ROOMS_MAX = 10_000
 /** Searches of one user that wait or run. */
 export const SEARCHES_PER_USER_MAX = 3
 /** When to try again after too many searches, or while the index is being filled. */

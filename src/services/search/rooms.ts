@@ -70,12 +70,3 @@ async function predecessorOf(store: Store, room: number): Promise<string | undef
   const roomId = isObject(predecessor) ? member(predecessor, 'room_id') : undefined
   return typeof roomId === 'string' ? roomId : undefined
 }
-
-/** The users whom a user ignores. https://spec.matrix.org/v1.16/client-server-api/#ignoring-users */
-export async function ignoredUsers(store: Store, userId: string): Promise<ReadonlySet<string>> {
-  const row = await store.accountData.get(userId, 0, 'm.ignored_user_list')
-  if (!row) return new Set()
-  const content = JSON.parse(row.content) as JsonObject
-  const list = member(content, 'ignored_users')
-  return new Set(isObject(list) ? Object.keys(list).filter((each) => each !== userId) : [])
-}

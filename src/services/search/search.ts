@@ -6,9 +6,10 @@ import { MatrixError } from '#/protocol/errors.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import { parseSearchTerm } from '#/protocol/search/search-term.ts'
 import { SEARCH_KEYS, type SearchKey } from '#/protocol/search/searchable.ts'
+import type { IgnoredUsers } from '../accounts/ignored-users.ts'
+import { accessRoom } from '../rooms/read/access.ts'
 import type { ClientEvents, Viewer } from '../rooms/read/client-events.ts'
 import { parseRoomEventFilter } from '../rooms/read/event-filter.ts'
-import type { RoomReads } from '../rooms/read/room-reads.ts'
 import { type ContextWanted, contextOf } from './context.ts'
 import {
   HIGHLIGHTS_MAX,
@@ -19,7 +20,7 @@ import {
 } from './limits.ts'
 import { Looker, type SearchResult } from './looker.ts'
 import { bestFirst, groupValue, newestFirst, type PageQuery, type SearchPage } from './pages.ts'
-import { ignoredUsers, searchRooms } from './rooms.ts'
+import { searchRooms } from './rooms.ts'
 import { formatToken, type GroupKey, parseToken, type SearchToken } from './token.ts'
 
 export interface SearchCriteria {
@@ -37,7 +38,7 @@ export interface SearchDeps {
   readonly store: Store
   readonly clock: Clock
   readonly clientEvents: ClientEvents
-  readonly reads: RoomReads
+  readonly ignored: IgnoredUsers
   /** Whether there is an index. */
   readonly enabled: boolean
 }
@@ -79,7 +80,7 @@ export class SearchService {
     const only = (key: GroupKey) => (!ranked && group?.key === key ? group.value : undefined)
     const { userId } = viewer
     const rooms = await searchRooms(store, userId, filter, criteria.filter, only('room_id'))
-    const ignored = await ignoredUsers(store, userId)
+    const ignored = await this.#deps.ignored.ignoredBy(userId)
     const query = { rooms, terms: term.value.terms, from, limit: filter.limit }
     let page: SearchPage = { results: [], count: 0 }
     if (query.terms.length > 0 && !filter.passesNone) {
@@ -151,8 +152,14 @@ export class SearchService {
   }
 
   async #stateOf(roomId: string, viewer: Viewer): Promise<readonly string[]> {
+    const { store, clientEvents } = this.#deps
     try {
-      return await this.#deps.reads.state(roomId, viewer)
+      const { room, rules, stateUpto } = await accessRoom(store, roomId, viewer.userId)
+      const rows =
+        stateUpto === undefined
+          ? await store.state.currentAll(room.nid)
+          : await store.state.eventsAt(room.nid, { branch: 0, pos: stateUpto })
+      return await clientEvents.view(rows, viewer, { rules, withoutRoomId: false })
     } catch (error) {
       /* Single events of the room may be seen, its state may not. */
       if (error instanceof MatrixError && error.errcode === 'M_FORBIDDEN') return []

@@ -10,10 +10,12 @@ export interface KnownMembership {
   readonly forgotten?: boolean
   /** Whether the user did it, and nobody else. */
   readonly bySelf?: boolean
+  /** Who invited, of an invite. */
+  readonly inviter?: string | undefined
 }
 
 /** What moved in a room, as bits. `counts` stands for the user's own receipts, which change what is unread. */
-export const MOVED = { events: 1, data: 2, receipts: 4, counts: 8, everything: 15 } as const
+export const MOVED = { events: 1, data: 2, receipts: 4, everything: 23, threads: 8, counts: 16 } as const
 
 /** Stands for news that is not in a room: account data and the like. */
 export const NO_ROOM = 0

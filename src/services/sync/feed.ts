@@ -93,7 +93,8 @@ export class Feed {
       const rows = await this.#store.rooms.membershipsOf(userId, true)
       const memberships = new Map<number, KnownMembership>()
       for (const { room, roomId, membership, position, forgotten, sender } of rows) {
-        memberships.set(room, { roomId, membership, position, forgotten, bySelf: sender === userId })
+        const inviter = membership === 'invite' ? sender : undefined
+        memberships.set(room, { roomId, membership, position, forgotten, bySelf: sender === userId, inviter })
       }
       const user = new ActiveUser(userId, memberships, floor, this.#ephemeral)
       this.#makeRoom()
@@ -115,6 +116,8 @@ export class Feed {
       if (user.memberships.get(room)?.membership === 'join') user.touch(position, room)
     } else if (stream === 'account_data' && change.user === user.userId) {
       user.touchData(position, room ?? NO_ROOM)
+    } else if (stream === 'thread_subscriptions' && change.user === user.userId) {
+      user.touch(position, NO_ROOM, MOVED.threads)
     } else if (stream === 'receipts' && room !== undefined && seesReceipt(user, change)) {
       user.touch(position, room, movedBy(user, change))
     }
@@ -157,6 +160,10 @@ export class Feed {
     } else if (change.user !== undefined && change.stream === 'account_data') {
       const user = this.#users.get(change.user)
       user?.touchData(change.position, change.room ?? NO_ROOM)
+      if (user) woken.add(user)
+    } else if (change.stream === 'thread_subscriptions' && change.user !== undefined) {
+      const user = this.#users.get(change.user)
+      user?.touch(change.position, NO_ROOM, MOVED.threads)
       if (user) woken.add(user)
     } else if (change.stream === 'receipts' && change.room !== undefined) {
       this.#takeReceipt(change.room, change, woken)
@@ -241,7 +248,7 @@ export class Feed {
     const { membership } = content
     const roomId = known?.roomId
     if (roomId === undefined) this.#learn(user, row, membership)
-    else user.memberships.set(row.room, { roomId, membership, position: row.nid, bySelf: bySelf(row) })
+    else user.memberships.set(row.room, knownFrom(row, roomId, membership))
     if (membership === 'join') this.#enter(row.room, user)
     else {
       this.#exit(row.room, user)
@@ -253,7 +260,7 @@ export class Feed {
   /** A room that is new to the user. The event names it, but for the create event of version 12, which is no member. */
   #learn(user: ActiveUser, row: EventRow, membership: Membership): void {
     const { room_id: roomId } = JSON.parse(row.json) as { room_id: string }
-    user.memberships.set(row.room, { roomId, membership, position: row.nid, bySelf: bySelf(row) })
+    user.memberships.set(row.room, knownFrom(row, roomId, membership))
   }
 }
 
@@ -267,6 +274,8 @@ function movedBy(user: ActiveUser, { user: owner }: Change): number {
   return owner === user.userId ? MOVED.receipts | MOVED.counts : MOVED.receipts
 }
 
-function bySelf(row: EventRow): boolean {
-  return row.sender === row.stateKey
+/** A membership as a member event says it. */
+function knownFrom(row: EventRow, roomId: string, membership: Membership): KnownMembership {
+  const inviter = membership === 'invite' ? row.sender : undefined
+  return { roomId, membership, position: row.nid, bySelf: row.sender === row.stateKey, inviter }
 }

@@ -9,6 +9,7 @@ import { first as migration1 } from './0001-first.ts'
 import { receipts as migration2 } from './0002-receipts.ts'
 import { counts as migration3 } from './0003-counts.ts'
 import { relations as migration4 } from './0004-relations.ts'
+import { directory as migration5 } from './0005-directory.ts'
 import { people as migration7 } from './0007-people.ts'
 import { search as migration8 } from './0008-search.ts'
 import { roomFacts as migration9 } from './0009-room-facts.ts'
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   migration3,
   migration4,
   migration4,
+  migration5,
   migration7,
   migration8,
   migration9,

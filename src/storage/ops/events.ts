@@ -9,6 +9,7 @@ import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.
 import { packUints } from '../sql/varint.ts'
 import { GuardFailed, type Known, type PlanContext } from './context.ts'
 import { uncount } from './push.ts'
+import { followState } from './directory.ts'
 import { dropRelation } from './relations.ts'
 import { indexEvent, unindexEvent } from './search.ts'
 
@@ -125,6 +126,7 @@ export function* redactEvent(ctx: PlanContext, op: Extract<EventOp, { op: 'event
     eventChecksum(after),
   )
   yield* dropRelation(before.nid)
+  if (before.stateKey === '') yield* followState(before.room, [before.type])
 }
 
 /** A 48-bit hash of who used the id where, small enough for both engines' integers; equality is checked besides. */

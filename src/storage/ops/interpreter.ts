@@ -10,6 +10,7 @@ import {
 } from './account-data.ts'
 import * as accounts from './accounts.ts'
 import type { PlanContext } from './context.ts'
+import { deleteAlias, moveDirectory, publishRoom, putAlias } from './directory.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import * as push from './push.ts'
@@ -43,6 +44,10 @@ const HANDLERS: Handlers = {
   'room.forget': forgetRoom,
   'room.delete': deleteRoom,
   'room.facts': changeRoomFacts,
+  'alias.put': putAlias,
+  'alias.delete': deleteAlias,
+  'directory.move': moveDirectory,
+  'directory.publish': publishRoom,
   'state.change': changeState,
   'state.branch': openBranch,
   'state.at': setStatePoint,

@@ -3,6 +3,7 @@ import type { RoomOp } from '#/ports/store/rooms.ts'
 import { run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 import { clearRoomOfUser, PUSH_OF_ROOM } from './push.ts'
+import { followMembers } from './directory.ts'
 import { createRoomFacts } from './room-facts.ts'
 import { SEARCH_ROOM_TABLES } from './search.ts'
 
@@ -43,6 +44,7 @@ export function* moveHead(ctx: PlanContext, op: OpOf<'room.head'>): Sql<void> {
     if (moved.length === 0) throw new GuardFailed({ conflict: 'head' })
   } else yield* run(MOVE_HEAD, ...params)
   ctx.known.heads.set(room, expect + 1)
+  if (joinedDelta !== 0 && op.room !== 'new') yield* followMembers(room)
 }
 
 export function* setMembership(ctx: PlanContext, op: OpOf<'room.membership'>): Sql<void> {
@@ -89,6 +91,8 @@ const ROOM_TABLES = [
   'DELETE FROM state_delta_chunks WHERE room = ?1',
   'DELETE FROM state_branches WHERE room = ?1',
   'DELETE FROM local_memberships WHERE room = ?1',
+  'DELETE FROM room_aliases WHERE room = ?1',
+  'DELETE FROM published_rooms WHERE room = ?1',
   'DELETE FROM account_data WHERE room = ?1 AND room <> 0',
   'DELETE FROM receipts WHERE room = ?1',
   ...SEARCH_ROOM_TABLES,

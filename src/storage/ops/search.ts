@@ -47,9 +47,20 @@ const ENCRYPTION = `SELECT s.event FROM state_keys k CROSS JOIN room_state s
 function termsOf({ type, stateKey, json }: Indexed): number[] | undefined {
   const key = searchKeyOf(type, stateKey)
   if (!key) return undefined
-  const { content } = JSON.parse(json) as { content?: JsonValue }
+  const content = contentOf(json)
   const text = isObject(content) ? searchTextOf(key, content) : undefined
   return text === undefined ? [] : termsOfText(text)
+}
+
+/** Content of a stored event; undefined of a damaged one, which `myelin verify` reports and which nobody finds. */
+function contentOf(json: string): JsonValue | undefined {
+  try {
+    const event = JSON.parse(json) as JsonValue
+    return isObject(event) ? event['content'] : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
 }
 
 function* isActive(ctx: PlanContext): Sql<boolean> {

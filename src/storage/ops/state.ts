@@ -7,6 +7,7 @@ import { eventChecksum } from '../sql/checksum.ts'
 import { first, lists, pairs, placeholders, run, type Sql } from '../sql/sql.ts'
 import { appendOlder, type Delta, type Held } from '../sql/state-codec.ts'
 import type { PlanContext } from './context.ts'
+import { followState } from './directory.ts'
 import { CHECKSUM_COLUMNS, checksummedFrom } from './events.ts'
 import { addDeltas } from './state-log.ts'
 
@@ -40,6 +41,10 @@ export function* changeState(ctx: PlanContext, op: OpOf<'state.change'>): Sql<vo
     rows.set(key, yield* holdKey(room, branch, key, row, { event, pos }))
   }
   if (deltas.length > 0) yield* addDeltas(ctx.known, room, branch, deltas)
+  if (branch === 0 && op.room !== 'new') {
+    const types = op.changes.filter((change) => change.stateKey === '').map((change) => change.type)
+    yield* followState(room, types)
+  }
 }
 
 /** Who holds the keys now. For a key that a branch has not touched, what it inherits, as a row not stored yet. */

@@ -2,6 +2,7 @@
 import './account-data.ts'
 import './accounts.ts'
 import './auth-chain.ts'
+import './directory.ts'
 import './events.ts'
 import './full-state.ts'
 import './push.ts'

@@ -58,7 +58,7 @@ export const searchFind = query(
       const room = Math.max(1, Math.floor((SEARCH_PAGES_MAX - pages) / asked.terms.length))
       const chosen = segments.slice(at, at + Math.min(size, room))
       at += chosen.length
-      pages += chosen.length * asked.terms.length
+      for (const { parts } of chosen) pages += Math.min(parts, asked.terms.length)
       for (const candidate of yield* findInSegments(asked, chosen)) found.push(candidate)
       const floor = segments[at]?.upto ?? 0
       const certain = found.filter(({ event }) => event > floor).length
@@ -103,7 +103,7 @@ function* segmentsOf({ rooms, before }: SearchQuery): Sql<Segment[]> {
   const segments: Segment[] = []
   for (const list of lists([...new Set(rooms)])) {
     const rows = yield* run(
-      `SELECT DISTINCT room, upto, since, parts FROM search_segments
+      `SELECT room, upto, since, parts FROM search_segments
        WHERE room IN (${placeholders(2, list.length)}) AND since < ?1`,
       before,
       ...list,

@@ -151,6 +151,8 @@ const ROOM_TABLES = [
   'search_pages',
   'relation_targets',
   'thread_subscriptions',
+  'room_aliases',
+  'published_rooms',
 ] as const
 
 /** Rows of rooms that do not exist. */

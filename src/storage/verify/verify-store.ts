@@ -4,11 +4,13 @@ import type { EngineName } from '../sql/dialect.ts'
 import { first, run, type Sql } from '../sql/sql.ts'
 import { verifyAccounts, verifyOwners } from './accounts.ts'
 import { verifyCounts } from './counts.ts'
+import { verifyDirectory } from './directory.ts'
 import { verifyEvents, verifyOriginals, verifyTxns } from './events.ts'
 import { INTEGRITY_LINES_MAX } from './limits.ts'
 import { verifyRelations } from './relations.ts'
 import { type FindingListener, Findings, type VerifyReport } from './report.ts'
 import { verifyMemberships, verifyRooms } from './rooms.ts'
+import { verifySearch } from './search.ts'
 import { verifyState } from './state.ts'
 
 /**
@@ -32,8 +34,10 @@ export function* verifyStore(engine: EngineName, listener: FindingListener): Sql
   yield* section(findings, 'event_relations', () => verifyRelations(findings))
   yield* section(findings, 'rooms', () => verifyRooms(findings, meta.serverName))
   yield* section(findings, 'local_memberships', () => verifyMemberships(findings, meta.serverName))
+  yield* section(findings, 'published_rooms', () => verifyDirectory(findings))
   yield* section(findings, 'state', () => verifyState(findings))
   yield* section(findings, 'counts', () => verifyCounts(findings))
+  yield* section(findings, 'search', () => verifySearch(findings))
   yield* section(findings, 'accounts', () => verifyAccounts(findings))
   yield* section(findings, 'owners', () => verifyOwners(findings))
   yield* section(findings, 'positions', () => checkPositions(findings, meta.position))

@@ -92,6 +92,14 @@ describe('verify', () => {
     )
   })
 
+  it('finds a published room with a wrong number of members, and rows of no room', () => {
+    const row = 'INSERT INTO published_rooms (room, shown, joined, search)'
+    const wrong = damaged(`${row} SELECT room, 1, joined + 1, '' FROM room_heads LIMIT 1`)
+    assert.deepEqual(wrong.counts, { 'published.joined': 1 })
+    const lost = damaged(`${row} VALUES (1234567, 1, 1, '')`)
+    assert.deepEqual(lost.counts, { 'room.missing': 1 })
+  })
+
   it('refuses what is not ours, untouched', async () => {
     const other = join(folder, 'other.db')
     const db = new DatabaseSync(other)
@@ -344,6 +352,17 @@ describe('verify finds a broken', () => {
     ['meta.position', `UPDATE myelin_meta SET value = '10' WHERE name = 'position'`],
     ['meta.position', `UPDATE myelin_meta SET value = 'x' WHERE name = 'position'`],
     ['meta.schema', `UPDATE myelin_meta SET value = '0' WHERE name = 'schema'`],
+    ['search.event', 'UPDATE search_tail SET event = event + 1000000'],
+    ['search.event', 'UPDATE search_segments SET since = since - 1'],
+    ['search.terms', `UPDATE search_tail SET terms = x'ff'`],
+    [
+      'search.redacted',
+      'UPDATE events SET redacted_by = nid WHERE nid IN (SELECT MAX(event) FROM search_tail)',
+    ],
+    ['search.page', `UPDATE search_pages SET data = x'ffff'`],
+    ['search.page', 'UPDATE search_pages SET part = part + 64'],
+    ['search.segment', 'UPDATE search_segments SET postings = 1'],
+    ['room.missing', 'UPDATE search_tail SET room = room + 1000000'],
   ]
   for (const [kind, ...statements] of cases) {
     it(`${kind}: ${statements[0]}`, () => {

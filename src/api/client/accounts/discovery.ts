@@ -25,6 +25,8 @@ export interface DiscoveryOptions {
   readonly support: JsonObject | undefined
   /** Proposals that the operator switches on, in `unstable_features`. */
   readonly unstableFeatures?: Readonly<Record<string, boolean>>
+  /** `forget_rooms_on_leave` */
+  readonly forgetOnLeave?: boolean
 }
 
 export interface DiscoveryDeps {
@@ -62,6 +64,8 @@ const UNSTABLE_FEATURES = {
   /* Threads, and relations of relations. */
   'org.matrix.msc3440.stable': true,
   'org.matrix.msc3981': true,
+  /* The filter `room_types` of the published list. */
+  'org.matrix.msc3827.stable': true,
 } as const
 
 /** The client well-known; undefined where no public address was given. */
@@ -90,6 +94,7 @@ function capabilities({ discovery, passwords, profile }: DiscoveryDeps, who: Req
   const fields = { enabled: true, ...(fixed.length === 0 ? {} : { disallowed: fixed }) }
   return {
     'm.room_versions': { default: discovery.defaultRoomVersion, available },
+    'm.forget_forced_upon_leave': { enabled: discovery.forgetOnLeave ?? false },
     'm.change_password': { enabled: passwords.forReauth },
     'm.set_displayname': { enabled: profile.setDisplayname },
     'm.set_avatar_url': { enabled: profile.setAvatarUrl },

@@ -8,7 +8,11 @@ import {
   THREAD_SUBSCRIPTIONS_LIMIT_DEFAULT,
   THREAD_SUBSCRIPTIONS_LIMIT_MAX,
 } from '#/services/rooms/read/limits.ts'
-import type { ThreadSubscriptions, ThreadSubscriptionsPage } from '#/services/rooms/thread-subscriptions.ts'
+import {
+  subscriptionGroups,
+  type ThreadSubscriptions,
+  type ThreadSubscriptionsPage,
+} from '#/services/rooms/thread-subscriptions.ts'
 
 export interface ThreadSubscriptionRouteDeps {
   readonly threadSubscriptions: ThreadSubscriptions
@@ -79,17 +83,7 @@ function threadOf(who: { readonly userId: string }, params: { roomId: string; th
   return { userId: who.userId, roomId: params.roomId, root: params.threadRoot }
 }
 
-/** Subscriptions by room and root; groups without any are left out. */
 function pageJson({ rows, end }: ThreadSubscriptionsPage): object {
-  const groups = { subscribed: new Map<string, object>(), unsubscribed: new Map<string, object>() }
-  for (const { roomId, root, subscribed, automatic, position: bump_stamp } of rows) {
-    const group = groups[subscribed ? 'subscribed' : 'unsubscribed']
-    const entry = subscribed ? { automatic, bump_stamp } : { bump_stamp }
-    group.set(roomId, { ...group.get(roomId), [root]: entry })
-  }
-  const answer: Record<string, unknown> = {}
-  for (const [name, group] of Object.entries(groups)) {
-    if (group.size > 0) answer[name] = Object.fromEntries(group)
-  }
-  return end === undefined ? answer : { ...answer, end }
+  const groups = subscriptionGroups(rows)
+  return end === undefined ? groups : { ...groups, end }
 }

@@ -56,9 +56,6 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
     }),
     async handle({ who, body }) {
       const invite = userIds([...new Set(body.invite ?? [])])
-      if (typeof body.room_alias_name === 'string') {
-        throw new MatrixError('M_INVALID_PARAM', 'Room aliases are not supported here yet.')
-      }
       if (body.invite_3pid !== undefined && body.invite_3pid.length > 0) {
         throw new MatrixError(
           'M_THREEPID_DENIED',
@@ -87,6 +84,8 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
         name: body.name ?? undefined,
         topic: body.topic ?? undefined,
         invite,
+        aliasName: body.room_alias_name ?? undefined,
+        published: body.visibility === 'public',
         isDirect: body.is_direct ?? false,
       })
       return { room_id: roomId }

@@ -7,6 +7,7 @@ import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { parseRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
 import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
+import type { AliasService } from '#/services/rooms/directory/aliases.ts'
 import { REASON_CHARS_MAX } from '#/services/rooms/limits.ts'
 import type { MembershipChange, MembershipService } from '#/services/rooms/membership.ts'
 import type { RoomList } from '#/services/rooms/room-list.ts'
@@ -15,6 +16,7 @@ import { count } from '../../rate.ts'
 export interface MembershipDeps {
   readonly membership: MembershipService
   readonly roomList: RoomList
+  readonly aliases: AliasService
   readonly limits: RateLimits<LimitName>
   /** Whether an account of this server exists. */
   readonly accountExists: (userId: UserId) => Promise<boolean>
@@ -77,11 +79,8 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
     limit: 'service',
     servlet: 'JoinRoomAliasServlet',
     body: own,
-    handle({ who, params, body }) {
-      const roomId = parseRoomId(params.roomIdOrAlias)
-      if (!roomId) throw new MatrixError('M_NOT_FOUND', 'There is no room with this alias.')
-      return join(d, who, roomId, body.reason)
-    },
+    handle: async ({ who, params, body }) =>
+      join(d, who, await d.aliases.roomIdOf(params.roomIdOrAlias), body.reason),
   }),
   route({
     ...facts,

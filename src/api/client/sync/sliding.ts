@@ -1,8 +1,11 @@
 /** Sliding sync. https://github.com/matrix-org/matrix-spec-proposals/pull/4186 */
+import type { RateLimits } from '#/base/rate-limit.ts'
+import type { LimitName } from '#/http/limit-names.ts'
 import { jsonText } from '#/http/reply.ts'
 import { type Route, route } from '#/http/route.ts'
 import { type Static, t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
+import type { Presence } from '#/services/ephemeral/presence.ts'
 import {
   CONN_ID_CHARS_MAX,
   FILTER_ENTRIES_MAX,
@@ -25,9 +28,12 @@ import type {
 } from '#/services/sync/sliding/request.ts'
 import { type StateWish, wishOfPairs } from '#/services/sync/sliding/required-state.ts'
 import type { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
+import { presenceOf } from './sync.ts'
 
 export interface SlidingRouteDeps {
   readonly slidingSync: SlidingSyncService
+  readonly presence: Presence
+  readonly limits: RateLimits<LimitName>
 }
 
 const name = t.text(FILTER_NAME_CHARS_MAX)
@@ -111,12 +117,12 @@ const ELEMENTS_ROOM = {
 } as const
 const ELEMENTS_LIST = t.object({ ...ELEMENTS_ROOM, range: t.opt(range), filters: t.opt(FILTERS) })
 const ELEMENTS_SUBSCRIPTION = t.object(ELEMENTS_ROOM)
-const presence = t.opt(t.oneOf('offline', 'online', 'unavailable'))
+const setPresence = t.opt(t.oneOf('offline', 'online', 'unavailable'))
 const ELEMENTS_BODY = t.object({
   ...COMMON_BODY,
   pos: t.opt(t.text(POS_CHARS_MAX)),
   timeout: t.opt(t.int(0)),
-  set_presence: presence,
+  set_presence: setPresence,
   lists: t.opt(t.record(ELEMENTS_LIST)),
   room_subscriptions: t.opt(t.record(ELEMENTS_SUBSCRIPTION)),
 })
@@ -225,7 +231,7 @@ export function slidingRoutes(d: SlidingRouteDeps): Route[] {
       query: t.object({
         pos: t.opt(t.text(POS_CHARS_MAX)),
         timeout: t.opt(t.int(0)),
-        set_presence: presence,
+        set_presence: setPresence,
       }),
       body: PAIRS_BODY,
       async handle({ who, query, body, request }) {
@@ -247,6 +253,7 @@ export function slidingRoutes(d: SlidingRouteDeps): Route[] {
           subscriptions: new Map(subscribed.map(([roomId, asked]) => [roomId, wish(asked)])),
           extensions: extensionsOf(body.extensions),
           stable: false,
+          presence: presenceOf(d, who, query.set_presence),
           txnId: body.txn_id ?? undefined,
           timeoutMs: query.timeout ?? 0,
           signal: request.signal,
@@ -282,6 +289,7 @@ export function slidingRoutes(d: SlidingRouteDeps): Route[] {
           subscriptions: new Map(subscribed.map(([roomId, asked]) => [roomId, wish(asked)])),
           extensions: extensionsOf(body.extensions),
           stable: true,
+          presence: presenceOf(d, who, body.set_presence),
           txnId: undefined,
           timeoutMs: body.timeout ?? 0,
           signal: request.signal,

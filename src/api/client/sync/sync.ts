@@ -69,8 +69,8 @@ function stateAfterOf(stable = false, unstable = false): StateAfterName | undefi
 }
 
 /** What the client says of its presence: online unless it says otherwise; too many changes are left out. */
-function presenceOf(
-  d: SyncRouteDeps,
+export function presenceOf(
+  d: Pick<SyncRouteDeps, 'presence' | 'limits'>,
   who: Requester,
   asked: PresenceName = 'online',
 ): PresenceName | undefined {

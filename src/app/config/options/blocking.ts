@@ -91,7 +91,12 @@ export const blocking = {
     ),
     admins_can_join: option(bool, later, false, 'Whether administrators may join nevertheless.'),
   }),
-  require_membership_for_aliases: option(bool, later, true, 'Whether only members may give a room an alias.'),
+  require_membership_for_aliases: option(
+    bool,
+    supported,
+    true,
+    'Whether only members may give a room an alias.',
+  ),
   allow_per_room_profiles: option(
     bool,
     supported,

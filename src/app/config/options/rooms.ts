@@ -25,10 +25,10 @@ export const push = {
 }
 
 const rule = {
-  user_id: option(orNull(glob), later, '*', 'Who asks.'),
-  alias: option(orNull(glob), later, '*', 'The alias.'),
-  room_id: option(orNull(glob), later, '*', 'The room.'),
-  action: option(oneOf('allow', 'deny'), later, 'allow', 'What happens.'),
+  user_id: option(orNull(glob), supported, '*', 'Who asks.'),
+  alias: option(orNull(glob), supported, '*', 'The alias.'),
+  room_id: option(orNull(glob), supported, '*', 'The room.'),
+  action: option(oneOf('allow', 'deny'), supported, 'allow', 'What happens.'),
 }
 
 const notices = {
@@ -61,7 +61,7 @@ const consent = {
 export const rooms = {
   encryption_enabled_by_default_for_room_type: option(
     oneOf('all', 'invite', 'off'),
-    laterGuard,
+    supported,
     'off',
     'Which new rooms are encrypted from the start: all, the private ones, or none.',
   ),
@@ -82,28 +82,28 @@ export const rooms = {
     enabled: option(bool, later, true, 'Whether they are kept.'),
   }),
   server_notices: optionalSection(later, 'A room in which the server speaks to each user.', notices),
-  enable_room_list_search: option(bool, later, true, 'Whether the room directory answers at all.'),
+  enable_room_list_search: option(bool, supported, true, 'Whether the room directory answers at all.'),
   alias_creation_rules: option(
     orNull(list(object(rule))),
-    laterGuard,
+    supported,
     null,
     'Who may make which alias; the first rule that fits counts, without one it is denied.',
     'everyone may',
   ),
   room_list_publication_rules: option(
     orNull(list(object(rule))),
-    later,
+    supported,
     null,
     'Who may put which room into the directory; the first rule that fits counts, without one it is denied.',
     'nobody may',
   ),
   default_power_level_content_override: option(
     map(orNull(anyMap)),
-    later,
+    supported,
     {},
     'Power levels of new rooms, by preset; replaces top-level keys.',
   ),
-  forget_rooms_on_leave: option(bool, later, false, 'Whether who leaves a room forgets it.'),
+  forget_rooms_on_leave: option(bool, supported, false, 'Whether who leaves a room forgets it.'),
   exclude_rooms_from_sync: option(orNull(list(string)), later, [], 'Rooms no client is shown.'),
   exclude_rooms_from_presence: option(
     orNull(list(string)),

@@ -140,7 +140,7 @@ export const server = {
   ),
   allow_public_rooms_without_auth: option(
     bool,
-    later,
+    supported,
     false,
     'Whether anyone may read the room directory without an account.',
   ),

@@ -2,22 +2,21 @@
 import type { World } from '#/base/world.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { selectAuthKeys } from '#/protocol/auth/select.ts'
 import { deactivatedAccount, MatrixError } from '#/protocol/errors.ts'
-import type { EventFields } from '#/protocol/event/build.ts'
-import type { Pdu, StateKeyPair } from '#/protocol/event/pdu.ts'
-import type { EventId } from '#/protocol/ids/event-id.ts'
-import { mintRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
+import type { RoomAlias } from '#/protocol/ids/room-alias.ts'
+import type { RoomId } from '#/protocol/ids/room-id.ts'
 import { parseUserId, serverOf, type UserId } from '#/protocol/ids/user-id.ts'
-import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
+import { isArray, type JsonObject, type JsonValue } from '#/protocol/json/value.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../../keys/signer.ts'
-import { passLocal } from '../ingest/gate.ts'
+import { addedAliases, badAlias } from '../directory/canonical.ts'
+import type { Directory } from '../directory/create-directory.ts'
 import type { VerifiedPdu } from '../ingest/verified.ts'
+import { ADDITIONAL_CREATORS_MAX } from '../limits.ts'
 import type { MayInvite, MemberProfile, ProfileRules } from '../membership.ts'
-import { inRoomFormat } from '../old-format.ts'
-import { countDelta, eventOps, refuseEvent } from '../write-ops.ts'
+import type { RoomOptions } from '../options.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
+import { type FirstEvent, RoomBuilder } from './room-builder.ts'
 
 export interface InitialState {
   readonly type: string
@@ -36,17 +35,11 @@ export interface NewRoom {
   readonly topic?: string | undefined
   readonly invite: readonly UserId[]
   readonly isDirect: boolean
+  /** The name of an alias to be made. */
+  readonly aliasName?: string | undefined
+  /** Whether the room goes into the published list. */
+  readonly published?: boolean
 }
-
-interface FirstEvent {
-  readonly type: string
-  readonly stateKey: string
-  readonly content: JsonObject
-}
-
-/** The random part of a room id before version 12: its letters, and how many of them. */
-const ROOM_ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-const ROOM_ID_LENGTH = 18
 
 export interface CreateRoomDeps {
   readonly store: Store
@@ -55,6 +48,8 @@ export interface CreateRoomDeps {
   readonly profile: MemberProfile
   readonly mayInvite: MayInvite
   readonly profileRules: ProfileRules
+  readonly directory: Directory
+  readonly options: RoomOptions
   /** As `MembershipService.follow`. */
   readonly follow: (userId: UserId, roomId: RoomId, said: JsonObject) => Promise<unknown>
   /** Further operations for an invitation that is in a slot of the room's first plan. */
@@ -82,7 +77,7 @@ export class CreateRoomService {
 
   /** Creates the room and invites. Returns its id when it is on disk. */
   async create(room: NewRoom): Promise<RoomId> {
-    const { store, signer, world, profile, follow } = this.#deps
+    const { store, signer, world, profile, follow, directory } = this.#deps
     const rules = rulesOf(room.version)
     if (!rules) {
       throw new MatrixError(
@@ -96,12 +91,13 @@ export class CreateRoomService {
       }
     }
     for (const user of invitedBy(room)) await this.#deps.mayInvite(room.creator, user)
-    const building = new RoomBuilder(rules, signer, world, this.#nextTs(), room.creator)
+    const alias = room.aliasName === undefined ? undefined : directory.aliases.wanted(room.aliasName)
+    const building = new RoomBuilder(rules, signer, world.rng, this.#nextTs(), room.creator)
     building.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
     const creator = await profile(room.creator)
     const joined: JsonObject = { membership: 'join', ...creator }
     building.add({ type: 'm.room.member', stateKey: room.creator, content: joined })
-    for (const event of firstState(rules, room)) building.add(event)
+    for (const event of firstState(rules, room, alias, this.#deps.options)) building.add(event)
     for (const user of room.invite) {
       const content: Record<string, JsonValue> = {
         membership: 'invite',
@@ -112,12 +108,29 @@ export class CreateRoomService {
       if (this.#deps.inviteOps) building.also(await this.#deps.inviteOps(pdu, slot))
     }
     const { roomId, ops } = building.plan()
+    const more = this.#directoryOps(room, roomId, alias)
     const active = { op: 'account.active', user: room.creator } as const
-    const result = await store.commit({ lane: roomId, ops: [active, ...ops] })
+    const result = await store.commit({ lane: roomId, ops: [active, ...ops, ...more] })
     if (!result.ok && result.conflict === 'deactivated') throw deactivatedAccount()
-    if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', 'A room with this id exists already.')
+    if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', `${result.value ?? roomId} is taken.`)
     await follow(room.creator, roomId, creator)
     return roomId
+  }
+
+  /** The alias and the publication of a new room. Throws M_FORBIDDEN when the operator's rules refuse them. */
+  #directoryOps(room: NewRoom, roomId: RoomId, alias: RoomAlias | undefined): Op[] {
+    const { world, directory } = this.#deps
+    const { creator } = room
+    const ops: Op[] = []
+    if (alias !== undefined) {
+      directory.aliases.requireAllowed(creator, roomId, alias)
+      ops.push({ op: 'alias.put', alias, room: 'new', creator, ts: world.clock.now() })
+    }
+    if (room.published) {
+      directory.published.requireAllowed(creator, roomId, alias === undefined ? [] : [alias])
+      ops.push({ op: 'directory.publish', room: 'new', published: true })
+    }
+    return ops
   }
 }
 
@@ -135,26 +148,57 @@ function createContent(rules: RoomVersionRules, room: NewRoom): JsonObject {
   const content: Record<string, JsonValue> = { ...room.creationContent, room_version: rules.version }
   delete content['creator']
   if (rules.auth.creatorInContent) content['creator'] = room.creator
+  const named = rules.auth.privilegedCreators ? additionalCreators(content) : []
   if (rules.auth.privilegedCreators && PRESETS[room.preset].invitesAreEqual) {
-    const named = Array.isArray(content['additional_creators']) ? content['additional_creators'] : []
     const all = [...new Set([...named, ...room.invite])].filter((user) => user !== room.creator)
     if (all.length > 0) content['additional_creators'] = all
   }
   return content
 }
 
+/** The further creators that a client names. Throws M_INVALID_PARAM for what is no list of user ids. */
+function additionalCreators(content: JsonObject): readonly string[] {
+  const named = content['additional_creators'] ?? []
+  const valid = (user: JsonValue): user is string =>
+    typeof user === 'string' && parseUserId(user) !== undefined
+  if (!isArray(named) || named.length > ADDITIONAL_CREATORS_MAX || !named.every(valid)) {
+    throw new MatrixError(
+      'M_INVALID_PARAM',
+      `additional_creators is a list of at most ${ADDITIONAL_CREATORS_MAX} user ids.`,
+    )
+  }
+  return named
+}
+
 /** State of the preset, overridden by initial_state, then name and topic. */
-function firstState(rules: RoomVersionRules, room: NewRoom): FirstEvent[] {
+function firstState(
+  rules: RoomVersionRules,
+  room: NewRoom,
+  alias: RoomAlias | undefined,
+  options: RoomOptions,
+): FirstEvent[] {
   const facts = PRESETS[room.preset]
-  const levels = initialPowerLevels(rules, room.preset, room.creator, room.invite, room.powerLevels)
+  const overrides = [options.powerLevels.get(room.preset) ?? {}, room.powerLevels]
+  const levels = initialPowerLevels(rules, room.preset, room.creator, room.invite, overrides)
   const events = new Map<string, FirstEvent>()
   const set = (type: string, stateKey: string, content: JsonObject) =>
     events.set(`${type}\0${stateKey}`, { type, stateKey, content })
   set('m.room.power_levels', '', levels)
+  if (alias !== undefined) set('m.room.canonical_alias', '', { alias })
   set('m.room.join_rules', '', { join_rule: facts.joinRule })
   set('m.room.history_visibility', '', { history_visibility: facts.historyVisibility })
   set('m.room.guest_access', '', { guest_access: facts.guestAccess })
-  for (const { type, stateKey, content } of room.initialState) set(type, stateKey, content)
+  if (encrypts(options, room.preset)) {
+    set('m.room.encryption', '', { algorithm: 'm.megolm.v1.aes-sha2' })
+  }
+  for (const { type, stateKey, content } of room.initialState) {
+    const wrong =
+      type === 'm.room.canonical_alias' && stateKey === ''
+        ? addedAliases(content, undefined).find((name) => name !== alias)
+        : undefined
+    if (wrong !== undefined) throw badAlias(wrong)
+    set(type, stateKey, content)
+  }
   if (room.name !== undefined) set('m.room.name', '', { name: room.name })
   if (room.topic !== undefined) {
     const text = { 'm.text': [{ body: room.topic, mimetype: 'text/plain' }] }
@@ -163,102 +207,7 @@ function firstState(rules: RoomVersionRules, room: NewRoom): FirstEvent[] {
   return [...events.values()]
 }
 
-/** Builds events one after another on a room that is not stored yet. */
-class RoomBuilder {
-  readonly #rules: RoomVersionRules
-  readonly #signer: Signer
-  readonly #ts: number
-  readonly #sender: UserId
-  readonly #state = new Map<string, Pdu>()
-  readonly #ops: Op[] = []
-  #roomId: RoomId | undefined
-  #last: Pdu | undefined
-  #slots = 0
-  #joined = 0
-  #invited = 0
-
-  constructor(rules: RoomVersionRules, signer: Signer, world: World, ts: number, sender: UserId) {
-    this.#rules = rules
-    this.#signer = signer
-    this.#ts = ts
-    this.#sender = sender
-    if (!rules.roomIdIsCreateHash) {
-      let opaque = ''
-      while (opaque.length < ROOM_ID_LENGTH)
-        opaque += ROOM_ID_LETTERS[world.rng.below(ROOM_ID_LETTERS.length)]
-      this.#roomId = mintRoomId(opaque, signer.serverName)
-    }
-  }
-
-  readonly #lookup = (type: string, stateKey: string): Pdu | undefined =>
-    this.#state.get(`${type}\0${stateKey}`)
-
-  /** Operations that follow an event that was added. */
-  also(ops: readonly Op[]): void {
-    this.#ops.push(...ops)
-  }
-
-  add(event: FirstEvent): { readonly pdu: VerifiedPdu; readonly slot: number } {
-    const { type, stateKey, content } = event
-    const keys = selectAuthKeys(this.#rules, type, this.#sender, stateKey, content)
-    const auth = new Map<EventId, Pdu>()
-    for (const [authType, authKey] of keys) {
-      const found = this.#lookup(authType, authKey)
-      if (found) auth.set(found.eventId, found)
-    }
-    const authEvents = [...auth.keys()]
-    const create = this.#lookup('m.room.create', '')
-    if (create) auth.set(create.eventId, create)
-    const fields: EventFields = {
-      type,
-      stateKey,
-      content,
-      sender: this.#sender,
-      roomId: this.#roomId,
-      originServerTs: this.#ts,
-      prevEvents: this.#last ? [this.#last.eventId] : [],
-      authEvents,
-      depth: (this.#last?.depth ?? 0) + 1,
-    }
-    const referenced = this.#last ? [...auth.values(), this.#last] : []
-    const { serverName } = this.#signer
-    const built = this.#signer.event(this.#rules, inRoomFormat(this.#rules, serverName, fields, referenced))
-    if (!built.ok) throw refuseEvent(built)
-    const passed = passLocal(built.value, auth, this.#lookup)
-    if (!passed.ok) throw refuseEvent(passed)
-    const { pdu } = passed
-    const before = this.#lookup(type, stateKey)
-    const delta = countDelta(pdu, before)
-    this.#joined += delta.joined
-    this.#invited += delta.invited
-    this.#state.set(`${type}\0${stateKey}`, pdu)
-    const known = { state: this.#lookup, missing: (_: readonly StateKeyPair[]) => [] }
-    const slot = this.#slots++
-    this.#ops.push(...eventOps('new', pdu, slot, this.#signer.serverName, known))
-    this.#roomId = pdu.roomId
-    this.#last = pdu
-    return { pdu, slot }
-  }
-
-  plan(): { roomId: RoomId; ops: Op[] } {
-    const last = this.#last
-    const roomId = this.#roomId
-    if (!last || roomId === undefined) throw new Error('a room without events cannot be created')
-    return {
-      roomId,
-      ops: [
-        { op: 'room.create', roomId, version: this.#rules.version },
-        {
-          op: 'room.head',
-          room: 'new',
-          expect: 0,
-          extremities: [last.eventId],
-          depth: last.depth,
-          joinedDelta: this.#joined,
-          invitedDelta: this.#invited,
-        },
-        ...this.#ops,
-      ],
-    }
-  }
+/** Whether the operator wants such rooms encrypted: all, or those that are entered by invitation. */
+function encrypts({ encryptedByDefault }: RoomOptions, preset: Preset): boolean {
+  return encryptedByDefault === 'all' || (encryptedByDefault === 'invite' && preset !== 'public_chat')
 }

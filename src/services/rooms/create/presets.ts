@@ -48,7 +48,7 @@ export function initialPowerLevels(
   preset: Preset,
   creator: UserId,
   invited: readonly UserId[],
-  override: JsonObject,
+  overrides: readonly JsonObject[],
 ): JsonObject {
   const users: Record<string, JsonValue> = {}
   if (!rules.auth.privilegedCreators) {
@@ -76,6 +76,6 @@ export function initialPowerLevels(
     redact: 50,
     invite: PRESETS[preset].invite,
     historical: 100,
-    ...override,
+    ...Object.assign({}, ...overrides),
   }
 }

@@ -1,13 +1,21 @@
 /** Extensions of sliding sync: what is not events of rooms. */
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
+import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { type ActiveUser, NO_ROOM } from '../active-user.ts'
+import { formatStream } from '../../rooms/read/tokens.ts'
+import { subscriptionGroups, type ThreadSubscriptions } from '../../rooms/thread-subscriptions.ts'
+import { type ActiveUser, MOVED, NO_ROOM } from '../active-user.ts'
 import type { DefaultAccountData } from '../v3/sync.ts'
 import type { SentRoom, Told } from './connections.ts'
+import { type EphemeralDeps, receiptsPart, typingPart } from './ephemeral-extensions.ts'
+import { THREAD_SUBSCRIPTIONS_GIVEN_MAX } from './limits.ts'
 import type { ExtensionScope, SlidingRequest } from './request.ts'
 
 export interface ExtensionDeps {
   readonly store: Store
+  readonly ephemeral: EphemeralDeps
+  /** Undefined where users do not subscribe to threads. */
+  readonly threadSubscriptions: ThreadSubscriptions | undefined
   readonly defaultAccountData: DefaultAccountData
 }
 
@@ -18,12 +26,16 @@ export interface ExtensionAsk {
   readonly told: Told
   /** Inclusive end of what is told. */
   readonly now: number
+  /** Version of typing up to which this answer tells. */
+  readonly typingUpto: number
   /** What the client knew of a room before this answer. */
   readonly known: (room: number) => SentRoom | undefined
   /** Rooms that the client knew before this answer. */
   readonly knownRooms: () => Iterable<number>
   /** Rooms of this answer. */
   readonly answered: ReadonlyMap<number, SentRoom>
+  /** Events in the timelines of rooms of this answer. */
+  readonly shown: ReadonlyMap<number, readonly EventRow[]>
   /** Whether an extension that is meant for certain lists and rooms speaks of a room. */
   readonly inScope: (scope: ExtensionScope, room: number) => boolean
 }
@@ -37,18 +49,42 @@ export interface ExtensionsAnswer {
   readonly told: ReadonlyMap<string, number>
 }
 
+/** Makes the object of an extension, for what was told up to a position before; undefined for no news. */
+type Make = (scope: ExtensionScope, since: number | undefined) => Promise<string | undefined>
+
 /** Members of the answer's `extensions`, each with its news. */
 export async function extensionsAnswer(deps: ExtensionDeps, ask: ExtensionAsk): Promise<ExtensionsAnswer> {
   const { extensions } = ask.request
   const parts: string[] = []
   const told = new Map<string, number>()
   let empty = true
-  if (extensions.accountData) {
-    const name = `account_data ${JSON.stringify(extensions.accountData)}`
-    const text = await accountData(deps, ask, extensions.accountData, ask.told.extensions.get(name) ?? 0)
-    told.set(name, ask.now)
+  /* What was told for other lists and rooms is not known to be enough for these. */
+  const tell = async (name: string, scope: ExtensionScope | undefined, upto: number, make: Make) => {
+    if (scope === undefined) return
+    const key = `${name} ${JSON.stringify(scope)}`
+    const text = await make(scope, ask.told.extensions.get(key))
+    told.set(key, upto)
+    if (text === undefined) return
+    parts.push(`"${name}":${text}`)
+    empty = false
+  }
+  const { typingUpto, now } = ask
+  await tell('account_data', extensions.accountData, now, (scope, since = 0) =>
+    accountData(deps, ask, scope, since),
+  )
+  await tell('receipts', extensions.receipts, now, (scope, since) =>
+    receiptsPart(deps.store, deps.ephemeral, ask, scope, since),
+  )
+  await tell('typing', extensions.typing, typingUpto, async (scope, since) =>
+    typingPart(deps.ephemeral, ask, scope, since),
+  )
+  if (extensions.threadSubscriptions && deps.threadSubscriptions) {
+    const { limit } = extensions.threadSubscriptions
+    const since = ask.told.extensions.get(THREADS) ?? 0
+    const text = await subscriptions(deps.store, deps.threadSubscriptions, ask, since, limit)
+    told.set(THREADS, now)
     if (text !== undefined) {
-      parts.push(`"account_data":${text}`)
+      parts.push(`"${THREADS}":${text}`)
       empty = false
     }
   }
@@ -60,6 +96,27 @@ export async function extensionsAnswer(deps: ExtensionDeps, ask: ExtensionAsk): 
     parts.push('"e2ee":{"device_one_time_keys_count":{},"device_unused_fallback_key_types":[]}')
   }
   return { json: `{${parts.join(',')}}`, empty, told }
+}
+
+const THREADS = 'io.element.msc4308.thread_subscriptions'
+
+/** Threads that the user began or ceased to follow, the newest; where there are more, the token from which on. MSC4308. */
+async function subscriptions(
+  store: Store,
+  threads: ThreadSubscriptions,
+  { user, now }: ExtensionAsk,
+  since: number,
+  limit: number,
+): Promise<string | undefined> {
+  const moved = user.movedSince(since)
+  if (moved && ((moved.get(NO_ROOM) ?? 0) & MOVED.threads) === 0) return undefined
+  const most = Math.min(limit, THREAD_SUBSCRIPTIONS_GIVEN_MAX)
+  const rows = await threads.since(user.userId, since, now, most + 1)
+  if (rows.length === 0) return undefined
+  const groups = subscriptionGroups(rows.slice(0, most))
+  const last = rows.length > most ? rows[most - 1] : undefined
+  const older = last && formatStream({ epoch: store.epoch, position: last.position - 1 })
+  return JSON.stringify(older === undefined ? groups : { ...groups, prev_batch: older })
 }
 
 /** Account data that changed; all of a room that is new to the client, and all there is for the first time. */

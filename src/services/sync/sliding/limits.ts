@@ -47,3 +47,5 @@ export const LIST_BYTES_MAX = 64 * 1024 * 1024
 export const LABELS_KNOWN_MAX = 2000
 /** State events read by one question. */
 export const STATE_READ_MAX = 200
+/** Changes of thread subscriptions in one answer. */
+export const THREAD_SUBSCRIPTIONS_GIVEN_MAX = 100

@@ -14,6 +14,8 @@ export interface ListSources {
   readonly facts: FactsCache
   /** Rooms of the spaces that the filter names; undefined without such a filter. */
   readonly spaces: SpaceRooms | undefined
+  /** Ids of users whose invites the user does not see. */
+  readonly ignored: ReadonlySet<string>
 }
 
 export class ListView {
@@ -33,7 +35,8 @@ export class ListView {
   bring(now: number, from: ListSources): boolean {
     const { isDm, tags, notTags } = this.#filters
     const labelled = isDm !== undefined || tags !== undefined || notTags !== undefined
-    const version = `${labelled ? from.labels.version : ''} ${from.spaces?.version ?? ''}`
+    const ignored = [...from.ignored].sort().join(' ')
+    const version = `${labelled ? from.labels.version : ''} ${from.spaces?.version ?? ''} ${ignored}`
     const changed = this.#position < 0 ? undefined : from.user.changedSince(this.#position)
     const anew = changed === undefined || version !== this.#version
     if (anew) this.#rebuild(now, from)
@@ -63,7 +66,7 @@ export class ListView {
   /** Position of the newest news of a room that belongs to the list. */
   #keyOf(room: number, known: KnownMembership, from: ListSources): number | undefined {
     const facts = from.facts.peek(room)
-    if (!facts || !isListed(known)) return undefined
+    if (!facts || !isListed(known) || isIgnored(known, from.ignored)) return undefined
     if (!passes(this.#filters, room, known, facts, from)) return undefined
     return newsOf(known, facts)
   }
@@ -73,6 +76,11 @@ export class ListView {
 export function isListed(known: KnownMembership): boolean {
   if (known.forgotten) return false
   return known.membership !== 'leave' || known.bySelf === false
+}
+
+/** Whether a room is hidden because of who invited. */
+export function isIgnored({ inviter }: KnownMembership, ignored: ReadonlySet<string>): boolean {
+  return inviter !== undefined && ignored.has(inviter)
 }
 
 /** Position of the newest thing that the user may know of a room. */

@@ -1,4 +1,5 @@
 /** A request for sliding sync as the service takes it. */
+import type { PresenceName } from '../../ephemeral/presence-state.ts'
 import type { RequiredState, StateWish } from './required-state.ts'
 
 /** What is wanted of a room that a rule names. */
@@ -58,6 +59,8 @@ export interface SlidingRequest {
   readonly extensions: ExtensionsRequest
   /** Names of members as the merged proposal has them, not as clients know them today. */
   readonly stable: boolean
+  /** What the client says of its presence; undefined where it is not to be noted. */
+  readonly presence: PresenceName | undefined
   readonly txnId: string | undefined
   /** Milliseconds to wait for news. */
   readonly timeoutMs: number

@@ -12,6 +12,7 @@ import { stayedSince, wasJoined } from '../own-membership.ts'
 import type { StateCache } from '../state-cache.ts'
 import { prevBatch } from '../v3/room-section.ts'
 import type { Summaries } from '../v3/summary.ts'
+import { type ReadNewest, readTimeline } from '../v3/timeline.ts'
 import type { SentRoom } from './connections.ts'
 import type { FactsCache } from './facts-cache.ts'
 import { MEMBERS_TOLD_MAX } from './limits.ts'
@@ -42,6 +43,8 @@ export interface RoomAsk {
   /** Lists in whose ranges the room is. */
   readonly lists: readonly string[]
   readonly direct: boolean
+  /** Ids of users whose messages the reader does not see. */
+  readonly ignored: ReadonlySet<string>
   /** Inclusive end of what is told. */
   readonly now: number
   /** Position of the answer before; events after it have just occurred. Undefined for the first. */
@@ -54,6 +57,8 @@ export interface RoomResult {
   /** Members of the room's object as JSON texts; undefined when there is nothing to tell. */
   readonly parts: readonly string[] | undefined
   readonly sent: SentRoom
+  /** Events of the timeline. */
+  readonly shown?: readonly EventRow[]
 }
 
 export async function roomResult(deps: ResultDeps, ask: RoomAsk): Promise<RoomResult> {
@@ -78,6 +83,18 @@ interface Timeline {
 }
 
 const MEMBER = 'm.room.member'
+const NOBODY: ReadonlySet<string> = new Set()
+
+/** No event is filtered out. */
+const EVERYTHING = {
+  passesAll: true,
+  passesNone: false,
+  passes: () => true,
+  passesRoom: () => true,
+  lazyLoadMembers: false,
+  includeRedundantMembers: false,
+  relatedBy: undefined,
+} as const
 const NAME: StateKey = ['m.room.name', '']
 const AVATAR: StateKey = ['m.room.avatar', '']
 
@@ -118,7 +135,7 @@ class Update {
     const initial = this.#from === undefined
     const quiet = this.#parts.length === 0 && timeline.rows.length === 0
     if (quiet && !initial && this.#joined) return { parts: undefined, sent: next }
-    return { parts: [...this.#head(), ...this.#parts], sent: next }
+    return { parts: [...this.#head(), ...this.#parts], sent: next, shown: timeline.rows }
   }
 
   /** A room that the reader is out of without having been in it, by a refused invite or a ban: that event and no more. */
@@ -142,16 +159,16 @@ class Update {
   }
 
   async #timeline(expanded: boolean): Promise<Timeline> {
-    const { room, facts, config } = this.#ask
+    const { room, facts, config, known } = this.#ask
     const after = this.#from === undefined || expanded ? 0 : this.#from.upto
     const news = this.#joined ? facts.latest : this.#end
     if (news <= after) return { rows: [], limited: false }
     const limit = config.timelineLimit
-    const page = await this.#deps.feed.newest(room, after, this.#end, limit + 1)
-    const limited = page.length > limit
-    const rows = page.slice(0, limit).reverse()
-    if (this.#from !== undefined && !expanded) return { rows, limited }
-    return this.#visible({ rows, limited })
+    const { feed } = this.#deps
+    const newest: ReadNewest = (from, upto, count) => feed.newest(room, from, upto, count)
+    const ignored = limit === 0 ? NOBODY : this.#ask.ignored
+    const read = await readTimeline(newest, after, this.#end, { ...EVERYTHING, limit }, known.roomId, ignored)
+    return this.#from !== undefined && !expanded ? read : this.#visible(read)
   }
 
   /** A timeline has no holes: what lies before a hidden event is left to `/messages`. */

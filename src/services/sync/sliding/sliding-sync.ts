@@ -6,12 +6,16 @@ import type { Log } from '#/base/log.ts'
 import { Lru } from '#/base/lru.ts'
 import { WeightedLru } from '#/base/weighted-lru.ts'
 import { turn, type World } from '#/base/world.ts'
+import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
+import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
+import type { Ephemeral } from '../../ephemeral/create-ephemeral.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { formatSliding, formatStream, parseSliding } from '../../rooms/read/tokens.ts'
 import { DamagedEvent } from '../../rooms/stored-event.ts'
+import type { ThreadSubscriptions } from '../../rooms/thread-subscriptions.ts'
 import type { ActiveUser } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
 import { ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
@@ -38,6 +42,9 @@ export interface SlidingSyncDeps {
   readonly world: World
   readonly clientEvents: ClientEvents
   readonly stateCache: StateCache
+  readonly ephemeral: Ephemeral
+  readonly ignored: IgnoredUsers
+  readonly threadSubscriptions: ThreadSubscriptions | undefined
   readonly defaultAccountData: DefaultAccountData
 }
 
@@ -48,6 +55,8 @@ interface RoomsAnswer {
   /** Objects of rooms as JSON texts, by room id. */
   readonly texts: Map<string, string>
   readonly sent: Map<number, SentRoom>
+  /** Events in the timelines. */
+  readonly shown: Map<number, readonly EventRow[]>
   /** Whether all candidates were told. */
   readonly whole: boolean
 }
@@ -84,9 +93,12 @@ export class SlidingSyncService {
   async sync(request: SlidingRequest): Promise<string> {
     const user = await this.#deps.feed.user(request.userId)
     user.busy++
+    const reader = { userId: user.userId, rooms: user.memberships }
+    const ended = this.#deps.ephemeral.presence.syncing(reader, request.deviceId, request.presence)
     try {
       return await this.#syncFor(user, request)
     } finally {
+      ended()
       user.busy--
     }
   }
@@ -99,11 +111,13 @@ export class SlidingSyncService {
     const { serial } = connection
     for (;;) {
       const now = feed.position
+      const { version } = this.#deps.ephemeral.versions
       const left = deadline - clock.monotonic()
       const last = left <= 0 || request.signal.aborted || feed.stopping || request.pos === undefined
       const text = await this.#answer(user, request, connection, last)
       if (text !== undefined) return text
-      if (!user.hasNewsSince(now)) await waitForNews(clock, user, left, request.signal)
+      const typing = request.extensions.typing !== undefined && user.hasEphemeralSince(version)
+      if (!typing && !user.hasNewsSince(now)) await waitForNews(clock, user, left, request.signal)
       if (connection.serial !== serial) throw unknownPos()
     }
   }
@@ -160,11 +174,12 @@ export class SlidingSyncService {
     for (;;) {
       await this.#facts.load(user.memberships.keys())
       const labels = await this.#labels.of(user)
+      const ignored = await this.#deps.ignored.ignoredBy(user.userId)
       const windows: (Window & { readonly sources: ListSources; readonly key: string })[] = []
       for (const [name, list] of request.lists) {
         const { spaces: ids } = list.filters
         const spaces = ids && (await this.#spaces.of(user, ids))
-        const sources = { user, labels, facts: this.#facts, spaces }
+        const sources = { user, labels, facts: this.#facts, spaces, ignored }
         const key = `${user.userId}\0${JSON.stringify(list.filters)}`
         const view = this.#view(key, list)
         if (view.bring(this.#deps.feed.position, sources)) await turn(this.#deps.world.clock)
@@ -178,7 +193,17 @@ export class SlidingSyncService {
         this.#views.weigh(key, view.order.size * LISTED_BYTES)
       }
       return {
-        sight: { request, user, connection, windows, subscribed, labels, facts: this.#facts, config },
+        sight: {
+          request,
+          user,
+          connection,
+          windows,
+          subscribed,
+          labels,
+          ignored,
+          facts: this.#facts,
+          config,
+        },
         now,
       }
     }
@@ -213,9 +238,11 @@ export class SlidingSyncService {
   async #rooms(sight: Sight, found: readonly Candidate[], now: number): Promise<RoomsAnswer> {
     const texts = new Map<string, string>()
     const sent = new Map<number, SentRoom>()
+    const shown = new Map<number, readonly EventRow[]>()
     let chars = 0
     for (let i = 0; i < found.length; i += ROOMS_AT_ONCE) {
-      if (chars > ANSWER_CHARS_MAX || texts.size >= ANSWER_ROOMS_MAX) return { texts, sent, whole: false }
+      if (chars > ANSWER_CHARS_MAX || texts.size >= ANSWER_ROOMS_MAX)
+        return { texts, sent, shown, whole: false }
       if (i > 0) await turn(this.#deps.world.clock)
       const some = found.slice(i, i + ROOMS_AT_ONCE)
       const results = await Promise.all(some.map((candidate) => this.#room(sight, candidate, now)))
@@ -224,12 +251,13 @@ export class SlidingSyncService {
         if (!result) continue
         sent.set(room, result.sent)
         if (!result.parts) continue
+        shown.set(room, result.shown ?? [])
         const text = `{${result.parts.join(',')}}`
         texts.set(known.roomId, text)
         chars += text.length
       }
     }
-    return { texts, sent, whole: true }
+    return { texts, sent, shown, whole: true }
   }
 
   async #room(sight: Sight, candidate: Candidate, now: number): Promise<RoomResult | undefined> {
@@ -243,6 +271,7 @@ export class SlidingSyncService {
       known,
       rules,
       now,
+      ignored: sight.ignored,
       viewer: { userId: request.userId, deviceId: request.deviceId },
       before: connection.serial === 0 ? undefined : connection.told.position,
       stable: request.stable,
@@ -303,6 +332,8 @@ export class SlidingSyncService {
         for (const [room] of connection.rooms) yield room
       },
       answered: rooms.sent,
+      shown: rooms.shown,
+      typingUpto: this.#deps.ephemeral.versions.version,
       inScope,
     })
   }

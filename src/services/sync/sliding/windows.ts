@@ -6,7 +6,7 @@ import type { Connection, SentRoom } from './connections.ts'
 import type { FactsCache } from './facts-cache.ts'
 import type { Labels } from './labels.ts'
 import { TIMELINE_GIVEN_MAX } from './limits.ts'
-import { isListed, type ListView, newsOf } from './list-view.ts'
+import { isIgnored, isListed, type ListView, newsOf } from './list-view.ts'
 import type { ListRequest, RoomConfig, RoomWish, SlidingRequest } from './request.ts'
 import { RequiredState } from './required-state.ts'
 
@@ -38,6 +38,7 @@ export interface Sight {
   /** Row ids of the subscribed rooms that the user knows, with the wish. */
   readonly subscribed: ReadonlyMap<number, RoomWish>
   readonly labels: Labels
+  readonly ignored: ReadonlySet<string>
   readonly facts: FactsCache
   /** Text of lists and subscriptions. */
   readonly config: string
@@ -148,10 +149,10 @@ class Rules {
   }
 
   candidate(room: number, indexes: readonly number[]): Candidate | undefined {
-    const { user, facts, connection, labels, windows } = this.#sight
+    const { user, facts, connection, labels, windows, ignored } = this.#sight
     const known = user.memberships.get(room)
     const own = facts.peek(room)
-    if (!known || !own || known.forgotten) return undefined
+    if (!known || !own || known.forgotten || isIgnored(known, ignored)) return undefined
     const lists = indexes.filter((index) => index < windows.length).map((index) => windows[index]!.name)
     const config = this.#config(indexes)
     const direct = labels.direct.has(known.roomId)

@@ -24,7 +24,7 @@ export async function readTimeline(
   filter: RoomEventFilter,
   roomId: string,
   ignored: ReadonlySet<string>,
-  related: (rows: readonly EventRow[]) => Promise<readonly EventRow[]>,
+  related: (rows: readonly EventRow[]) => Promise<readonly EventRow[]> = async (rows) => rows,
 ): Promise<Timeline> {
   if (filter.passesNone || !filter.passesRoom(roomId)) return { rows: [], limited: false }
   if (filter.passesAll && ignored.size === 0) {
