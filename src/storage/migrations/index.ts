@@ -27,7 +27,6 @@ export const MIGRATIONS: readonly Migration[] = [
   migration2,
   migration3,
   migration4,
-  migration4,
   migration5,
   migration7,
   migration8,

@@ -2,8 +2,8 @@
 import type { AccountOp } from '#/ports/store/accounts.ts'
 import { first, placeholders, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
-import { clearPushersOfDevices } from './push.ts'
 import { forgetPerson, indexPerson } from './people.ts'
+import { clearPushersOfDevices } from './push.ts'
 
 type OpOf<K extends AccountOp['op']> = Extract<AccountOp, { op: K }>
 

@@ -2,8 +2,8 @@
 import type { RoomOp } from '#/ports/store/rooms.ts'
 import { run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
-import { clearRoomOfUser, PUSH_OF_ROOM } from './push.ts'
 import { followMembers } from './directory.ts'
+import { clearRoomOfUser, PUSH_OF_ROOM } from './push.ts'
 import { createRoomFacts } from './room-facts.ts'
 import { SEARCH_ROOM_TABLES } from './search.ts'
 
