@@ -4,6 +4,8 @@ import { type AliasRouteDeps, aliasRoutes } from './client/directory/aliases.ts'
 import { type PublishedRouteDeps, publishedRoutes } from './client/directory/published.ts'
 import { type SpaceRouteDeps, spaceRoutes } from './client/directory/spaces.ts'
 import { type EphemeralRouteDeps, ephemeralRoutes } from './client/ephemeral/routes.ts'
+import { type NotificationDeps, notificationRoutes } from './client/push/notifications.ts'
+import { type PushRuleDeps, pushRuleRoutes } from './client/push/push-rules.ts'
 import { type CreationDeps, creationRoutes } from './client/rooms/creation.ts'
 import { type KnockingDeps, knockingRoutes } from './client/rooms/knocking.ts'
 import { type MembershipDeps, membershipRoutes } from './client/rooms/membership.ts'
@@ -39,4 +41,9 @@ export function roomRoutes(deps: RoomRouteDeps): Route[] {
     ...spaceRoutes(deps),
     ...upgradingRoutes(deps),
   ]
+}
+
+/** Routes of push rules, notifications and pushers. */
+export function pushRoutes(deps: NotificationDeps & PushRuleDeps): Route[] {
+  return [...pushRuleRoutes(deps), ...notificationRoutes(deps)]
 }

@@ -6,7 +6,7 @@ import { createAccounts } from '#/api/client/accounts/create-accounts.ts'
 import { createRelations } from '#/api/client/relations/create-relations.ts'
 import { createSearch } from '#/api/client/search/create-search.ts'
 import { slidingRoutes } from '#/api/client/sync/sliding.ts'
-import { roomRoutes } from '#/api/index.ts'
+import { pushRoutes, roomRoutes } from '#/api/index.ts'
 import type { Log } from '#/base/log.ts'
 import { type Metrics, noMetrics } from '#/base/metrics.ts'
 import type { RateLimits } from '#/base/rate-limit.ts'
@@ -31,6 +31,7 @@ import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
+import { createPush } from '#/services/push/push.ts'
 import { AUTO_JOIN_KIND, AutoJoin } from '#/services/rooms/auto-join.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
 import { createDirectory } from '#/services/rooms/directory/create-directory.ts'
@@ -109,6 +110,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
   const lastSeen = new LastSeen({ store, clock, log })
+  const reading = createReading({ store, clock })
+  const { clientEvents, ignored } = reading
+  const push = createPush({ store, clock, serverName, clientEvents, ignored })
   const accounts = createAccounts({
     lastSeen,
     store,
@@ -121,8 +125,14 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     hooks: {
       profileOps: (userId, now) => [profileSpreadOp(userId, now)],
       onProfileChanged: () => jobs.poke(),
-      deactivationOps: (userId, now) => [leaveAllOp(userId, now), { op: 'delayed.clear', user: userId }],
+      deactivationOps: (userId, now) => [
+        leaveAllOp(userId, now),
+        { op: 'delayed.clear', user: userId },
+        { op: 'push.clear', user: userId },
+      ],
       onDeactivated: () => jobs.poke(),
+      accountDataOps: (userId, type, content) => push.rules.accountDataOps(userId, type, content),
+      onAccountData: (userId) => push.changed(userId),
       registrationOps: (userId) => autoJoin.ops(userId),
       onRegistered: (userId) => autoJoin.now(userId),
     },
@@ -132,7 +142,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const mayInvite: MayInvite = (sender, target) => people.invites.check(sender, target)
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
-  const writer = new RoomWriter({ store, signer, clock, cacheBytes: options.cacheBytes / 4 })
+  const writer = new RoomWriter({
+    store,
+    signer,
+    clock,
+    cacheBytes: options.cacheBytes / 4,
+    follow: (...event) => push.live.ops(...event),
+  })
   const membership = new MembershipService({
     writer,
     store,
@@ -145,8 +161,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     onForget: (userId, room) => feed.forget(userId, room),
   })
   const feed = new Feed(store, options.cacheBytes / 4)
-  const reading = createReading({ store, clock })
-  const { clientEvents, ignored } = reading
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
     store,
@@ -198,6 +212,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     directory,
     options: options.rooms,
     follow: (user, roomId, said) => membership.follow(user, roomId, said),
+    inviteOps: (invitation, slot) => push.live.inviteOps(invitation, slot),
   })
   const autoJoin = new AutoJoin({
     ...{ store, world, log, serverName, writer, membership, aliases, createRoom },
@@ -234,6 +249,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
     ...reads.routes,
     ...later.routes,
+    ...pushRoutes(push),
     healthRoute(() => healthOf(store)),
   ]
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
@@ -265,6 +281,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      push.close()
       slidingSync.close()
       reads.close()
       reading.close()

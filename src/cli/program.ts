@@ -91,6 +91,13 @@ function maintenance(root: Command): void {
       const { runRestore } = await import('#/app/commands/maintenance.ts')
       await runRestore(options)
     })
+  withConfig(root.command('recount'))
+    .description('count all notifications again and say what differs; the server must be stopped')
+    .option('--repair', 'put right what differs', false)
+    .action(async (options: ConfigOption & { repair: boolean }) => {
+      const { runRecount } = await import('#/app/commands/recount.ts')
+      await runRecount(options)
+    })
   withConfig(root.command('verify'))
     .description('check every invariant of the database; the server may be running')
     .action(async (options: ConfigOption) => {

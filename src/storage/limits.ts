@@ -42,6 +42,15 @@ export const RELATION_TREE_ROWS_MAX = 50_000
 export const POSITIONS_RESERVED = 5000
 /** Interned ids kept per writing connection; beyond it they are forgotten and read again. */
 export const INTERNED_MAX = 20_000
+/** Changes of a user's push rules kept per room and for all rooms; events before the oldest count as under it. */
+export const PROFILE_STEPS_MAX = 100
+/** Notifications that wait for one pusher; of more the oldest go. */
+export const PUSH_QUEUE_MAX = 1000
+/** Threads of a room counted for one user, those with the newest events first. */
+export const THREADS_COUNTED_MAX = 500
+/** Events counted again at a time, and differences reported of one room. */
+export const RECOUNT_PAGE_ROWS = 500
+export const RECOUNT_FINDINGS_MAX = 20
 /** Events of a room that wait in its tail before they become a segment of the search index. */
 export const SEARCH_TAIL_EVENTS = 64
 /** Segments of one size that stand next to each other before they are merged. */

@@ -8,6 +8,8 @@ import * as directory from './queries/directory.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import * as people from './queries/people.ts'
+import * as push from './queries/push.ts'
+import { notificationList } from './queries/push-list.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
 import * as relations from './queries/relations.ts'
@@ -103,6 +105,17 @@ export function readerOver(read: RunQuery): Reader {
       ofType: bind(data.accountDataOfType),
       ofRooms: bind(data.accountDataOfRooms),
       filter: bind(data.filterById),
+    },
+    push: {
+      user: bind(push.pushUser),
+      followers: bind(push.followersOf),
+      countedRooms: bind(push.countedRooms),
+      threadOf: bind(push.threadOfEvent),
+      counts: bind(push.pushCounts),
+      countsOfRooms: bind(push.pushCountsOfRooms),
+      notifications: bind(notificationList),
+      pushers: bind(push.pushersOf),
+      queued: bind(push.queuedPushes),
     },
     receipts: {
       ofUser: bind(receipts.receiptsOfUser),

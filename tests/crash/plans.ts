@@ -73,6 +73,7 @@ function tablesPlan(): Plan {
     { op: 'job.put', kind: 'kind', key: 'key', dueTs: LATER, data: '{}' },
     { op: 'account_data.put', user, room: 0, type: 'm.here', content: '{}' },
     { op: 'filter.put', user, json: '{"room":{}}' },
+    { op: 'pusher.put', pusher: pusherOf('key'), append: false, max: 5 },
   ]
   return { lane: user, ops }
 }
@@ -144,6 +145,29 @@ function annotation({ room }: Base): readonly Op[] {
     { op: 'relation.unique', room: room.nid, target, ...by },
   ]
 }
+
+const pusherOf = (pushkey: string) => ({
+  user,
+  appId: 'app',
+  pushkey,
+  kind: 'http',
+  device: 'DEVICE',
+  data: '{}',
+  ts: 1,
+})
+
+const countOf = ({ room }: Pick<Base, 'room'>): Op => ({
+  op: 'push.event',
+  event: { slot: 0 },
+  room: room.nid,
+  thread: '$root',
+  kind: 1,
+  loud: true,
+  readBy: other,
+  joined: other,
+  actions: [{ user, notify: true, highlight: true, actions: '["notify"]' }],
+  queue: [{ user, actions: '["notify"]' }],
+})
 
 /** Adding an operation to the ports makes this fail to compile until it has a plan here. */
 const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
@@ -235,6 +259,26 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   ],
   'receipt.put': (base) => [receiptOf(base, base.room.nid + 1)],
   'receipt.clear': () => [{ op: 'receipt.clear', user }],
+  'push.rules': () => [
+    {
+      op: 'push.rules',
+      user,
+      content: '{"global":{}}',
+      custom: true,
+      profile: '-000000000000',
+      rooms: [['!room:x', '0-']],
+    },
+  ],
+  'push.custom': () => [{ op: 'push.custom', user, custom: true }],
+  'push.event': (base) => [...message(base), countOf(base)],
+  'push.recount': (base) => [
+    ...message(base),
+    countOf(base),
+    { op: 'push.recount', room: base.room.nid, repair: true },
+  ],
+  'push.clear': () => [{ op: 'push.clear', user }],
+  'pusher.put': () => [{ op: 'pusher.put', pusher: pusherOf('more'), append: false, max: 5 }],
+  'pusher.delete': () => [{ op: 'pusher.delete', user, appId: 'app', pushkey: 'key' }],
   'filter.put': () => [{ op: 'filter.put', user, json: '{}' }],
   'job.put': () => [{ op: 'job.put', kind: 'kind', key: 'other', dueTs: LATER, data: '{}' }],
   'job.done': () => [{ op: 'job.done', kind: 'kind', key: 'key' }],

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { realWorld } from '#/base/world.ts'
 import type { Op, Plan } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
+import { DEFAULT_PROFILE } from '#/protocol/push-rules/profile.ts'
 import { STATE_OLDER_INLINE_BYTES, STATE_TAIL_ROWS } from '#/storage/limits.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { accountPlan, RoomScript, relating, SCRIPT_SERVER, scriptUser } from './room-script.ts'
@@ -44,6 +45,38 @@ async function receiptOf(store: Store, room: RoomScript, user: string): Promise<
   }
 }
 
+/** Rules, a pusher, and the room's last event counted in a thread, for somebody. */
+async function pushOps(store: Store, room: RoomScript, user: string): Promise<Op[]> {
+  const { eventId } = room.last
+  const row = await store.events.byId(eventId)
+  if (!row) throw new Error('the last event is not stored')
+  const data = '{"lang":"en"}'
+  const pusher = { user, appId: 'app', pushkey: 'key', kind: 'http', device: 'DEVICE', data, ts: 1 }
+  return [
+    { op: 'pusher.put', pusher, append: false, max: 5 },
+    {
+      op: 'push.rules',
+      user,
+      content: '{"global":{}}',
+      custom: true,
+      profile: DEFAULT_PROFILE,
+      rooms: [[room.roomId, '0-']],
+    },
+    {
+      op: 'push.event',
+      event: { nid: row.nid },
+      room: room.nid,
+      thread: eventId,
+      kind: 0,
+      loud: false,
+      readBy: user,
+      joined: user,
+      actions: [{ user, notify: true, highlight: true, actions: '["notify"]' }],
+      queue: [{ user, actions: '["notify"]' }],
+    },
+  ]
+}
+
 /**
  * Two rooms of versions 11 and 12 with members that come and go, messages with transaction ids, a redaction, a state
  * branch, packed and spilled state history, and rows in every other table.
@@ -64,6 +97,7 @@ export async function fill(store: Store): Promise<Filled> {
       { op: 'account_data.put', user: creator, room: 0, type: 'm.direct', content: '{"a":["b"]}' },
       { op: 'account_data.put', user: creator, room: rooms[0].nid, type: 'm.tag', content: '{"tags":{}}' },
       await receiptOf(store, rooms[0], creator),
+      ...(await pushOps(store, rooms[0], creator)),
       { op: 'filter.put', user: creator, json: '{"room":{}}' },
       { op: 'profile.put', user: creator, fields: '{"displayname":"Cé"}' },
       { op: 'uia.put', session: 'session', data: '{"done":[]}', expiresTs: 2_000_000_000_000 },

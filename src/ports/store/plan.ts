@@ -11,6 +11,7 @@ import type { DirectoryOp } from './directory.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
 import type { PeopleOp } from './people.ts'
+import type { PushOp } from './push.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
 import type { RelationOp } from './relations.ts'
 import type { ReportOp } from './reports.ts'
@@ -28,6 +29,7 @@ export type Op =
   | EventOp
   | JobOp
   | PeopleOp
+  | PushOp
   | ReceiptOp
   | RelationOp
   | ReportOp

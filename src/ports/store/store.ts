@@ -7,6 +7,7 @@ import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
 import type { PeopleReader } from './people.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
+import type { PushReader } from './push.ts'
 import type { ReceiptReader } from './receipts.ts'
 import type { RelationReader } from './relations.ts'
 import type { ReportReader } from './reports.ts'
@@ -25,6 +26,7 @@ export interface Reader {
   readonly accounts: AccountReader
   readonly accountData: AccountDataReader
   readonly receipts: ReceiptReader
+  readonly push: PushReader
   readonly roomFacts: RoomFactsReader
   readonly jobs: JobReader
   readonly search: SearchReader

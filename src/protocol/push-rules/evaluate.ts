@@ -21,13 +21,10 @@ import {
 } from './ruleset.ts'
 
 /** A user's enabled rules in the order in which they are tried. */
-export type CompiledPushRules = readonly CompiledRule[]
+export type CompiledPushRules = readonly CompiledStep[]
 
-interface CompiledRule {
-  readonly kind: PushRuleKind
-  readonly rule: PushRule
-  readonly conditions: readonly Condition[]
-}
+/** One rule, or all rules of a kind whose id names what they are about; gives the rule that the event meets. */
+export type CompiledStep = (event: PushEvent, context: PushContext) => PushRule | undefined
 
 /** What the first matching rule asks for. */
 export interface PushOutcome {
@@ -44,11 +41,12 @@ const NO_OUTCOME: PushOutcome = { rule: undefined, notify: false, highlight: fal
 
 /** Prepares a user's rules; do it once per change of the rules, not once per event. */
 export function compilePushRules(ruleset: PushRuleset): CompiledPushRules {
-  return PUSH_RULE_KINDS.flatMap((kind) =>
-    ruleset[kind]
-      .filter((rule) => rule.enabled)
-      .map((rule) => ({ kind, rule, conditions: conditionsOf(kind, rule) })),
-  )
+  return PUSH_RULE_KINDS.flatMap((kind) => {
+    const enabled = ruleset[kind].filter((rule) => rule.enabled)
+    if (kind === 'room') return [byName(enabled, 'room_id')]
+    if (kind === 'sender') return [byName(enabled, 'sender')]
+    return enabled.map((rule) => single(kind, rule))
+  })
 }
 
 /** Finds the rule of the highest priority that the event meets. Nobody is notified of their own events. */
@@ -58,8 +56,11 @@ export function evaluatePushRules(
   context: PushContext,
 ): PushOutcome {
   if (member(event.json, 'sender') === context.userId) return NO_OUTCOME
-  const found = rules.find(({ conditions }) => conditions.every((condition) => condition(event, context)))
-  return found === undefined ? NO_OUTCOME : outcomeOf(found.rule)
+  for (const step of rules) {
+    const rule = step(event, context)
+    if (rule !== undefined) return outcomeOf(rule)
+  }
+  return NO_OUTCOME
 }
 
 /** What the actions of a rule ask for; historical actions such as `dont_notify` count for nothing. */
@@ -74,12 +75,24 @@ export function outcomeOf(rule: PushRule): PushOutcome {
   return { rule, notify, highlight: notify && tweaks['highlight'] === true, tweaks: notify ? tweaks : {} }
 }
 
+function single(kind: PushRuleKind, rule: PushRule): CompiledStep {
+  const conditions = conditionsOf(kind, rule)
+  return (event, context) => (conditions.every((condition) => condition(event, context)) ? rule : undefined)
+}
+
+/** However many rooms and senders have rules, one look finds theirs. */
+function byName(rules: readonly PushRule[], key: 'room_id' | 'sender'): CompiledStep {
+  const named = new Map(rules.map((rule) => [rule.rule_id, rule]))
+  return ({ json }) => {
+    const name = member(json, key)
+    return typeof name === 'string' ? named.get(name) : undefined
+  }
+}
+
 function conditionsOf(kind: PushRuleKind, rule: PushRule): readonly Condition[] {
   if (kind === 'content') {
     return [typeof rule.pattern === 'string' ? compileContentPattern(rule.pattern) : never]
   }
-  if (kind === 'room') return [({ json }) => member(json, 'room_id') === rule.rule_id]
-  if (kind === 'sender') return [({ json }) => member(json, 'sender') === rule.rule_id]
   return (rule.conditions ?? []).map(compileCondition)
 }
 

@@ -1,6 +1,7 @@
 /** Account data and stored filters. https://spec.matrix.org/v1.16/client-server-api/#client-config */
 import { KeyedLock } from '#/base/async/keyed-lock.ts'
 import { Lru } from '#/base/lru.ts'
+import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { RoomId } from '#/protocol/ids/room-id.ts'
@@ -14,6 +15,7 @@ import {
   ACCOUNT_DATA_TOTAL_BYTES_MAX,
   ACCOUNT_DATA_TYPE_BYTES_MAX,
 } from './limits.ts'
+import type { AccountHooks } from './options.ts'
 
 /** Types that the server alone writes, by requests of their own. */
 const SERVER_CONTROLLED = new Set(['m.fully_read', 'm.push_rules'])
@@ -30,7 +32,10 @@ export class AccountDataService {
   /** How much the users who wrote lately have. What the server itself writes meanwhile is not counted. */
   readonly #sizes = new Lru<string, Size>(ACCOUNT_DATA_SIZES_KEPT)
 
-  constructor(deps: { store: Store }) {
+  readonly #hooks: AccountHooks
+
+  constructor(deps: { store: Store; hooks?: AccountHooks }) {
+    this.#hooks = deps.hooks ?? {}
     this.#store = deps.store
   }
 
@@ -48,11 +53,10 @@ export class AccountDataService {
 
   /** As `get`, undefined where there is none. Throws M_NOT_FOUND for a room the user has nothing to do with. */
   async find(userId: UserId, roomId: RoomId | undefined, type: string): Promise<string | undefined> {
-    if (type === 'm.push_rules' && roomId === undefined) {
-      return JSON.stringify({ global: defaultPushRules(userId) })
-    }
     const room = await this.#room(userId, roomId)
-    return (await this.#store.accountData.get(userId, room, type))?.content
+    const row = await this.#store.accountData.get(userId, room, type)
+    if (row || type !== 'm.push_rules' || room !== 0) return row?.content
+    return JSON.stringify({ global: defaultPushRules(userId) })
   }
 
   /** Sets content. Throws M_NOT_FOUND for a room the user has nothing to do with, M_INVALID_PARAM, M_TOO_LARGE. */
@@ -73,7 +77,8 @@ export class AccountDataService {
     const room = await this.#room(userId, roomId)
     await this.#lock.run(userId, async () => {
       const before = (await this.#store.accountData.get(userId, room, type))?.content
-      const text = JSON.stringify(how(before === undefined ? undefined : (JSON.parse(before) as JsonObject)))
+      const content = how(before === undefined ? undefined : (JSON.parse(before) as JsonObject))
+      const text = JSON.stringify(content)
       const bytes = Buffer.byteLength(text)
       if (bytes > ACCOUNT_DATA_BYTES_MAX) {
         throw new MatrixError('M_TOO_LARGE', `Account data has at most ${ACCOUNT_DATA_BYTES_MAX} bytes.`)
@@ -84,7 +89,9 @@ export class AccountDataService {
       }
       const size = await this.#place(userId, more)
       const op = { op: 'account_data.put', user: userId, room, type, content: text } as const
-      await this.#store.commit({ lane: userId, ops: [op] })
+      const following = await this.#following(userId, room, type, content)
+      await this.#store.commit({ lane: userId, ops: [op, ...following] })
+      if (following.length > 0) await this.#hooks.onAccountData?.(userId)
       size.items += more.items
       size.bytes += more.bytes
     })
@@ -94,7 +101,16 @@ export class AccountDataService {
   async delete(userId: UserId, roomId: RoomId | undefined, type: string): Promise<void> {
     const room = await this.#room(userId, roomId)
     const op = { op: 'account_data.delete', user: userId, room, type } as const
-    await this.#lock.run(userId, () => this.#store.commit({ lane: userId, ops: [op] }))
+    await this.#lock.run(userId, async () => {
+      const following = await this.#following(userId, room, type, {})
+      await this.#store.commit({ lane: userId, ops: [op, ...following] })
+      if (following.length > 0) await this.#hooks.onAccountData?.(userId)
+    })
+  }
+
+  /** What others want to be written with new account data. */
+  async #following(userId: UserId, room: number, type: string, content: JsonObject): Promise<readonly Op[]> {
+    return room === 0 ? ((await this.#hooks.accountDataOps?.(userId, type, content)) ?? []) : []
   }
 
   /** How much the user has, when there is place for `more`. Throws M_TOO_LARGE. */

@@ -66,7 +66,7 @@ export function createAccountServices(deps: AccountServiceDeps): AccountServices
     sharedSecret: new SharedSecretRegistration({ registration, world, secret }),
     account: new AccountService({ store, world, passwords, policy, sessions, hooks }),
     profile: new ProfileService({ store, clock, serverName, options: options.profile, hooks }),
-    accountData: new AccountDataService({ store }),
+    accountData: new AccountDataService({ store, hooks }),
     uiaSessions: new StoredUiaSessions(store),
   }
 }

@@ -1,6 +1,7 @@
 /** Whom a user ignores. https://spec.matrix.org/v1.19/client-server-api/#ignoring-users */
 import { Lru } from '#/base/lru.ts'
 import type { Store } from '#/ports/store/store.ts'
+import type { JsonObject } from '#/protocol/json/value.ts'
 import { IGNORING_USERS_CACHED_MAX } from './limits.ts'
 
 const NOBODY: ReadonlySet<string> = new Set()
@@ -38,10 +39,15 @@ export class IgnoredUsers {
 
   async #read(userId: string): Promise<ReadonlySet<string>> {
     const row = await this.#store.accountData.get(userId, 0, 'm.ignored_user_list')
-    const { ignored_users: users } = row ? (JSON.parse(row.content) as { ignored_users?: unknown }) : {}
-    if (typeof users !== 'object' || users === null || Array.isArray(users)) return NOBODY
-    const ignored = new Set(Object.keys(users))
-    ignored.delete(userId)
-    return ignored.size === 0 ? NOBODY : ignored
+    return row ? ignoredIn(userId, JSON.parse(row.content) as JsonObject) : NOBODY
   }
+}
+
+/** Whom an `m.ignored_user_list` of a user names. Clients write it, so it may be anything. */
+export function ignoredIn(userId: string, content: JsonObject): ReadonlySet<string> {
+  const { ignored_users: users } = content as { ignored_users?: unknown }
+  if (typeof users !== 'object' || users === null || Array.isArray(users)) return NOBODY
+  const ignored = new Set(Object.keys(users))
+  ignored.delete(userId)
+  return ignored.size === 0 ? NOBODY : ignored
 }

@@ -6,6 +6,7 @@ import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
+import type { JsonObject } from '#/protocol/json/value.ts'
 import type { LastSeen } from './last-seen.ts'
 
 /** Group `registration`. */
@@ -88,6 +89,9 @@ export interface AccountHooks {
   /** A user is deactivated at `now`: leaves the rooms, and whatever else. */
   readonly deactivationOps?: (userId: UserId, now: number) => readonly Op[]
   readonly onDeactivated?: (userId: UserId) => void
+  /** Operations for the plan that sets global account data, and what is to be done when there were any. */
+  readonly accountDataOps?: (userId: UserId, type: string, content: JsonObject) => Promise<readonly Op[]>
+  readonly onAccountData?: (userId: UserId) => Promise<void>
   /** Whether a user id belongs to an application service alone. */
   readonly exclusive?: (userId: UserId) => boolean
 }

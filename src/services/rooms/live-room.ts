@@ -20,6 +20,8 @@ export class LiveRoom {
   seq: number
   extremities: readonly EventId[]
   depth: number
+  /** Joined members. */
+  joined: number
   /** The event at the head, when it was written since the room was loaded. */
   newest: Pdu | undefined
   /** Writes that are not on disk yet. */
@@ -40,6 +42,7 @@ export class LiveRoom {
     this.seq = head.seq
     this.extremities = head.extremities as readonly EventId[]
     this.depth = head.depth
+    this.joined = head.joined
   }
 
   /** State at the head. Throws for a key that was not loaded: absent and unknown must not be confused. */

@@ -24,7 +24,7 @@ import { LiveRoom } from './live-room.ts'
 import { inRoomFormat } from './old-format.ts'
 import { duplicateAnnotation } from './relating.ts'
 import { pduOfRow } from './stored-event.ts'
-import { insertOps, refuseEvent } from './write-ops.ts'
+import { countDelta, insertOps, refuseEvent } from './write-ops.ts'
 
 /** An event to be sent, before the room has given it its place. */
 export interface Draft {
@@ -58,6 +58,17 @@ export class WriteRefused extends Error {
   }
 }
 
+/**
+ * What follows events of all rooms, whoever writes them: further operations of the plan of each, with the event in
+ * slot 0. Runs in the room's turn before the room moves; `joined` counts the members with the event.
+ */
+export type FollowEvent = (
+  room: LiveRoom,
+  pdu: VerifiedPdu,
+  before: Pdu | undefined,
+  joined: number,
+) => Promise<readonly Op[]>
+
 interface Built {
   readonly room: LiveRoom
   readonly pdu: VerifiedPdu
@@ -77,8 +88,16 @@ export class RoomWriter {
   readonly #clock: Clock
   readonly #lock = new KeyedLock()
   readonly #rooms: WeightedLru<string, LiveRoom>
+  readonly #follow: FollowEvent | undefined
 
-  constructor(deps: { store: Store; signer: Signer; clock: Clock; cacheBytes?: number }) {
+  constructor(deps: {
+    store: Store
+    signer: Signer
+    clock: Clock
+    cacheBytes?: number
+    follow?: FollowEvent
+  }) {
+    this.#follow = deps.follow
     const bytes = deps.cacheBytes ?? LIVE_ROOMS_BYTES_DEFAULT
     this.#rooms = new WeightedLru(bytes, (room) => room.pending === 0)
     this.#store = deps.store
@@ -139,13 +158,16 @@ export class RoomWriter {
     const pdu = await this.#seal(room, draft)
     const before = pdu.stateKey === undefined ? undefined : room.state(pdu.type, pdu.stateKey)
     const more = request.more ? await request.more(room, pdu) : []
-    const ops = [...insertOps(room, pdu, before, this.#signer.serverName), ...more]
+    const joined = room.joined + countDelta(pdu, before).joined
+    const following = this.#follow ? await this.#follow(room, pdu, before, joined) : []
+    const ops = [...insertOps(room, pdu, before, this.#signer.serverName), ...more, ...following]
     const committed = this.#store.commit({ lane: room.roomId, ops })
     /* A rejection is handled by whoever awaits `committed`; this keeps Node from calling it unhandled meanwhile. */
     committed.catch(() => {})
     room.tail = committed
     room.pending++
     room.seq++
+    room.joined = joined
     room.advance(pdu)
     return { room, pdu, committed }
   }

@@ -14,8 +14,8 @@ export interface KnownMembership {
   readonly inviter?: string | undefined
 }
 
-/** What moved in a room, as bits. */
-export const MOVED = { events: 1, data: 2, receipts: 4, everything: 7, threads: 8 } as const
+/** What moved in a room, as bits. `counts` stands for the user's own receipts, which change what is unread. */
+export const MOVED = { events: 1, data: 2, receipts: 4, everything: 23, threads: 8, counts: 16 } as const
 
 /** Stands for news that is not in a room: account data and the like. */
 export const NO_ROOM = 0

@@ -124,7 +124,7 @@ export class Feed {
     } else if (stream === 'thread_subscriptions' && change.user === user.userId) {
       user.touch(position, NO_ROOM, MOVED.threads)
     } else if (stream === 'receipts' && room !== undefined && seesReceipt(user, change)) {
-      user.touch(position, room, MOVED.receipts)
+      user.touch(position, room, movedBy(user, change))
     }
   }
 
@@ -178,7 +178,7 @@ export class Feed {
   #takeReceipt(room: number, change: Change, woken: Set<ActiveUser>): void {
     for (const user of this.#byRoom.get(room) ?? []) {
       if (!seesReceipt(user, change)) continue
-      user.touch(change.position, room, MOVED.receipts)
+      user.touch(change.position, room, movedBy(user, change))
       woken.add(user)
     }
   }
@@ -273,6 +273,10 @@ export class Feed {
 function seesReceipt(user: ActiveUser, { room, user: owner, receipt }: Change): boolean {
   if (room === undefined || user.memberships.get(room)?.membership !== 'join') return false
   return receipt?.kind !== 'm.read.private' || owner === user.userId
+}
+
+function movedBy(user: ActiveUser, { user: owner }: Change): number {
+  return owner === user.userId ? MOVED.receipts | MOVED.counts : MOVED.receipts
 }
 
 /** A membership as a member event says it. */

@@ -19,6 +19,8 @@ export interface SyncFilter {
   readonly ephemeral: EventFilter
   readonly presence: EventFilter
   readonly accountData: EventFilter
+  /** Counts of threads apart from those of the main timeline. */
+  readonly unreadThreads: boolean
   readonly includeLeave: boolean
   passesRoom(roomId: string): boolean
   /** Fields of events that the client wants, as split paths; undefined for all. */
@@ -41,6 +43,7 @@ export function parseSyncFilter(json: JsonObject): SyncFilter {
     ephemeral: parseEventFilter(objectAt(room, 'ephemeral')),
     presence: parseEventFilter(objectAt(json, 'presence')),
     accountData: parseEventFilter(objectAt(json, 'account_data')),
+    unreadThreads: flagAt(objectAt(room, 'timeline'), 'unread_thread_notifications'),
     includeLeave: flagAt(room, 'include_leave'),
     passesRoom: setTest(textsAt(room, 'rooms'), textsAt(room, 'not_rooms')),
     eventFields: fields?.map(splitField),

@@ -7,6 +7,7 @@ import { type EngineName, schemaText } from '../sql/dialect.ts'
 import { first, run, type Sql } from '../sql/sql.ts'
 import { first as migration1 } from './0001-first.ts'
 import { receipts as migration2 } from './0002-receipts.ts'
+import { counts as migration3 } from './0003-counts.ts'
 import { relations as migration4 } from './0004-relations.ts'
 import { directory as migration5 } from './0005-directory.ts'
 import { reads as migration6 } from './0006-reads.ts'
@@ -25,6 +26,7 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   migration1,
   migration2,
+  migration3,
   migration4,
   migration5,
   migration6,

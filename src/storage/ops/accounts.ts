@@ -3,6 +3,7 @@ import type { AccountOp } from '#/ports/store/accounts.ts'
 import { first, placeholders, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 import { forgetPerson, indexPerson } from './people.ts'
+import { clearPushersOfDevices } from './push.ts'
 
 type OpOf<K extends AccountOp['op']> = Extract<AccountOp, { op: K }>
 
@@ -118,6 +119,7 @@ export function* deleteDevices(ctx: PlanContext, op: OpOf<'device.delete'>): Sql
   const among = op.devices ? ` AND device_id IN (${placeholders(3, op.devices.length)})` : ''
   if (op.devices?.length === 0) return
   const params = [op.user, keep, ...(op.devices ?? [])]
+  yield* clearPushersOfDevices(op.user, op.devices, keep)
   yield* run(`DELETE FROM tokens WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
   yield* run(`DELETE FROM devices WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
   ctx.changes.push({ stream: 'devices', position: ctx.next(), user: op.user })

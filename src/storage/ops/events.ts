@@ -9,6 +9,7 @@ import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.
 import { packUints } from '../sql/varint.ts'
 import { GuardFailed, type Known, type PlanContext } from './context.ts'
 import { followState } from './directory.ts'
+import { uncount } from './push.ts'
 import { dropRelation } from './relations.ts'
 import { indexEvent, unindexEvent } from './search.ts'
 
@@ -110,6 +111,7 @@ export function* redactEvent(ctx: PlanContext, op: Extract<EventOp, { op: 'event
   if (before.redactedBy !== null) return
   yield* unindexEvent(before.room, before.nid, before)
   const after = { ...before, redactedBy: ctx.event(op.by), json: op.json }
+  yield* uncount(before.room, before.nid)
   yield* run(
     'INSERT INTO event_originals (event, keep_until, json) VALUES (?1, ?2, ?3)',
     before.nid,

@@ -16,7 +16,9 @@ import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
 import * as people from './people.ts'
 import * as purge from './purge.ts'
+import * as push from './push.ts'
 import { clearReceipts, putReceipt } from './receipts.ts'
+import { recountRoom } from './recount.ts'
 import { guardUnique, indexRelation, putRelation } from './relations.ts'
 import { deleteReport, putReport } from './reports.ts'
 import { changeRoomFacts } from './room-facts.ts'
@@ -79,6 +81,13 @@ const HANDLERS: Handlers = {
   'filter.put': putFilter,
   'receipt.put': putReceipt,
   'receipt.clear': clearReceipts,
+  'push.rules': push.putPushRules,
+  'push.custom': push.setCustom,
+  'push.event': push.countEvent,
+  'push.clear': push.clearPush,
+  'push.recount': recountRoom,
+  'pusher.put': push.putPusher,
+  'pusher.delete': push.deletePusher,
   'job.put': putJob,
   'job.done': finishJob,
   'job.retry': retryJob,

@@ -3,6 +3,7 @@ import type { RoomOp } from '#/ports/store/rooms.ts'
 import { run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 import { followMembers } from './directory.ts'
+import { clearRoomOfUser, PUSH_OF_ROOM } from './push.ts'
 import { createRoomFacts } from './room-facts.ts'
 import { SEARCH_ROOM_TABLES } from './search.ts'
 
@@ -60,6 +61,7 @@ export function* setMembership(ctx: PlanContext, op: OpOf<'room.membership'>): S
     op.sender,
     op.stripped,
   )
+  if (op.membership === 'leave' || op.membership === 'ban') yield* clearRoomOfUser(op.user, ctx.room(op.room))
 }
 
 /** Guard: the user has left; then the room is out of the user's sight. */
@@ -79,6 +81,7 @@ const EVENTS_OF = `SELECT nid FROM events WHERE room = ?1 AND arrival IS NOT NUL
 
 /** Tables whose rows belong to a room, in the order in which they are emptied. */
 const ROOM_TABLES = [
+  ...PUSH_OF_ROOM,
   'DELETE FROM event_txns WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
   'DELETE FROM event_originals WHERE event IN (SELECT nid FROM events WHERE room = ?1)',
   'DELETE FROM event_relations WHERE target IN (SELECT nid FROM relation_targets WHERE room = ?1)',

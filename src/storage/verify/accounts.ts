@@ -59,6 +59,23 @@ const CHECKS: readonly Check[] = [
   jsonCheck('jobs', ['kind', 'key'], 'data', isAny),
   jsonCheck('account_data', ['user_id', 'room', 'type'], 'content'),
   {
+    table: 'pushers',
+    text: `SELECT x.user_id, x.app_id, x.pushkey, x.data AS checked, a.user_id AS owner,
+        (SELECT p.pushers FROM push_users p WHERE p.user_id = x.user_id) AS known,
+        (SELECT COUNT(*) FROM pushers y WHERE y.user_id = x.user_id) AS n
+      FROM pushers x LEFT JOIN accounts a ON a.user_id = x.user_id WHERE 1 = 1 {after}`,
+    key: ['user_id', 'app_id', 'pushkey'].map((name) => [`x.${name}`, name] as const),
+    /* A push key is as good as an address. */
+    name: (row) => `${row.user_id} ${row.app_id}`,
+    check(row) {
+      if (row.owner === null) return ['pusher.account', 'a pusher of no account']
+      if (!isJson(row.checked as string, isObject)) return ['pushers.data', 'not the JSON that it should be']
+      return Number(row.known) === Number(row.n)
+        ? undefined
+        : ['pusher.count', `${row.known} pushers are noted, ${row.n} there`]
+    },
+  },
+  {
     table: 'receipts',
     text: `SELECT x.room, x.user_id, x.kind, x.thread, x.event_id, e.event_id AS found, e.room AS of_room
       FROM receipts x LEFT JOIN events e ON e.nid = x.event WHERE 1 = 1 {after}`,
@@ -123,6 +140,12 @@ const ROOM_TABLES = [
   'state_branches',
   'account_data',
   'receipts',
+  'event_kinds',
+  'thread_news',
+  'redacted_kinds',
+  'push_actions',
+  'own_marks',
+  'push_queue',
   'search_tail',
   'search_segments',
   'search_pages',

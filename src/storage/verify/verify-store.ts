@@ -3,6 +3,7 @@ import { metaText, SCHEMA_NUMBER } from '../migrations/index.ts'
 import type { EngineName } from '../sql/dialect.ts'
 import { first, run, type Sql } from '../sql/sql.ts'
 import { verifyAccounts, verifyOwners } from './accounts.ts'
+import { verifyCounts } from './counts.ts'
 import { verifyDirectory } from './directory.ts'
 import { verifyEvents, verifyOriginals, verifyTxns } from './events.ts'
 import { INTEGRITY_LINES_MAX } from './limits.ts'
@@ -35,6 +36,7 @@ export function* verifyStore(engine: EngineName, listener: FindingListener): Sql
   yield* section(findings, 'local_memberships', () => verifyMemberships(findings, meta.serverName))
   yield* section(findings, 'published_rooms', () => verifyDirectory(findings))
   yield* section(findings, 'state', () => verifyState(findings))
+  yield* section(findings, 'counts', () => verifyCounts(findings))
   yield* section(findings, 'search', () => verifySearch(findings))
   yield* section(findings, 'accounts', () => verifyAccounts(findings))
   yield* section(findings, 'owners', () => verifyOwners(findings))
@@ -94,6 +96,9 @@ const POSITIONS = [
   ['local_memberships', 'pos'],
   ['account_data', 'pos'],
   ['receipts', 'pos'],
+  ['push_profiles', 'since'],
+  ['event_kinds', 'event'],
+  ['push_actions', 'event'],
   ['relation_targets', 'nid'],
   ['thread_subscriptions', 'pos'],
 ] as const

@@ -68,6 +68,11 @@ describe('verify', () => {
       'tokens',
       'jobs',
       'receipts',
+      'event_kinds',
+      'thread_news',
+      'push_actions',
+      'push_profiles',
+      'pushers',
       'room_facts',
     ]) {
       assert.ok((report.checked[table] ?? 0) > 0, `${table} was not looked at`)
@@ -329,6 +334,14 @@ describe('verify finds a broken', () => {
     ['uia_sessions.data', `UPDATE uia_sessions SET data = ''`],
     ['jobs.data', `UPDATE jobs SET data = '{'`],
     ['account_data.content', `UPDATE account_data SET content = 'null'`],
+    ['count.event', `UPDATE event_kinds SET room = room + 1`],
+    ['count.totals', `UPDATE event_kinds SET totals = x'0102'`],
+    ['count.thread', `UPDATE thread_news SET latest = latest + 1`],
+    ['count.kind', `UPDATE push_actions SET kind = 77`],
+    ['count.profile', `UPDATE push_profiles SET profile = 'x'`],
+    ['pusher.account', `UPDATE pushers SET user_id = '@nobody:x'`],
+    ['pusher.count', `UPDATE push_users SET pushers = 7`],
+    ['pushers.data', `UPDATE pushers SET data = '[]'`],
     ['receipt.kind', `UPDATE receipts SET kind = 'm.other'`],
     [
       'room.bump',

@@ -12,8 +12,6 @@ covers(
   'PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}',
   'POST /_matrix/client/v3/user/{userId}/filter',
   'GET /_matrix/client/v3/user/{userId}/filter/{filterId}',
-  'GET /_matrix/client/v3/pushrules/',
-  'GET /_matrix/client/v3/pushrules/global/',
 )
 
 const ME = `${V3}/user/@alice:home.test`
@@ -86,7 +84,7 @@ test('types that the server controls: 405 with M_BAD_JSON', async () => {
     }
   }
   const rules = await server.expect(200, 'GET', `${ME}/account_data/m.push_rules`, { token })
-  assert.deepEqual(rules, await server.expect(200, 'GET', `${V3}/pushrules/`, { token }))
+  assert.equal(rules.global.override[0].rule_id, '.m.rule.master')
 })
 
 test('adv-34: account data has a greatest size and its type a greatest length', async () => {
@@ -134,15 +132,4 @@ test('filters belong to their user', async () => {
     body,
   })
   await server.refused(404, 'M_NOT_FOUND', 'GET', `${OTHER}/filter/${id}`, { token: bob.access_token })
-})
-
-test('the default push rules, under both paths, with and without the last slash', async () => {
-  await using server = new TestServer()
-  const { access_token: token } = await server.register('alice')
-  const { global } = await server.expect(200, 'GET', `${V3}/pushrules/`, { token })
-  assert.deepEqual(await server.expect(200, 'GET', `${V3}/pushrules/global/`, { token }), global)
-  assert.deepEqual(await server.expect(200, 'GET', `${V3}/pushrules`, { token }), { global })
-  assert.deepEqual(Object.keys(global).sort(), ['content', 'override', 'room', 'sender', 'underride'])
-  assert.equal(global.override[0].rule_id, '.m.rule.master')
-  await server.refused(401, 'M_MISSING_TOKEN', 'GET', `${V3}/pushrules/`)
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { relations as migration } from '#/storage/migrations/0004-relations.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { covers } from '../../support/covers.ts'
 import {
@@ -446,10 +447,10 @@ test('relations of events that were stored before relations had rows are found a
       .all()
   const kept = rows()
   await server.restart((database) => {
-    for (const table of ['relation_targets', 'event_relations', 'thread_subscriptions']) {
-      database.exec(`DROP TABLE ${table}`)
+    for (const table of ['relation_targets', 'event_relations']) database.exec(`DELETE FROM ${table}`)
+    for (const statement of migration.statements) {
+      if (statement.startsWith('INSERT')) database.exec(statement)
     }
-    database.exec(`UPDATE myelin_meta SET value = '1' WHERE name = 'schema'`)
   })
   const jobs = () =>
     server.database.prepare(`SELECT COUNT(*) AS n FROM jobs WHERE kind = 'relations.index'`).get()?.['n']

@@ -12,7 +12,6 @@ import { accountAuthenticator } from './authenticator.ts'
 import { clientWellKnown, type DiscoveryOptions, discoveryRoutes } from './discovery.ts'
 import { filterRoutes } from './filters.ts'
 import { profileRoutes } from './profile.ts'
-import { pushRuleRoutes } from './push-rules.ts'
 import { registrationRoutes } from './registration.ts'
 import { sessionRoutes } from './session.ts'
 import { reauthFlows } from './shared.ts'
@@ -76,6 +75,5 @@ function accountRoutes(d: AccountsDeps & { services: AccountServices; uia: Uia }
     ...profileRoutes(services),
     ...accountDataRoutes(services),
     ...filterRoutes(services),
-    ...pushRuleRoutes(),
   ]
 }

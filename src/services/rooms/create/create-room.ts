@@ -11,6 +11,7 @@ import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts
 import type { Signer } from '../../keys/signer.ts'
 import { addedAliases, badAlias } from '../directory/canonical.ts'
 import type { Directory } from '../directory/create-directory.ts'
+import type { VerifiedPdu } from '../ingest/verified.ts'
 import { ADDITIONAL_CREATORS_MAX } from '../limits.ts'
 import type { MayInvite, MemberProfile, ProfileRules } from '../membership.ts'
 import type { RoomOptions } from '../options.ts'
@@ -51,6 +52,8 @@ export interface CreateRoomDeps {
   readonly options: RoomOptions
   /** As `MembershipService.follow`. */
   readonly follow: (userId: UserId, roomId: RoomId, said: JsonObject) => Promise<unknown>
+  /** Further operations for an invitation that is in a slot of the room's first plan. */
+  readonly inviteOps?: (invitation: VerifiedPdu, slot: number) => Promise<readonly Op[]>
 }
 
 export class CreateRoomService {
@@ -101,7 +104,8 @@ export class CreateRoomService {
         ...(this.#deps.profileRules.onInvite ? await profile(user) : {}),
       }
       if (room.isDirect) content['is_direct'] = true
-      building.add({ type: 'm.room.member', stateKey: user, content })
+      const { pdu, slot } = building.add({ type: 'm.room.member', stateKey: user, content })
+      if (this.#deps.inviteOps) building.also(await this.#deps.inviteOps(pdu, slot))
     }
     const { roomId, ops } = building.plan()
     const more = this.#directoryOps(room, roomId, alias)

@@ -11,6 +11,7 @@ import type { JsonObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../../keys/signer.ts'
 import { passLocal } from '../ingest/gate.ts'
+import type { VerifiedPdu } from '../ingest/verified.ts'
 import { inRoomFormat } from '../old-format.ts'
 import { countDelta, eventOps, refuseEvent } from '../write-ops.ts'
 
@@ -59,7 +60,7 @@ export class RoomBuilder {
     this.#state.get(`${type}\0${stateKey}`)
 
   /** Adds an event. Throws M_BAD_JSON, M_TOO_LARGE and M_FORBIDDEN, and is then as it was. */
-  add(event: FirstEvent): void {
+  add(event: FirstEvent): { readonly pdu: VerifiedPdu; readonly slot: number } {
     const { type, stateKey, content } = event
     const keys = selectAuthKeys(this.#rules, type, this.#sender, stateKey, content)
     const auth = new Map<EventId, Pdu>()
@@ -94,9 +95,16 @@ export class RoomBuilder {
     this.#invited += delta.invited
     this.#state.set(`${type}\0${stateKey}`, pdu)
     const known = { state: this.#lookup, missing: (_: readonly StateKeyPair[]) => [] }
-    this.#ops.push(...eventOps('new', pdu, this.#slots++, this.#signer.serverName, known))
+    const slot = this.#slots++
+    this.#ops.push(...eventOps('new', pdu, slot, this.#signer.serverName, known))
     this.#roomId = pdu.roomId
     this.#last = pdu
+    return { pdu, slot }
+  }
+
+  /** Operations that follow an event that was added. */
+  also(ops: readonly Op[]): void {
+    this.#ops.push(...ops)
   }
 
   /** Known from the beginning, in version 12 once the create event is there. */

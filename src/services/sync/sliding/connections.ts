@@ -20,6 +20,8 @@ export interface SentRoom {
   /** Members that were told for lazy loading. */
   readonly members: ReadonlySet<string>
   readonly direct: boolean
+  /** The unread counts that were told, as JSON members. */
+  readonly unread?: string
 }
 
 /** What an answer was made from, and what it told besides rooms. */

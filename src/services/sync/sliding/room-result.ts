@@ -3,6 +3,7 @@ import type { EventRow } from '#/ports/store/events.ts'
 import type { RoomFactsRow } from '#/ports/store/room-facts.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
+import { sumOf } from '../../push/counts.ts'
 import type { ClientEvents, Viewer } from '../../rooms/read/client-events.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
 import type { KnownMembership } from '../active-user.ts'
@@ -107,6 +108,7 @@ class Update {
   /** What the client knows and goes on from; undefined when the room is told from the beginning. */
   #from: SentRoom | undefined
   readonly #parts: string[] = []
+  #unread: string | undefined
 
   constructor(deps: ResultDeps, ask: RoomAsk, end: number) {
     this.#deps = deps
@@ -125,7 +127,7 @@ class Update {
     const timeline = await this.#timeline(expanded)
     const changed = await this.#changedKeys(timeline)
     const { events, gone, members } = await this.#state(timeline, changed)
-    await this.#describe(timeline, changed, events)
+    await this.#describe(changed, events)
     const isNew = new Set(changed.map(nameOf))
     const wanted = [...events.values()].filter((row) => this.#isWanted(row, isNew, members)).sort(byPosition)
     await this.#put(timeline, wanted, gone, expanded)
@@ -261,11 +263,7 @@ class Update {
   }
 
   /** Name, avatar, heroes and counts, where they are new. */
-  async #describe(
-    timeline: Timeline,
-    changed: readonly StateKey[],
-    events: ReadonlyMap<string, EventRow>,
-  ): Promise<void> {
+  async #describe(changed: readonly StateKey[], events: ReadonlyMap<string, EventRow>): Promise<void> {
     const initial = this.#from === undefined
     const has = (key: StateKey): boolean => changed.some((other) => nameOf(other) === nameOf(key))
     const name = textIn(events.get(nameOf(NAME)), 'name')
@@ -279,11 +277,16 @@ class Update {
     /* Of a room that was left, the present members are not the reader's to know. */
     if (!this.#joined) return
     if (initial || changed.some(isMemberKey) || has(NAME)) await this.#summary(name === undefined)
-    if (initial || timeline.rows.length > 0) this.#notifications()
+    await this.#notifications()
   }
 
-  #notifications(): void {
-    if (!this.#ask.stable) this.#parts.push('"notification_count":0', '"highlight_count":0')
+  /** Unread counts, where they are other than those that were told. */
+  async #notifications(): Promise<void> {
+    const { stable, viewer, room, now } = this.#ask
+    if (stable) return
+    const { notifications, highlights } = sumOf(await this.#deps.store.push.counts(viewer.userId, room, now))
+    this.#unread = `"notification_count":${notifications},"highlight_count":${highlights}`
+    if (this.#unread !== this.#from?.unread) this.#parts.push(this.#unread)
   }
 
   /** Counts of members, and who they are where the room has no name. */
@@ -356,6 +359,7 @@ class Update {
       required: config.required,
       members: new Set([...new Set(kept)].slice(-MEMBERS_TOLD_MAX)),
       direct,
+      ...(this.#unread === undefined ? {} : { unread: this.#unread }),
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Which rooms a request names, and what is to be told of each of them. */
 import { type Clock, turn } from '#/base/world.ts'
 import type { RoomFactsRow } from '#/ports/store/room-facts.ts'
-import type { ActiveUser, KnownMembership } from '../active-user.ts'
+import { type ActiveUser, type KnownMembership, MOVED } from '../active-user.ts'
 import type { Connection, SentRoom } from './connections.ts'
 import type { FactsCache } from './facts-cache.ts'
 import type { Labels } from './labels.ts'
@@ -68,7 +68,8 @@ const ROOMS_PER_TURN = 5000
 export async function candidates(sight: Sight, clock: Clock): Promise<Candidate[]> {
   const { connection, user } = sight
   const { told } = connection
-  const changed = told.position > 0 ? user.changedSince(told.position) : undefined
+  const moved = told.position > 0 ? user.movedSince(told.position) : undefined
+  const changed = moved && new Set(moved.keys())
   const same = told.settled && told.config === sight.config && changed !== undefined
   const ordered = sight.windows.every(
     ({ ranges, view }) => view.loosenedAt <= told.position && ranges.length === 1 && ranges[0]![0] === 0,
@@ -86,7 +87,9 @@ export async function candidates(sight: Sight, clock: Clock): Promise<Candidate[
   for (const [room, indexes] of inSight) {
     if (++count % ROOMS_PER_TURN === 0) await turn(clock)
     const candidate = rules.candidate(room, indexes)
-    if (candidate && hasNews(candidate)) found.push(candidate)
+    /* A receipt of the reader's own changes what is unread. */
+    const read = ((moved?.get(room) ?? 0) & MOVED.counts) !== 0
+    if (candidate && (read || hasNews(candidate))) found.push(candidate)
   }
   return found
 }

@@ -5,6 +5,7 @@ import type { Store } from '#/ports/store/store.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
+import { unreadParts } from '../../push/counts.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { type RoomEventFilter, relatedOnly } from '../../rooms/read/event-filter.ts'
 import { formatStream, formatTopological } from '../../rooms/read/tokens.ts'
@@ -70,7 +71,8 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   const state = still ? NO_STATE : await stateEvents(deps, ask, timeline)
   const membersMoved = timeline.rows.some(isMember) || state.rows.some(isMember)
   const told = [timeline.rows, state.rows, state.whole, ask.accountData, ask.ephemeral]
-  const nothing = told.every((list) => list.length === 0)
+  const read = since !== undefined && (ask.moved & MOVED.counts) !== 0
+  const nothing = !read && told.every((list) => list.length === 0)
   /* That the reader is out of a room must be told even when nothing of it may be shown. */
   if (nothing && since !== undefined && !ask.fullState && ask.left === undefined) return undefined
   const membershipAt = timeline.present ? () => 'join' : undefined
@@ -78,6 +80,10 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   /* Of a room that was left, the present counts and names are not the reader's to know. */
   if (ask.left === undefined) {
     parts.push(`"ephemeral":${eventsJson(ask.ephemeral)}`)
+    if (since === undefined || ask.fullState || (ask.moved & (MOVED.events | MOVED.counts)) !== 0) {
+      const counts = await deps.store.push.counts(request.userId, room, ask.now)
+      parts.push(...unreadParts(counts, request.filter.unreadThreads))
+    }
     if (membersMoved || since === undefined) {
       parts.push(`"summary":${JSON.stringify(await deps.summaries.of(room, request.userId))}`)
     }

@@ -1,0 +1,42 @@
+/** Named limits of push rules, notifications and pushers. */
+
+/** Rules of a user's own. */
+export const PUSH_RULES_MAX = 10_000
+/** Of these, rules that look at events in other ways than by room or sender; each is tried for every event. */
+export const PUSH_RULES_TRIED_MAX = 500
+/** Conditions of one rule. */
+export const CONDITIONS_MAX = 20
+/** Actions of one rule. */
+export const ACTIONS_MAX = 20
+/** Bytes of all rules as JSON. */
+export const PUSH_RULES_BYTES_MAX = 1024 * 1024
+/** Bytes of one rule as JSON. */
+export const PUSH_RULE_BYTES_MAX = 8 * 1024
+/** Characters of a rule's id. */
+export const RULE_ID_CHARS_MAX = 255
+/** Characters of the pattern of a content rule or a condition. */
+export const PATTERN_CHARS_MAX = 512
+/** Bytes of users' rules kept ready, as they weigh in JSON. */
+export const RULES_CACHE_BYTES = 8 * 1024 * 1024
+/** Rooms of which it is remembered who follows them. */
+export const FOLLOWED_ROOMS_MAX = 5000
+/** Users named by one event that are looked at; an event cannot hold many more. */
+export const MENTIONS_MAX = 1000
+/** Milliseconds that evaluating goes on before others have a turn. */
+export const EVALUATION_MS_MAX = 5
+/** Bytes of the first part of JSON actions kept with a notification. */
+export const ACTIONS_BYTES_MAX = 4096
+/** Notifications on one page. */
+export const NOTIFICATIONS_LIMIT_DEFAULT = 20
+export const NOTIFICATIONS_LIMIT_MAX = 50
+/** Events looked at for one page. */
+export const NOTIFICATIONS_SCAN_MAX = 1000
+/** Pushers of a user. */
+export const PUSHERS_MAX = 20
+/** Rooms of one question for counts. */
+export const COUNTED_ROOMS_MAX = 1000
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3pushersset */
+export const PUSHKEY_BYTES_MAX = 512
+export const APP_ID_CHARS_MAX = 64
+export const PUSHER_DATA_BYTES_MAX = 8 * 1024
+export const PUSHER_NAME_CHARS_MAX = 255

@@ -1,0 +1,42 @@
+/** Builds the services of push rules, counts and notifications. */
+import type { Clock } from '#/base/world.ts'
+import type { Store } from '#/ports/store/store.ts'
+import type { ServerName } from '#/protocol/ids/server-name.ts'
+import type { IgnoredUsers } from '../accounts/ignored-users.ts'
+import type { ClientEvents } from '../rooms/read/client-events.ts'
+import { Followers } from './followers.ts'
+import { LiveEvents } from './live-events.ts'
+import { Notifications } from './notifications.ts'
+import { Pushers } from './pushers.ts'
+import { PushRules } from './rules.ts'
+
+export interface PushServices {
+  readonly rules: PushRules
+  readonly live: LiveEvents
+  readonly notifications: Notifications
+  readonly pushers: Pushers
+  /** To be called when it may depend on something new who follows rooms. */
+  changed(userId: string): Promise<void>
+  close(): void
+}
+
+export function createPush(deps: {
+  store: Store
+  clock: Clock
+  serverName: ServerName
+  clientEvents: ClientEvents
+  ignored: IgnoredUsers
+}): PushServices {
+  const { store, clock, serverName, clientEvents, ignored } = deps
+  const followers = new Followers()
+  const changed = (userId: string): Promise<void> => followers.changed(userId, store)
+  const rules = new PushRules({ store, ignored, changed })
+  return {
+    rules,
+    live: new LiveEvents({ store, clock, serverName, rules, followers }),
+    notifications: new Notifications({ store, clientEvents, rules }),
+    pushers: new Pushers({ store, clock, changed }),
+    changed,
+    close: () => rules.close(),
+  }
+}
