@@ -12,6 +12,8 @@ const guest = scriptUser('12345')
 
 export interface Base {
   readonly room: RoomScript
+  /** Row id of the room's last event. */
+  readonly last: number
   /** Row id of a state branch. */
   readonly branch: number
   readonly position: number
@@ -22,6 +24,7 @@ export interface Base {
 /** Makes the database on which each plan is tried. */
 export async function makeBase(path: string): Promise<Base> {
   const room = new RoomScript('base')
+  let last: number
   let branch: number
   let position: number
   let report: number
@@ -47,11 +50,12 @@ export async function makeBase(path: string): Promise<Base> {
     const parent = { branch: 0, pos: store.position() }
     const opened = await commitAll(store, { lane: '', ops: [{ op: 'state.branch', room: room.nid, parent }] })
     branch = opened[0] as number
-    await commitAll(store, room.message('to be redacted').plan)
+    last = (await commitAll(store, room.message('to be redacted').plan))[0] as number
+    await commitAll(store, { lane: other, ops: [receiptOf({ room, last }, other)] })
     position = store.position()
     report = (await commitAll(store, roomTablesPlan(room.nid)))[0] as number
   }
-  return { room, branch, position, report }
+  return { room, last, branch, position, report }
 }
 
 /** The room has an alias and is published. */
@@ -125,16 +129,17 @@ const onBranch = ({ room, branch }: Base): Op => ({
   ],
 })
 
-const receiptOf = ({ room }: Pick<Base, 'room'>, event: number): Op => ({
+const receiptOf = ({ room, last }: Pick<Base, 'room' | 'last'>, of: string): Op => ({
   op: 'receipt.put',
   room: room.nid,
-  user,
+  user: of,
   kind: 'm.read',
   thread: '',
   eventId: room.last.eventId,
-  event,
+  event: last,
   ts: 1,
 })
+
 /** A message that annotates the message before it. */
 function annotation({ room }: Base): readonly Op[] {
   const target = room.last.eventId
@@ -257,8 +262,8 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'room.facts': ({ room }) => [
     { op: 'room.facts', room: room.nid, roomType: 'm.space', name: 'n', encrypted: true },
   ],
-  'receipt.put': (base) => [receiptOf(base, base.room.nid + 1)],
-  'receipt.clear': () => [{ op: 'receipt.clear', user }],
+  'receipt.put': (base) => [receiptOf(base, user)],
+  'receipt.clear': () => [{ op: 'receipt.clear', user: other }],
   'push.rules': () => [
     {
       op: 'push.rules',

@@ -6,7 +6,7 @@ import { relationOf, THREAD } from '#/protocol/event/relation.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { IgnoredUsers } from '../accounts/ignored-users.ts'
 import { formatStream, parseStream } from './read/tokens.ts'
-import { visibleEvent } from './read/visible-event.ts'
+import { requireAccess, visibleEvent } from './read/visible-event.ts'
 
 export interface ThreadSubscriptionDeps {
   readonly store: Store
@@ -104,6 +104,7 @@ export class ThreadSubscriptions {
 
   async #roomOf({ userId, roomId, root }: ThreadOf): Promise<number> {
     const { row } = await visibleEvent(this.#store, this.#ignored, { roomId, eventId: root }, userId)
+    await requireAccess(this.#store, roomId, userId)
     return row.room
   }
 

@@ -4,7 +4,10 @@ import { domainOf } from '#/protocol/ids/domain.ts'
 import { ROOM_GOING } from '../sql/room-state.ts'
 import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
+import { uncount } from './push.ts'
+import { dropRelation } from './relations.ts'
 import { deleteRoom } from './rooms.ts'
+import { unindexEvent } from './search.ts'
 
 type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
 
@@ -36,6 +39,7 @@ export function* purgeRoom(ctx: PlanContext, op: OpOf<'room.purge'>): Sql<PurgeR
       (op.keepServer === undefined || domainOf(row.sender as string) !== op.keepServer),
   )
   const gone = yield* withoutNeeded(old)
+  yield* forgetEvents(op.room, gone)
   yield* deleteEvents(gone)
   if (gone.length > 0) {
     ctx.interned.clear()
@@ -45,6 +49,23 @@ export function* purgeRoom(ctx: PlanContext, op: OpOf<'room.purge'>): Sql<PurgeR
   return {
     gone: gone.length,
     next: last ? { ts: last.ts as number, arrival: last.arrival as number } : null,
+  }
+}
+
+/** Takes events out of what is known about others: relations, counts and the index of messages. */
+function* forgetEvents(room: number, nids: readonly number[]): Sql<void> {
+  for (const list of lists(nids)) {
+    const rows = yield* run(
+      `SELECT nid, type, state_key, json FROM events WHERE nid IN (${placeholders(1, list.length)})`,
+      ...list,
+    )
+    for (const row of rows) {
+      const nid = row.nid as number
+      const { type, json } = row as { type: string; json: string }
+      yield* unindexEvent(room, nid, { type, stateKey: row.state_key as string | null, json })
+      yield* dropRelation(nid)
+      yield* uncount(room, nid)
+    }
   }
 }
 

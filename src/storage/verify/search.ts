@@ -4,6 +4,7 @@ import { type Postings, partOf, unpackPage, unpackTerms } from '../sql/search-co
 import { lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { walk } from './pages.ts'
 import type { Findings } from './report.ts'
+import { STAYING } from './staying.ts'
 
 export function* verifySearch(findings: Findings): Sql<void> {
   yield* verifyTails(findings)
@@ -15,7 +16,8 @@ function* verifyTails(findings: Findings): Sql<void> {
   const tails = {
     table: 'search_tail',
     text: `SELECT t.room, t.event, t.terms, e.nid, e.redacted_by FROM search_tail t
-      LEFT JOIN events e ON e.nid = t.event AND e.room = t.room WHERE 1 = 1 {after}`,
+      LEFT JOIN events e ON e.nid = t.event AND e.room = t.room
+      LEFT JOIN rooms r ON r.nid = t.room WHERE ${STAYING} {after}`,
     key: [
       ['t.room', 'room'],
       ['t.event', 'event'],
@@ -45,7 +47,8 @@ function areTerms(data: Uint8Array): boolean {
 function* verifySegments(findings: Findings): Sql<void> {
   const segments = {
     table: 'search_segments',
-    text: `SELECT s.room, s.upto, s.since, s.postings, s.parts FROM search_segments s WHERE 1 = 1 {after}`,
+    text: `SELECT s.room, s.upto, s.since, s.postings, s.parts FROM search_segments s
+      LEFT JOIN rooms r ON r.nid = s.room WHERE ${STAYING} {after}`,
     key: [
       ['s.room', 'room'],
       ['s.upto', 'upto'],

@@ -113,6 +113,17 @@ const FOR_GUESTS = [
   'getCapabilities',
   'logout',
   'logout_all',
+  /* Not in that list, and open to guests elsewhere: what is not about anybody's account. */
+  'queryPublicRooms',
+  'getSpaceHierarchy',
+  'getProtocols',
+  'getProtocolMetadata',
+  'queryLocationByAlias',
+  'queryLocationByProtocol',
+  'queryUserByID',
+  'queryUserByProtocol',
+  /* Refused by `turn_allow_guests: false`. */
+  'getTurnServer',
 ]
 
 test('what guests may call is what the specification lists; everything else is refused', async () => {

@@ -68,7 +68,7 @@ test('events of all rooms of the reader come in order, and the token goes on', a
     first.chunk.map((event: Json) => event.room_id),
     [one, two],
   )
-  assert.equal(first.start, from)
+  assert.ok(from.startsWith(first.start), `${from} goes on from ${first.start}`)
   await say(alice, one, 'c')
   const second = await events(carol, { from: first.end })
   assert.deepEqual(texts(second.chunk), ['c'])

@@ -8,7 +8,7 @@ import type { ClientEvents, Viewer } from './client-events.ts'
 import { RELATIONS_RECURSION_MAX, RELATIONS_SCAN_MAX, THREADS_SCAN_MAX } from './limits.ts'
 import { onward, type Place, placeOf, tokenOf } from './places.ts'
 import { type Seen, visibleTo } from './visibility.ts'
-import { visibleEvent } from './visible-event.ts'
+import { requireAccess, visibleEvent } from './visible-event.ts'
 
 export interface RelationsQuery {
   readonly roomId: string
@@ -65,6 +65,8 @@ export class RelatedEvents {
   async relations(query: RelationsQuery): Promise<Chunk> {
     const { viewer, dir, limit } = query
     const { row: parent, rules } = await visibleEvent(this.#store, this.#ignored, query, viewer.userId)
+    /* What happened since is for those who may see the room as it is. */
+    await requireAccess(this.#store, query.roomId, viewer.userId)
     const ignored = await this.#ignored.ignoredBy(viewer.userId)
     const seen: Seen[] = []
     let nextBatch: string | undefined

@@ -4,7 +4,7 @@ import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
-import { rulesForEvents } from './access.ts'
+import { accessRoom, rulesForEvents } from './access.ts'
 import { canSee, type Seen } from './visibility.ts'
 
 export interface VisibleEvent extends Seen {
@@ -31,6 +31,13 @@ export async function visibleEvent(
   if (!seen) throw notFound()
   if (row.stateKey === null && (await ignored.ignoredBy(userId)).has(row.sender)) throw notFound()
   return { ...seen, room, rules }
+}
+
+/** Throws M_NOT_FOUND in the same words for who may not see the room as it is now. */
+export async function requireAccess(store: Store, roomId: string, userId: string): Promise<void> {
+  await accessRoom(store, roomId, userId).catch((error: unknown) => {
+    throw error instanceof MatrixError ? notFound() : error
+  })
 }
 
 function notFound(): MatrixError {
