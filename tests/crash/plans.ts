@@ -50,7 +50,8 @@ export async function makeBase(path: string): Promise<Base> {
     const parent = { branch: 0, pos: store.position() }
     const opened = await commitAll(store, { lane: '', ops: [{ op: 'state.branch', room: room.nid, parent }] })
     branch = opened[0] as number
-    last = (await commitAll(store, room.message('to be redacted').plan))[0] as number
+    await commitAll(store, room.message('to be redacted').plan)
+    last = (await store.events.byId(room.last.eventId))!.nid
     await commitAll(store, { lane: other, ops: [receiptOf({ room, last }, other)] })
     position = store.position()
     report = (await commitAll(store, roomTablesPlan(room.nid)))[0] as number
