@@ -18,9 +18,12 @@ export interface CollectorDeps {
   readonly collect: () => void
 }
 
-/** Collects once in the first quiet stretch after a busy one, until the timer that it returns is cancelled. */
+/**
+ * Collects once in the first quiet stretch after a busy one, of which the start is the first, until the timer that it
+ * returns is cancelled.
+ */
 export function collectWhenIdle({ clock, busyShare, collect }: CollectorDeps): Timer {
-  let due = false
+  let due = true
   const look = (): void => {
     const share = busyShare()
     if (share > BUSY_SHARE) due = true

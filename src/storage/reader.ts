@@ -88,6 +88,7 @@ export function readerOver(read: RunQuery): Reader {
     accounts: {
       byUser: bind(accounts.accountByUser),
       byUserFolded: bind(accounts.accountFolded),
+      any: bind(accounts.anyAccount),
       count: bind(accounts.accountCount),
       devices: bind(accounts.devicesOf),
       device: bind(accounts.deviceOf),

@@ -64,15 +64,21 @@ export class RoomView {
   }
 
   /**
-   * The newest events of a room that is joined anew may begin with some that were known from before. How many; they
-   * must be the last ones known.
+   * The newest events of a room that is joined anew may begin with some that were known from before. How many that are
+   * the last ones known.
    */
   #overlap(ids: readonly string[]): number {
     const count = ids.findLastIndex((id) => this.#known.has(id)) + 1
     const tail = count === 0 ? [] : this.flat().slice(-count)
-    if (tail.join() !== ids.slice(0, count).join())
+    if (tail.join() === ids.slice(0, count).join()) return count
+    const repeated = ids.filter((id) => this.#known.has(id))
+    const before = this.flat().filter((id) => repeated.includes(id))
+    if (repeated.join() !== before.join())
       throw this.#wrong('a room joined anew repeats old events in another order')
-    return count
+    /* Of refused invites a client knows single events: it begins anew, and reads what lies between. */
+    this.stretches.length = 0
+    this.#known.clear()
+    return 0
   }
 
   takeState(events: readonly ClientEvent[]): void {

@@ -250,13 +250,13 @@ async function freshDevice(actor: Actor): Promise<void> {
 async function checkAnswers(device: Device, rooms: Rooms, roomId: string): Promise<void> {
   const room = rooms.get(roomId)
   const path = `/rooms/${encodeURIComponent(roomId)}`
-  const state = await device.ask('GET', `${path}/state`)
+  const state = await device.insist('GET', `${path}/state`)
   if (device.ended) return
   const ids = ((state?.body ?? []) as { event_id: string }[]).map((event) => event.event_id).sort()
   const wanted = [...(room?.state.values() ?? [])].map((event) => event.eventId).sort()
   if (ids.join() !== wanted.join())
     throw new SimFailure(`${device.name}: GET /state of ${roomId} is not the state`)
-  const members = await device.ask('GET', `${path}/joined_members`)
+  const members = await device.insist('GET', `${path}/joined_members`)
   const joined = Object.keys(members?.body.joined ?? {}).sort()
   if (joined.join() !== room?.users('join').join()) {
     throw new SimFailure(`${device.name}: joined_members of ${roomId} are ${joined.join()}`)

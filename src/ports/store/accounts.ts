@@ -157,6 +157,7 @@ export interface AccountReader {
   byUser(user: string): Promise<AccountRow | undefined>
   /** An account whose id equals `user` without regard to case, if it is the only one. */
   byUserFolded(user: string): Promise<AccountRow | undefined>
+  any(): Promise<boolean>
   count(): Promise<number>
   devices(user: string): Promise<DeviceRow[]>
   device(user: string, device: string): Promise<DeviceRow | undefined>

@@ -38,6 +38,10 @@ export const accountFolded = query('accounts.byUserFolded', 'small', function* (
   return rows.length === 1 && rows[0] ? accountFrom(rows[0]) : undefined
 })
 
+export const anyAccount = query('accounts.any', 'small', function* (): Sql<boolean> {
+  return (yield* first('SELECT 1 AS one FROM accounts LIMIT 1')) !== undefined
+})
+
 export const accountCount = query('accounts.count', 'large', function* (): Sql<number> {
   const row = yield* first('SELECT COUNT(*) AS n FROM accounts')
   return (row?.n as number) ?? 0
@@ -121,7 +125,8 @@ export const uiaSession = query('accounts.uia', 'small', function* (session: str
   return row?.data as string | undefined
 })
 
-export const unusedAdminToken = query('accounts.unusedAdminToken', 'large', function* (): Sql<
+/* Asked only while there is no account, so that the table is small. */
+export const unusedAdminToken = query('accounts.unusedAdminToken', 'small', function* (): Sql<
   string | undefined
 > {
   const row = yield* first(
