@@ -1,6 +1,8 @@
 /** A user who does random things on one or two devices. */
-import { Device, type Login, type Surroundings, type SyncHabits } from './device.ts'
+import type { Device, Login, Surroundings } from './device.ts'
 import type { SeededRng } from './seeded-rng.ts'
+import { SlidingDevice, STATE_WISH_COUNT } from './sliding-device.ts'
+import { SyncDevice } from './sync-device.ts'
 
 /** A room that somebody was told of. */
 export interface KnownRoom {
@@ -39,6 +41,8 @@ const VISIBILITIES = ['shared', 'shared', 'joined', 'invited', 'world_readable']
 const FILTERED_TYPES = [['m.reaction'], ['m.room.member', 'm.room.topic'], ['m.room.*'], ['*']]
 const SYNC_TIMEOUTS = [0, 0, 100, 1000, 5000, 30_000]
 const DEVICES_MAX = 2
+/** Share of the devices that sync by sliding sync. */
+const SLIDING_SHARE = 0.4
 /** Share of the users who deactivate their account at the end. */
 const DEACTIVATED_SHARE = 0.1
 const REGISTRATION_TRIES = 30
@@ -140,15 +144,7 @@ export class Actor {
 
   #enter(login: Login): Device {
     const rng = this.#rng.fork(`device ${login.device_id}`)
-    const habits: SyncHabits = {
-      limit: rng.pick([1, 2, 3, 5, 10, 20]),
-      lazy: rng.chance(0.3),
-      stateAfter: rng.chance(0.3),
-      storedFilter: rng.chance(0.5),
-      includeLeave: rng.chance(0.2),
-      notTypes: rng.chance(0.25) ? rng.pick(FILTERED_TYPES) : [],
-    }
-    const device = new Device(this.#around, login, habits, rng)
+    const device = rng.chance(SLIDING_SHARE) ? this.#slidingDevice(login, rng) : this.#syncDevice(login, rng)
     device.leaving = this.deactivated
     if (this.#user === '') {
       this.#user = login.user_id
@@ -162,6 +158,29 @@ export class Actor {
     loop.catch((error: unknown) => this.#around.world.fail(error))
     this.#loops.push(loop)
     return device
+  }
+
+  #syncDevice(login: Login, rng: SeededRng): Device {
+    const habits = {
+      limit: rng.pick([1, 2, 3, 5, 10, 20]),
+      lazy: rng.chance(0.3),
+      stateAfter: rng.chance(0.3),
+      storedFilter: rng.chance(0.5),
+      includeLeave: rng.chance(0.2),
+      notTypes: rng.chance(0.25) ? rng.pick(FILTERED_TYPES) : [],
+      byThread: rng.chance(0.4),
+    }
+    return new SyncDevice(this.#around, login, habits, rng)
+  }
+
+  #slidingDevice(login: Login, rng: SeededRng): Device {
+    const habits = {
+      stable: rng.chance(0.3),
+      wish: rng.below(STATE_WISH_COUNT),
+      limit: rng.pick([1, 2, 3, 5, 10, 20]),
+      changes: rng.pick([0, 0.05, 0.3, 0.7]),
+    }
+    return new SlidingDevice(this.#around, login, habits, rng)
   }
 
   async #syncLoop(device: Device, rng: SeededRng): Promise<void> {
@@ -244,6 +263,7 @@ export class Actor {
     })
     if (answer?.status !== 200) return
     rooms.push({ roomId: answer.body.room_id as string, server })
+    this.#around.ledger.roomIds.push(answer.body.room_id as string)
     const created = { roomId: answer.body.room_id as string, sender: this.#user, target: this.#user }
     this.#around.ledger.memberships.push({ ...created, membership: 'join' })
   }

@@ -30,6 +30,11 @@ export interface ValueWrite {
   repeated?: boolean
 }
 
+/** A user's new list of ignored users. */
+export interface Ignoring extends ValueWrite {
+  readonly users: readonly string[]
+}
+
 /** An event that reached a client. */
 export interface Delivery {
   readonly user: string
@@ -37,6 +42,9 @@ export interface Delivery {
   readonly eventId: string
   /** The server's position when it answered. */
   readonly position: number
+  /** When the client asked, and when it was answered. */
+  readonly begun: number
+  readonly ended: number
   readonly how: string
 }
 
@@ -50,7 +58,31 @@ export class Ledger {
   readonly markers = new Map<string, string>()
   /** Requests to join that went out, by room and user. */
   readonly joins = new Map<string, number>()
+  /** Rooms of the server that somebody was told of. */
+  readonly roomIds: string[] = []
   operations = 0
+
+  /** By user, in the order in which they were written. */
+  readonly ignoring = new Map<string, Ignoring[]>()
+
+  /** Whether a user ignored another at some time, perhaps. */
+  everIgnored(user: string, other: string): boolean {
+    return this.ignoring.get(user)?.some(({ users }) => users.includes(other)) ?? false
+  }
+
+  /** Whether a user ignored another all the while, whatever writes were under way. */
+  surelyIgnored(user: string, other: string, { begun, ended }: { begun: number; ended: number }): boolean {
+    const writes = this.ignoring.get(user) ?? []
+    const end = (write: Ignoring): number =>
+      write.repeated || write.done === undefined ? Number.POSITIVE_INFINITY : write.done
+    return writes.some(
+      (write) =>
+        write.done !== undefined &&
+        write.done < begun &&
+        writes.every((one) => one.users.includes(other) || end(one) < write.begun || one.begun > ended) &&
+        write.users.includes(other),
+    )
+  }
 
   write(name: string, value: string, begun: number): ValueWrite {
     const entry: ValueWrite = { value, begun, done: undefined }

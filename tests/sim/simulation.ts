@@ -1,6 +1,7 @@
 /** One simulation: everything in it follows from the seed. */
 import type { Store } from '#/ports/store/store.ts'
 import { Actor, type Neighbourhood } from './actor.ts'
+import { checkDevice } from './client-oracles.ts'
 import type { Device } from './device.ts'
 import { Ledger } from './ledger.ts'
 import { CALM, Network, type NetworkFaults } from './network.ts'
@@ -9,7 +10,6 @@ import {
   checkDatabase,
   checkDeactivated,
   checkDelivered,
-  checkDevice,
   checkLeaks,
   checkNames,
   checkRooms,
@@ -190,7 +190,7 @@ class Simulation {
 
   async #settleDevice(device: Device): Promise<void> {
     for (let i = 0; i < SETTLE_ROUNDS_MAX; i++) {
-      const outcome = await device.sync(0)
+      const outcome = await device.syncToEnd()
       if (outcome === 'quiet' || device.ended) break
       if (i === SETTLE_ROUNDS_MAX - 1) throw new SimFailure(`${device.name}: its syncs never come to rest`)
     }
@@ -211,11 +211,12 @@ class Simulation {
     checkValues(ledger, stored, server.database)
     checkNames(server.name, rooms, stored)
     checkDeactivated(rooms, server.database)
+    const truth = { rooms, ledger, database: server.database, store: server.life!.store! }
     const asked = new Set<string>()
     for (const actor of actors) {
       for (const device of actor.devices) {
         if (device.ended) continue
-        checkDevice(device, rooms, stored, server.database)
+        await checkDevice(device, truth)
         for (const view of device.rooms.values()) {
           if (view.membership !== 'join' || asked.has(view.roomId)) continue
           asked.add(view.roomId)
