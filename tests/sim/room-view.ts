@@ -123,6 +123,8 @@ export class RoomView {
       const first = stretch.events.findIndex((id) => ids.includes(id))
       if (first >= 0) stretch.events.length = first
     }
+    /* The gap before the new stretch is the one before those that went. */
+    while (this.stretches.at(-1)?.events.length === 0) this.stretches.pop()
     for (const id of ids) this.#known.add(id)
     this.stretches.push({ events: ids, gap: limited ? prev : undefined })
     if (!limited && flat.length > repeated.length) {
