@@ -10,6 +10,17 @@ export interface AckedEvent {
   readonly marker?: string | undefined
   readonly stateKey?: string | undefined
   readonly redacts?: string | undefined
+  /** Root of the thread that a message was sent into. */
+  readonly thread?: string | undefined
+}
+
+/** A receipt that was acknowledged. */
+export interface AckedReceipt {
+  readonly user: string
+  readonly roomId: string
+  readonly kind: string
+  readonly thread: string
+  readonly eventId: string
 }
 
 /** A membership change that was acknowledged, which names no event. */
@@ -51,6 +62,9 @@ export interface Delivery {
 export class Ledger {
   readonly events: AckedEvent[] = []
   readonly memberships: AckedMembership[] = []
+  readonly receipts: AckedReceipt[] = []
+  /** Who knocked on a room last. */
+  readonly knocks = new Map<string, string>()
   /** By server and name of the value, for example account data of a user. */
   readonly values = new Map<string, ValueWrite[]>()
   readonly deliveries: Delivery[] = []

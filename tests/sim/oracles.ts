@@ -166,6 +166,26 @@ export function checkNames(server: string, rooms: Rooms, stored: ReadonlyMap<str
   }
 }
 
+/** A receipt that was acknowledged stands where it was put, or further on. */
+export function checkReceipts(ledger: Ledger, rooms: Rooms, database: DatabaseSync): void {
+  const stored = database.prepare(
+    `SELECT event FROM receipts WHERE room = (SELECT nid FROM rooms WHERE room_id = ?)
+       AND user_id = ? AND kind = ? AND thread = ?`,
+  )
+  const gone = new Set(deactivatedUsers(database))
+  for (const { user, roomId, kind, thread, eventId } of ledger.receipts) {
+    if (gone.has(user)) continue
+    const room = rooms.get(roomId)
+    const nid = room?.events[room.byId.get(eventId) ?? -1]?.nid ?? 0
+    const row = stored.get(roomId, user, kind, thread)
+    if (Number(row?.['event'] ?? -1) < nid) {
+      fail(
+        `the ${kind} of ${user} in ${roomId} (${thread}) stands at ${row?.['event']}, and was put at ${nid}`,
+      )
+    }
+  }
+}
+
 /** Who deactivated the account is in no room. */
 export function checkDeactivated(rooms: Rooms, database: DatabaseSync): void {
   for (const user of deactivatedUsers(database)) {

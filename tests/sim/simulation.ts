@@ -1,8 +1,9 @@
 /** One simulation: everything in it follows from the seed. */
 import type { Store } from '#/ports/store/store.ts'
-import { Actor, type Neighbourhood } from './actor.ts'
+import { Actor } from './actor.ts'
 import { checkDevice } from './client-oracles.ts'
 import type { Device } from './device.ts'
+import type { Neighbourhood } from './doer.ts'
 import { Ledger } from './ledger.ts'
 import { CALM, Network, type NetworkFaults } from './network.ts'
 import {
@@ -12,6 +13,7 @@ import {
   checkDelivered,
   checkLeaks,
   checkNames,
+  checkReceipts,
   checkRooms,
   checkValues,
   type Rooms,
@@ -210,6 +212,7 @@ class Simulation {
     checkLeaks(ledger, rooms)
     checkValues(ledger, stored, server.database)
     checkNames(server.name, rooms, stored)
+    checkReceipts(ledger, rooms, server.database)
     checkDeactivated(rooms, server.database)
     const truth = { rooms, ledger, database: server.database, store: server.life!.store! }
     const asked = new Set<string>()
