@@ -195,7 +195,7 @@ export function checkDeactivated(rooms: Rooms, database: DatabaseSync): void {
   }
 }
 
-function deactivatedUsers(database: DatabaseSync): string[] {
+export function deactivatedUsers(database: DatabaseSync): string[] {
   const rows = database.prepare('SELECT user_id FROM accounts WHERE deactivated = 1').all()
   return rows.map((row) => String(row['user_id']))
 }

@@ -31,7 +31,7 @@ export class RoomView {
   /** Senders of events that came in timelines of syncs. */
   readonly senders = new Set<string>()
   summary: { joined?: number; invited?: number } = {}
-  readonly accountData = new Map<string, string>()
+  accountData = new Map<string, string>()
   /** Event ids by `kind NUL user NUL thread`. */
   readonly receipts = new Map<string, string>()
   typing: readonly string[] = []

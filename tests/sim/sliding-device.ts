@@ -81,6 +81,7 @@ export class SlidingDevice extends Device {
   /** Requests of this connection that were not answered may arrive late and begin another one. */
   #doubt = false
   #wish: Wish | undefined
+  readonly #data = new Map<string, Map<string, string>>()
   /** Length of each list by its name, as the newest answer had it. */
   counts: Record<string, number> = {}
 
@@ -121,6 +122,7 @@ export class SlidingDevice extends Device {
   override reset(): void {
     super.reset()
     this.#pos = undefined
+    this.#data.clear()
     this.#doubt = false
     this.counts = {}
   }
@@ -217,8 +219,8 @@ export class SlidingDevice extends Device {
     const data = extensions.account_data ?? {}
     for (const event of data.global ?? []) this.accountData.set(event.type, JSON.stringify(event.content))
     for (const [roomId, events] of Object.entries<ClientEvent>(data.rooms ?? {})) {
-      const view = this.rooms.get(roomId)
-      for (const event of events) view?.accountData.set(event.type, JSON.stringify(event.content))
+      const known = this.#dataOf(roomId)
+      for (const event of events) known.set(event.type, JSON.stringify(event.content))
     }
     for (const part of [extensions.receipts, extensions.typing]) {
       for (const [roomId, event] of Object.entries<ClientEvent>(part?.rooms ?? {})) {
@@ -230,6 +232,13 @@ export class SlidingDevice extends Device {
       }
     }
     this.#pos = pos as string
+  }
+
+  /** Account data of a room, which may be told while it is an invite. */
+  #dataOf(roomId: string): Map<string, string> {
+    const known = this.#data.get(roomId) ?? new Map<string, string>()
+    this.#data.set(roomId, known)
+    return known
   }
 
   #takeRoom(roomId: string, room: ClientEvent, answer: Answer, wish: Wish): void {
@@ -250,6 +259,7 @@ export class SlidingDevice extends Device {
     if (room.initial) {
       view = new RoomView(roomId, this.name)
       view.since = answer.position
+      view.accountData = this.#dataOf(roomId)
       this.rooms.set(roomId, view)
     } else if (!view) throw new SimFailure(`${this.name}: ${roomId} is new and not initial`)
     else if (view.membership !== 'join') {
