@@ -136,11 +136,17 @@ export async function roomOf(
     ...options,
   })
   for (const guest of guests) await guest.client.joinRoom(roomId)
+  const last = guests.at(-1)?.userId ?? host.userId
   for (const person of [host, ...guests]) {
-    await person.sees('the room with all its members', () => {
-      const room = person.client.getRoom(roomId)
-      return room?.getMyMembership() === 'join' && room.getJoinedMemberCount() === guests.length + 1
-    })
+    await person.sees('the room with all its members', () => hasJoined(person.client.getRoom(roomId), last))
   }
   return roomId
+}
+
+/** In the timeline: the count of members is set a moment before it, and what is said then would come first. */
+function hasJoined(room: Room | null, userId: string): boolean {
+  const events = room?.getLiveTimeline().getEvents() ?? []
+  const isJoin = (event: MatrixEvent) =>
+    event.getType() === 'm.room.member' && event.getContent()['membership'] === 'join'
+  return events.some((event) => isJoin(event) && event.getStateKey() === userId)
 }
