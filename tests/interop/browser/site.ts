@@ -8,7 +8,7 @@ import { build } from 'esbuild'
 const HERE = import.meta.dirname
 const CRYPTO = 'node_modules/@matrix-org/matrix-sdk-crypto-wasm/pkg/matrix_sdk_crypto_wasm_bg.wasm'
 const HTML =
-  '<!doctype html><meta charset="utf-8"><title>talk</title><script type="module" src="/page.js"></script>'
+  '<!doctype html><meta charset="utf-8"><title>talk</title><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>'
 
 /** Bundles page.ts and serves it on a free port. `url` is the page's address. */
 export async function servePage(): Promise<AsyncDisposable & { readonly url: string }> {
