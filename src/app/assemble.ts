@@ -211,6 +211,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     profileRules,
     directory,
     options: options.rooms,
+    onJob: () => jobs.poke(),
     follow: (user, roomId, said) => membership.follow(user, roomId, said),
     inviteOps: (invitation, slot) => push.live.inviteOps(invitation, slot),
   })

@@ -43,6 +43,7 @@ before(async () => {
     profile: async () => ({}),
     directory: createDirectory({ store: plain, writer, world: realWorld, serverName: SERVER, options }),
     options,
+    onJob: () => {},
     follow: async () => undefined,
   })
   roomId = await rooms.create({
