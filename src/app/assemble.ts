@@ -214,7 +214,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     directory,
     options: options.rooms,
     onJob: () => jobs.poke(),
-    follow: (user, roomId, said) => membership.follow(user, roomId, said),
     inviteOps: (invitation, slot) => push.live.inviteOps(invitation, slot),
   })
   const autoJoin = new AutoJoin({

@@ -259,6 +259,10 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     ...accountPlan(scriptUser('new'), 'NEW', 'n'.repeat(64)).ops,
   ],
   'profile.put': () => [{ op: 'profile.put', user, fields: '{"displayname":"C"}' }],
+  'profile.says': () => [
+    { op: 'profile.put', user, fields: '{"displayname":"C"}' },
+    { op: 'profile.says', user, displayName: 'C', avatarUrl: null },
+  ],
   'uia.put': () => [{ op: 'uia.put', session: 'next', data: '{}', expiresTs: LATER }],
   'uia.delete': () => [{ op: 'uia.delete', session: 'session' }],
   'account_data.put': ({ room }) => [

@@ -80,6 +80,8 @@ export interface Conflict {
     | 'gone'
     /** The account that acts was deactivated. */
     | 'deactivated'
+    /** The profile says something else by now. */
+    | 'profile'
     /** The same annotation is there already. */
     | 'duplicate'
     /** The user has unsubscribed since what an automatic subscription was made for. */

@@ -44,7 +44,6 @@ before(async () => {
     directory: createDirectory({ store: plain, writer, world: realWorld, serverName: SERVER, options }),
     options,
     onJob: () => {},
-    follow: async () => undefined,
   })
   roomId = await rooms.create({
     creator: ALICE,

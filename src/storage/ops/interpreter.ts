@@ -73,6 +73,7 @@ const HANDLERS: Handlers = {
   'registration_token.put': accounts.putRegistrationToken,
   'registration_token.use': accounts.useRegistrationToken,
   'profile.put': accounts.putProfile,
+  'profile.says': accounts.guardProfile,
   'uia.put': accounts.putUia,
   'uia.delete': accounts.deleteUia,
   'account_data.put': putAccountData,

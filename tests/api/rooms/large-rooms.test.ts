@@ -2,39 +2,22 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Op } from '#/ports/store/plan.ts'
-import type { Store } from '#/ports/store/store.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { covers } from '../../support/covers.ts'
 import { allState, createRoom, getState, join, say, sync, texts, V3 } from '../../support/room-calls.ts'
 import { SERVER_NAME, TestServer } from '../../support/test-server.ts'
 import { verifyFindings } from '../../support/verify-server.ts'
+import { watchedStore } from '../../support/watched-store.ts'
 
 covers('POST /_matrix/client/v3/createRoom', 'POST /_matrix/client/v3/rooms/:roomId/upgrade')
 
-/** Called with the operations of every plan before it is written. */
-let onCommit: ((ops: readonly Op[]) => Promise<void> | void) | undefined
-/** Operations of the plans so far. */
-const plans: (readonly Op[])[] = []
-
-function watched(store: Store): Store {
-  return new Proxy(store, {
-    get(target, name) {
-      const value = Reflect.get(target, name) as unknown
-      if (name !== 'commit') return typeof value === 'function' ? value.bind(target) : value
-      return async (plan: { readonly ops: readonly Op[] }) => {
-        plans.push(plan.ops)
-        await onCommit?.(plan.ops)
-        return target.commit(plan as never)
-      }
-    },
-  })
-}
-
+const watch = watchedStore()
+const { plans } = watch
 let server: TestServer
 let alice: ApiClient
 let bob: ApiClient
 before(async () => {
-  server = await TestServer.start({ wrapStore: watched })
+  server = await TestServer.start({ wrapStore: watch.wrap })
   alice = await server.user('alice')
   bob = await server.user('bob')
 })
@@ -91,7 +74,7 @@ test('a room with 5,000 bans in initial_state is made in small plans and has the
 test('who asks while a large room is made sees nothing of it, and all of it afterwards', async () => {
   let since = (await sync(alice)).next_batch as string
   let asked = 0
-  onCommit = async (ops) => {
+  watch.onCommit = async (ops) => {
     const slices = ops.some((op) => op.op === 'event.insert')
     if (!slices || asked++ % 3 !== 0) return
     assert.deepEqual((await sync(alice, { since })).rooms?.join ?? {}, {})
@@ -100,7 +83,7 @@ test('who asks while a large room is made sees nothing of it, and all of it afte
   const local = { type: 'm.room.member', state_key: bob.userId, content: { membership: 'invite' } }
   const first = { type: 'com.example.first', state_key: '', content: { it: 'is' } }
   const roomId = await createRoom(alice, { initial_state: bans(400, [first]).reverse().concat(local) })
-  onCommit = undefined
+  watch.onCommit = undefined
   assert.ok(asked > 6)
   const section = (await sync(alice, { since })).rooms.join[roomId]
   const told = [...section.state.events, ...section.timeline.events]
@@ -112,11 +95,11 @@ test('who asks while a large room is made sees nothing of it, and all of it afte
 
 test('a token from the making of a large room is not taken for one of a member, also after a new name', async () => {
   let since = ''
-  onCommit = async (ops) => {
+  watch.onCommit = async (ops) => {
     if (isOpening(ops)) since = (await sync(alice)).next_batch
   }
   const roomId = await createRoom(alice, { initial_state: bans(120) })
-  onCommit = undefined
+  watch.onCommit = undefined
   await alice.put(`${V3}/profile/${encodeURIComponent(alice.userId)}/displayname`, { displayname: 'Anew' })
   await until(() =>
     plans.some((ops) => ops.some((op) => op.op === 'event.insert' && op.json.includes('"Anew"'))),
@@ -133,14 +116,14 @@ test('a large room whose making fails is cleared away', async () => {
 })
 
 test('a large room whose making a crash ended is cleared away after the restart', async () => {
-  onCommit = (ops) => {
+  watch.onCommit = (ops) => {
     if (isOpening(ops)) throw new Error('the server is gone')
     if (ops.some((op) => op.op === 'job.put' && op.key === 'crash')) throw new Error('gone')
   }
   const { status } = await alice
     .call('POST', CREATE, { initial_state: bans(200) })
     .catch(() => ({ status: 500 }))
-  onCommit = undefined
+  watch.onCommit = undefined
   assert.equal(status, 500)
   await server.restart((database) => database.exec(`UPDATE jobs SET due_ts = 0 WHERE kind = 'rooms.delete'`))
   await until(() => hiddenRooms() === 0)

@@ -15,6 +15,7 @@ import type { VerifiedPdu } from '../ingest/verified.ts'
 import { ADDITIONAL_CREATORS_MAX } from '../limits.ts'
 import type { MayInvite, MemberProfile, ProfileRules } from '../membership.ts'
 import type { RoomOptions } from '../options.ts'
+import { profileGuard, profileSpreadOp } from '../profile-spread.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
 import { type FirstEvent, RoomBuilder } from './room-builder.ts'
 import { StagedRoom } from './staged-room.ts'
@@ -53,8 +54,6 @@ export interface CreateRoomDeps {
   readonly options: RoomOptions
   /** A durable job was added. */
   readonly onJob: () => void
-  /** As `MembershipService.follow`. */
-  readonly follow: (userId: UserId, roomId: RoomId, said: JsonObject) => Promise<unknown>
   /** Further operations for an invitation that is in a slot of the room's first plan. */
   readonly inviteOps?: (invitation: VerifiedPdu, slot: number) => Promise<readonly Op[]>
 }
@@ -111,7 +110,7 @@ export class CreateRoomService {
     staged: StagedRoom,
     alias: RoomAlias | undefined,
   ): Promise<RoomId> {
-    const { store, profile, follow } = this.#deps
+    const { profile } = this.#deps
     await staged.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
     const creator = await profile(room.creator)
     const joined: JsonObject = { membership: 'join', ...creator }
@@ -131,11 +130,21 @@ export class CreateRoomService {
     const more = staged.named(this.#directoryOps(room, roomId, alias))
     const ops = staged.finish()
     const active = { op: 'account.active', user: room.creator } as const
-    const result = await store.commit({ lane: roomId, ops: [active, ...ops, ...more] })
+    await this.#commit(roomId, [active, ...ops, ...more], room.creator, creator)
+    return roomId
+  }
+
+  /** Writes the plan that shows the room. A profile that is not `said` any more is spread to it. */
+  async #commit(roomId: RoomId, ops: readonly Op[], creator: UserId, said: JsonObject): Promise<void> {
+    const { store, world, onJob } = this.#deps
+    let result = await store.commit({ lane: roomId, ops: [profileGuard(creator, said), ...ops] })
+    if (!result.ok && result.conflict === 'profile') {
+      const spread = profileSpreadOp(creator, world.clock.now())
+      result = await store.commit({ lane: roomId, ops: [...ops, spread] })
+      onJob()
+    }
     if (!result.ok && result.conflict === 'deactivated') throw deactivatedAccount()
     if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', `${result.value ?? roomId} is taken.`)
-    await follow(room.creator, roomId, creator)
-    return roomId
   }
 
   async #invite(staged: StagedRoom, event: FirstEvent): Promise<void> {

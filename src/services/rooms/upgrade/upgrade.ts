@@ -23,6 +23,7 @@ import { ROOM_ALIASES_MAX } from '../directory/limits.ts'
 import type { LiveRoom } from '../live-room.ts'
 import type { MemberProfile } from '../membership.ts'
 import { maySendState, powerNeeds } from '../power.ts'
+import { profileSpreadOp } from '../profile-spread.ts'
 import type { RoomWriter } from '../room-writer.ts'
 import { pduOfRow } from '../stored-event.ts'
 import type { Aftermath } from './aftermath.ts'
@@ -129,6 +130,7 @@ export class UpgradeService {
       throw error
     })
     if (replacement === undefined) throw new Error('an upgrade gave no room')
+    this.#deps.onJob()
     await aftermath.now(replacement, { oldRoomId: roomId, sender, aliases: around.aliases })
     return replacement
   }
@@ -167,6 +169,8 @@ export class UpgradeService {
       { op: 'account.active', user: sender },
       ...staged.finish(),
       ...staged.named([{ op: 'directory.move', from: room.nid, to: 'new' }]),
+      /* The profile was read a while ago; where it says the same still, nothing happens. */
+      profileSpreadOp(sender, this.#deps.world.clock.now()),
       aftermath.op(staged.roomId, { oldRoomId: room.roomId, sender, aliases }),
     ]
   }
