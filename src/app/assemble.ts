@@ -213,7 +213,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     profileRules,
     directory,
     options: options.rooms,
-    follow: (user, roomId, said) => membership.follow(user, roomId, said),
+    onJob: () => jobs.poke(),
     inviteOps: (invitation, slot) => push.live.inviteOps(invitation, slot),
   })
   const autoJoin = new AutoJoin({

@@ -194,6 +194,17 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'thread.unsubscribe', user, room: room.nid, root: room.last.eventId },
   ],
   'room.create': () => new RoomScript('another').create().plan.ops,
+  'room.open': () => [
+    ...new RoomScript('hidden')
+      .create()
+      .plan.ops.map((op) => (op.op === 'room.create' ? { ...op, hidden: true as const } : op)),
+    {
+      op: 'room.open',
+      room: 'new',
+      roomId: new RoomScript('hidden').roomId,
+      members: [{ user, membership: 'join', sender: user, event: 1 }],
+    },
+  ],
   'room.head': message,
   'room.membership': ({ room }) => room.member(scriptUser('third'), 'invite', user).plan.ops,
   'room.forget': ({ room }) => [{ op: 'room.forget', room: room.nid, user: other }],
@@ -248,6 +259,10 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     ...accountPlan(scriptUser('new'), 'NEW', 'n'.repeat(64)).ops,
   ],
   'profile.put': () => [{ op: 'profile.put', user, fields: '{"displayname":"C"}' }],
+  'profile.says': () => [
+    { op: 'profile.put', user, fields: '{"displayname":"C"}' },
+    { op: 'profile.says', user, displayName: 'C', avatarUrl: null },
+  ],
   'uia.put': () => [{ op: 'uia.put', session: 'next', data: '{}', expiresTs: LATER }],
   'uia.delete': () => [{ op: 'uia.delete', session: 'session' }],
   'account_data.put': ({ room }) => [

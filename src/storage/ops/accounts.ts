@@ -200,6 +200,20 @@ export function* putProfile(ctx: PlanContext, op: OpOf<'profile.put'>): Sql<void
   ctx.changes.push({ stream: 'profile', position: ctx.next(), user: op.user })
 }
 
+/** A write and not a read: on PostgreSQL it makes a change of the profile wait for the end of this transaction. */
+export function* guardProfile(_ctx: PlanContext, op: OpOf<'profile.says'>): Sql<void> {
+  const [row] = yield* run(
+    `INSERT INTO profiles (user_id, fields) VALUES (?1, '{}')
+     ON CONFLICT (user_id) DO UPDATE SET fields = profiles.fields RETURNING fields`,
+    op.user,
+  )
+  const fields = JSON.parse(row!.fields as string) as Record<string, unknown>
+  const said = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null)
+  if (said(fields['displayname']) !== op.displayName || said(fields['avatar_url']) !== op.avatarUrl) {
+    throw new GuardFailed({ conflict: 'profile', value: op.user })
+  }
+}
+
 export function* putUia(_ctx: PlanContext, op: OpOf<'uia.put'>): Sql<void> {
   yield* run(
     `INSERT INTO uia_sessions (session, data, expires_ts) VALUES (?1, ?2, ?3)

@@ -22,7 +22,7 @@ import { recountRoom } from './recount.ts'
 import { guardUnique, indexRelation, putRelation } from './relations.ts'
 import { deleteReport, putReport } from './reports.ts'
 import { changeRoomFacts } from './room-facts.ts'
-import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
+import { createRoom, deleteRoom, forgetRoom, moveHead, openRoom, setMembership } from './rooms.ts'
 import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
@@ -42,6 +42,7 @@ const HANDLERS: Handlers = {
   'thread.subscribe': subscribe,
   'thread.unsubscribe': unsubscribe,
   'room.create': createRoom,
+  'room.open': openRoom,
   'room.head': moveHead,
   'room.membership': setMembership,
   'room.forget': forgetRoom,
@@ -72,6 +73,7 @@ const HANDLERS: Handlers = {
   'registration_token.put': accounts.putRegistrationToken,
   'registration_token.use': accounts.useRegistrationToken,
   'profile.put': accounts.putProfile,
+  'profile.says': accounts.guardProfile,
   'uia.put': accounts.putUia,
   'uia.delete': accounts.deleteUia,
   'account_data.put': putAccountData,
