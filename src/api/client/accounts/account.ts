@@ -52,6 +52,7 @@ export const accountManagementRoutes = (d: AccountDeps): Route[] => [
         auth,
         operation: 'change password',
         userId: who.userId,
+        deviceId: who.deviceId,
         remote: request.remote,
       })
       if (!proof.done) return proof.reply
