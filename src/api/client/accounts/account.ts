@@ -82,7 +82,7 @@ export const accountManagementRoutes = (d: AccountDeps): Route[] => [
         remote: request.remote,
       })
       if (!proof.done) return proof.reply
-      await d.account.deactivate(who.userId)
+      await d.account.deactivate(who.userId, body.erase ?? false)
       await d.uia.finish(proof.session)
       /* There are no addresses that an identity server would have to forget. */
       return { id_server_unbind_result: 'success' }
