@@ -27,6 +27,8 @@ import type { UserId } from '#/protocol/ids/user-id.ts'
 import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
 import { LastSeen } from '#/services/accounts/last-seen.ts'
 import type { OpenidTokens } from '#/services/accounts/openid.ts'
+import { USAGE_DEFAULT } from '#/services/accounts/usage-rules.ts'
+import { noticesProfile, type ServerNotices } from '#/services/admin/server-notices.ts'
 import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
@@ -60,6 +62,7 @@ import { SyncService } from '#/services/sync/v3/sync.ts'
 import { createLater } from './create-later.ts'
 import { createPurge } from './create-purge.ts'
 import { createReads } from './create-reads.ts'
+import { createNotices, createUsage } from './create-usage.ts'
 import { createPeople } from './people.ts'
 import type { ServerOptions } from './server-options.ts'
 
@@ -97,6 +100,8 @@ export interface AssembledServer {
   readonly dispatches: { readonly client: Dispatch; readonly metrics: Dispatch }
   /** Who holds an OpenID token. */
   readonly openid: OpenidTokens
+  /** Speaks to users in a room of the server, where that is configured. */
+  readonly notices: ServerNotices | undefined
   /** Every route that the client listener serves. */
   readonly routes: readonly Route[]
   /** Begins timed work. */
@@ -115,6 +120,11 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const reading = createReading({ store, clock })
   const { clientEvents, ignored } = reading
   const push = createPush({ store, clock, serverName, clientEvents, ignored })
+  const usage = await createUsage({
+    ...{ store, clock, jobs, metrics: deps.metrics },
+    options: options.usage ?? USAGE_DEFAULT,
+    notices: options.notices,
+  })
   const accounts = createAccounts({
     lastSeen,
     store,
@@ -125,6 +135,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     limits,
     anyRegistrationToken: (now) => store.accounts.anyRegistrationToken(now),
     hooks: {
+      ...usage.hooks,
       profileOps: (userId, now) => [profileSpreadOp(userId, now)],
       onProfileChanged: () => jobs.poke(),
       deactivationOps: (userId, now) => [
@@ -141,8 +152,14 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const people = await createPeople({ store, world, serverName, accounts, jobs, options: options.people })
   const { profileRules } = options.people
-  const mayInvite: MayInvite = (sender, target) => people.invites.check(sender, target)
-  const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
+  const systemUser = options.notices?.sender
+  const mayInvite: MayInvite = async (sender, target) => {
+    if (sender !== systemUser) await people.invites.check(sender, target)
+  }
+  const profile: MemberProfile = async (userId) =>
+    options.notices && userId === systemUser
+      ? noticesProfile(options.notices)
+      : accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({
     store,
@@ -222,7 +239,12 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     options: options.rooms.autoJoin,
   })
   jobs.handle(AUTO_JOIN_KIND, autoJoin.handler)
-  const routes: Route[] = [
+  const { notices, guard } = createNotices({
+    ...{ store, world, log, send, membership, createRoom, usage, accounts: accounts.services },
+    roomVersion: options.defaultRoomVersion,
+    options: options.notices,
+  })
+  const routes: Route[] = guard([
     ...accounts.routes,
     ...relations.routes,
     ...people.routes,
@@ -256,7 +278,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...later.routes,
     ...pushRoutes(push),
     healthRoute(() => healthOf(store)),
-  ]
+  ])
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
@@ -281,6 +303,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       metrics: dispatchOf([metricsRoute(deps.metrics), healthRoute(() => healthOf(store))], noMetrics),
     },
     openid: people.openid,
+    notices,
     routes,
     start: () => jobs.start(),
     wakeWaiting: () => feed.stopWaiting(),

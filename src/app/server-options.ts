@@ -2,14 +2,18 @@
 import type { DiscoveryOptions } from '#/api/client/accounts/create-accounts.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AccountOptions } from '#/services/accounts/options.ts'
+import type { UsageOptions } from '#/services/accounts/usage-rules.ts'
+import type { ServerNoticesOptions } from '#/services/admin/server-notices.ts'
 import type { PresenceOptions } from '#/services/ephemeral/presence.ts'
 import type { DelayedOptions } from '#/services/rooms/delayed-events.ts'
 import type { RoomOptions } from '#/services/rooms/options.ts'
 import type { RetentionOptions } from '#/services/rooms/purge/retention.ts'
 import type { Config } from './config/config.ts'
+import type { FileReader } from './config/files.ts'
 import type { PeopleOptions } from './people.ts'
 import { roomOptions } from './room-options.ts'
 import { checkedServerName } from './server-name.ts'
+import { consentOptions, noticesOptions, usageOptions } from './usage-options.ts'
 
 /** Proposals that an operator switches on. */
 export interface ExperimentalOptions {
@@ -24,6 +28,10 @@ export interface ServerOptions {
   readonly accounts: AccountOptions
   readonly discovery: DiscoveryOptions
   readonly people: PeopleOptions
+  /** Absent: the server is open, and nobody is counted. */
+  readonly usage?: UsageOptions
+  /** `server_notices`; absent: the server does not speak to users. */
+  readonly notices?: ServerNoticesOptions | undefined
   readonly defaultRoomVersion: string
   readonly rooms: RoomOptions
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
@@ -38,7 +46,8 @@ export interface ServerOptions {
   readonly cacheBytes: number
 }
 
-export function serverOptions(config: Config): ServerOptions {
+/** `files` gives the documents that options name. */
+export function serverOptions(config: Config, files: FileReader): ServerOptions {
   const { registration, passwords, sessions, server } = config
   const { policy } = passwords
   const { defaultRoomVersion } = server
@@ -54,6 +63,7 @@ export function serverOptions(config: Config): ServerOptions {
         sharedSecret: registration.registrationSharedSecret?.reveal(),
         underscorePrefix: registration.allowUnderscorePrefixedRegistration,
         guests: registration.allowGuestAccess,
+        inhibitInUse: registration.inhibitUserInUseError,
       },
       passwords: {
         forLogin: passwords.enabledForLogin,
@@ -67,6 +77,7 @@ export function serverOptions(config: Config): ServerOptions {
         nonrefreshableAccessTokenMs: sessions.nonrefreshableAccessTokenLifetime ?? undefined,
         proofMs: sessions.uiAuth.sessionTimeout,
       },
+      ...consentOptions(config, files),
       loginTokens: {
         enabled: sessions.loginViaExistingSession.enabled,
         confirm: sessions.loginViaExistingSession.requireUiAuth,
@@ -79,6 +90,8 @@ export function serverOptions(config: Config): ServerOptions {
         sharedRoomsOnly: server.limitProfileRequestsToUsersWhoShareRooms,
       },
     },
+    usage: usageOptions(config),
+    notices: noticesOptions(config),
     discovery: {
       defaultRoomVersion,
       delayedEvents: delayedOptions(config),

@@ -1,6 +1,7 @@
 /** The stages of user-interactive authentication that this server can check. */
 import type { UiaStage } from '#/http/uia.ts'
 import { isObject, type JsonObject, member } from '#/protocol/json/value.ts'
+import type { Consent } from '#/services/accounts/consent.ts'
 import type { Credentials } from '#/services/accounts/credentials.ts'
 import { PASSWORD_CHARS_MAX } from '#/services/accounts/limits.ts'
 import type { RegistrationTokens } from '#/services/accounts/registration-tokens.ts'
@@ -18,6 +19,11 @@ export function registrationTokenStage(tokens: RegistrationTokens): UiaStage {
       return { ok: false, errcode: 'M_UNAUTHORIZED', error: 'This registration token is not valid.' }
     },
   }
+}
+
+/** https://spec.matrix.org/v1.16/client-server-api/#terms-of-service-at-registration */
+export function termsStage(consent: Consent): UiaStage {
+  return { params: () => consent.terms, check: async () => ({ ok: true }) }
 }
 
 /** https://spec.matrix.org/v1.16/client-server-api/#password-based */
