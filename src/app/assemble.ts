@@ -50,8 +50,9 @@ import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { createUpgrades } from '#/services/rooms/upgrade/create-upgrades.ts'
-import { carrySettings } from '#/services/rooms/upgrade/settings.ts'
+import { type CopyRules, carrySettings } from '#/services/rooms/upgrade/settings.ts'
 import { Feed } from '#/services/sync/feed.ts'
+import { SYNC_OPTIONS_DEFAULT } from '#/services/sync/options.ts'
 import { RoomRules } from '#/services/sync/room-rules.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
@@ -151,6 +152,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     cacheBytes: options.cacheBytes / 4,
     follow: (...event) => push.live.ops(...event),
   })
+  const copyRules: CopyRules = (userId, from, to) => push.rules.copyRoom(userId, from, to)
   const membership = new MembershipService({
     writer,
     store,
@@ -158,7 +160,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     profile,
     mayInvite,
     profileRules,
-    onJoined: (userId, roomId) => carrySettings(store, userId, roomId),
+    onJoined: (userId, roomId) => carrySettings(store, copyRules, userId, roomId),
     forgetOnLeave: options.rooms.forgetOnLeave,
     onForget: (userId, room) => feed.forget(userId, room),
   })
@@ -175,6 +177,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const syncing = {
+    options: options.sync ?? SYNC_OPTIONS_DEFAULT,
+
     ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
@@ -203,7 +207,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
-  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs })
+  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })
   const createRoom = new CreateRoomService({
     store,
     signer,

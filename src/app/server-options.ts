@@ -6,6 +6,8 @@ import type { PresenceOptions } from '#/services/ephemeral/presence.ts'
 import type { DelayedOptions } from '#/services/rooms/delayed-events.ts'
 import type { RoomOptions } from '#/services/rooms/options.ts'
 import type { RetentionOptions } from '#/services/rooms/purge/retention.ts'
+import { TIMELINE_LIMIT_MAX } from '#/services/rooms/read/limits.ts'
+import type { SyncOptions } from '#/services/sync/options.ts'
 import type { Config } from './config/config.ts'
 import type { PeopleOptions } from './people.ts'
 import { roomOptions } from './room-options.ts'
@@ -34,6 +36,7 @@ export interface ServerOptions {
   readonly delayedEvents: DelayedOptions
   /** `retention`; absent keeps everything. */
   readonly retention?: RetentionOptions | undefined
+  readonly sync?: SyncOptions | undefined
   /** Memory of rooms and events kept ready, in bytes. */
   readonly cacheBytes: number
 }
@@ -92,11 +95,21 @@ export function serverOptions(config: Config): ServerOptions {
     defaultRoomVersion,
     presence: presenceOptions(config),
     enableSearch: server.enableSearch,
+    sync: syncOptions(config),
     rooms: roomOptions(config),
     cacheBytes: config.myelin.cacheBytes,
     delayedEvents: delayedOptions(config),
     retention: retentionOptions(config),
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
+  }
+}
+
+function syncOptions({ rooms, server }: Config): SyncOptions {
+  const most = server.filterTimelineLimit
+  return {
+    excludedRooms: new Set(rooms.excludeRoomsFromSync ?? []),
+    /* -1 stands for none but the program's own. */
+    timelineMax: most < 0 ? TIMELINE_LIMIT_MAX : Math.max(1, most),
   }
 }
 
