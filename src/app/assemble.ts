@@ -17,6 +17,7 @@ import type { LimitName } from '#/http/limit-names.ts'
 import { healthRoute, metricsRoute } from '#/http/ops-routes.ts'
 import { json, type Reply } from '#/http/reply.ts'
 import { requestIds } from '#/http/request-ids.ts'
+import type { Requester } from '#/http/requester.ts'
 import type { Route } from '#/http/route.ts'
 import type { Passwords } from '#/ports/passwords.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -126,7 +127,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     limits,
     anyRegistrationToken: (now) => store.accounts.anyRegistrationToken(now),
     hooks: {
-      profileOps: (userId, now) => [profileSpreadOp(userId, now)],
+      profileOps: (userId, now, change) => [profileSpreadOp(userId, now, change)],
       onProfileChanged: () => jobs.poke(),
       deactivationOps: (userId, now) => [
         leaveAllOp(userId, now),
@@ -165,6 +166,11 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     onForget: (userId, room) => feed.forget(userId, room),
   })
   const feed = new Feed(store, options.cacheBytes / 4)
+  const { sessions } = accounts.services
+  sessions.onEnded((userId) => feed.sessionEnded(userId))
+  const stillIn = async ({ sessionId }: Requester): Promise<void> => {
+    if (typeof sessionId === 'string') await sessions.check(sessionId)
+  }
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
     store,
@@ -244,6 +250,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reads: reads.reads,
       messages: reads.messages,
       sync,
+      stillIn,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
       ...ephemeral,
@@ -252,7 +259,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
     ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
-    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
+    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...reads.routes,
     ...later.routes,
     ...pushRoutes(push),

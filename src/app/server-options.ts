@@ -45,7 +45,8 @@ export function serverOptions(config: Config): ServerOptions {
   const { registration, passwords, sessions, server } = config
   const { policy } = passwords
   const { defaultRoomVersion } = server
-  const { msc3912Enabled, msc4306Enabled } = config.experimental.experimentalFeatures
+  const { msc3912Enabled, msc4069ProfileInhibitPropagation, msc4306Enabled } =
+    config.experimental.experimentalFeatures
   return {
     experimental: { redactsRelated: msc3912Enabled, threadSubscriptions: msc4306Enabled },
     accounts: {
@@ -74,6 +75,7 @@ export function serverOptions(config: Config): ServerOptions {
         setAvatarUrl: registration.enableSetAvatarUrl,
         requireAuth: server.requireAuthForProfileRequests,
         sharedRoomsOnly: server.limitProfileRequestsToUsersWhoShareRooms,
+        inhibitsPropagation: msc4069ProfileInhibitPropagation,
       },
     },
     discovery: {
@@ -87,6 +89,7 @@ export function serverOptions(config: Config): ServerOptions {
       support: undefined,
       unstableFeatures: {
         'org.matrix.msc3912': msc3912Enabled,
+        'org.matrix.msc4069': msc4069ProfileInhibitPropagation,
         'org.matrix.msc4306': msc4306Enabled,
       },
       forgetOnLeave: config.rooms.forgetRoomsOnLeave,

@@ -72,7 +72,7 @@ function accountRoutes(d: AccountsDeps & { services: AccountServices; uia: Uia }
     ...registrationRoutes({ ...services, uia }),
     ...sharedSecretRoutes(services),
     ...accountManagementRoutes({ ...services, uia, passwordsConfirm: passwords.forReauth }),
-    ...profileRoutes(services),
+    ...profileRoutes({ ...services, inhibitsPropagation: profile.inhibitsPropagation ?? false }),
     ...accountDataRoutes(services),
     ...filterRoutes(services),
   ]

@@ -110,8 +110,9 @@ export class SlidingSyncService {
       const last = left <= 0 || request.signal.aborted || feed.stopping || request.pos === undefined
       const text = await this.#answer(user, request, connection, last)
       if (text !== undefined) return text
-      const typing = request.extensions.typing !== undefined && user.hasEphemeralSince(version)
-      if (!typing && !user.hasNewsSince(now)) await waitForNews(clock, user, left, request.signal)
+      const hasNews = (): boolean =>
+        (request.extensions.typing !== undefined && user.hasEphemeralSince(version)) || user.hasNewsSince(now)
+      await waitForNews(clock, user, left, request, hasNews)
       if (connection.serial !== serial) throw unknownPos()
     }
   }

@@ -105,7 +105,7 @@ export class SyncService {
       if (left <= 0 || request.signal.aborted || feed.stopping) {
         return answerJson(this.#token(user, since), { accountData: [], presence: [] }, emptyRooms())
       }
-      if (!hasNews()) await waitForNews(clock, user, left, request.signal)
+      await waitForNews(clock, user, left, request, hasNews)
     }
   }
 
