@@ -260,6 +260,11 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     }),
     ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
+    ...(await createSearch({
+      ...{ store, clock, clientEvents, ignored, erased: reading.erased, jobs },
+      enabled: options.enableSearch,
+    })),
+    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...reads.routes,
     ...later.routes,
     ...pushRoutes(push),

@@ -79,6 +79,10 @@ function tablesPlan(): Plan {
     { op: 'account_data.put', user, room: 0, type: 'm.here', content: '{}' },
     { op: 'filter.put', user, json: '{"room":{}}' },
     { op: 'pusher.put', pusher: pusherOf('key'), append: false, max: 5 },
+    { op: 'login_token.put', digest: 'l'.repeat(64), user, expiresTs: LATER, most: 9 },
+    { op: 'month.seen', user: guest, ts: 100, since: 1, most: undefined },
+    { op: 'month.seen', user: other, ts: 101, since: 1, most: undefined },
+    { op: 'month.seen', user, ts: 102, since: 1, most: undefined },
   ]
   return { lane: user, ops }
 }
@@ -358,6 +362,17 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'openid.put', digest: 'o'.repeat(64), user, expiresTs: LATER, most: 1 },
     { op: 'openid.put', digest: 'p'.repeat(64), user, expiresTs: LATER + 1, most: 1 },
   ],
+  'login_token.put': () => [
+    { op: 'login_token.put', digest: 'q'.repeat(64), user, expiresTs: LATER, most: 1 },
+    { op: 'login_token.put', digest: 'r'.repeat(64), user, expiresTs: LATER + 1, most: 1 },
+  ],
+  'login_token.take': () => [{ op: 'login_token.take', digest: 'l'.repeat(64), now: 1 }],
+  'consent.put': () => [{ op: 'consent.put', user, version: '1.0', ts: 5 }],
+  'consent.asked': () => [{ op: 'consent.asked', user, version: '1.0' }],
+  'erasure.put': () => [{ op: 'erasure.put', user }],
+  'month.seen': () => [{ op: 'month.seen', user, ts: LATER, since: 1, most: 10 }],
+  'month.trim': () => [{ op: 'month.trim', since: 100, most: 1, limit: 10 }],
+  'notices.put': ({ room }) => [{ op: 'notices.put', user, room: room.nid }],
 }
 
 export const OPERATIONS = Object.keys(PLANS) as Op['op'][]

@@ -20,6 +20,7 @@ import type { OpenedMember, RoomOp } from './rooms.ts'
 import type { SearchOp } from './search.ts'
 import type { StateOp } from './state.ts'
 import type { ThreadSubscriptionOp } from './thread-subscriptions.ts'
+import type { UsageOp } from './usage.ts'
 
 export type Op =
   | AccountDataOp
@@ -38,6 +39,7 @@ export type Op =
   | SearchOp
   | StateOp
   | ThreadSubscriptionOp
+  | UsageOp
 
 export interface Plan {
   /** Plans with the same lane are applied in the order of `commit` calls. A room id or a user id. */

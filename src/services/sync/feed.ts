@@ -15,6 +15,11 @@ import { ActiveUser, type KnownMembership, MOVED, NO_ROOM } from './active-user.
 import { ACTIVE_USERS_MAX, FEED_WAKES_AT_ONCE, RECENT_BYTES_DEFAULT } from './limits.ts'
 import { RecentEvents } from './recent-events.ts'
 
+/** Row id of a room that a user forgot. */
+interface Forgotten {
+  readonly forgotten: number
+}
+
 export class Feed {
   readonly #store: Store
   readonly #users = new Map<string, ActiveUser>()
@@ -23,7 +28,7 @@ export class Feed {
   readonly #rooms: WeightedLru<number, RecentEvents>
   readonly #loading = new SingleFlight<string, ActiveUser>()
   /** Changes that came while users were loading, by user. */
-  readonly #during = new Map<string, Change[]>()
+  readonly #during = new Map<string, (Change | Forgotten)[]>()
   readonly #stop: () => void
 
   /** The newest version of typing and presence that was told. */
@@ -80,9 +85,8 @@ export class Feed {
 
   /** Takes a room out of the user's sight after it was forgotten. */
   forget(userId: string, room: number): void {
-    const memberships = this.#users.get(userId)?.memberships
-    const known = memberships?.get(room)
-    if (known) memberships?.set(room, { ...known, forgotten: true })
+    this.#users.get(userId)?.forget(room)
+    this.#during.get(userId)?.push({ forgotten: room })
   }
 
   /** Reads the events of a room anew when they are needed, because some are gone. */
@@ -118,7 +122,11 @@ export class Feed {
   }
 
   /** A change that came while the user was loading, for that user alone: everything else has taken it already. */
-  #catchUp(user: ActiveUser, change: Change): void {
+  #catchUp(user: ActiveUser, change: Change | Forgotten): void {
+    if ('forgotten' in change) {
+      user.forget(change.forgotten)
+      return
+    }
     const { stream, position, room, event } = change
     if (stream === 'events' && room !== undefined && event !== undefined) {
       const own = event.type === 'm.room.member' && event.stateKey === user.userId

@@ -4,6 +4,7 @@ import { first, placeholders, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 import { forgetPerson, indexPerson } from './people.ts'
 import { clearPushersOfDevices } from './push.ts'
+import { clearUsage } from './usage.ts'
 
 type OpOf<K extends AccountOp['op']> = Extract<AccountOp, { op: K }>
 
@@ -66,6 +67,7 @@ export function* setAccountFlags(_ctx: PlanContext, op: OpOf<'account.flags'>): 
   if (!op.deactivated) return
   yield* forgetPerson(op.user)
   yield* run('DELETE FROM openid_tokens WHERE user_id = ?1', op.user)
+  yield* clearUsage(op.user)
 }
 
 export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> {

@@ -27,6 +27,7 @@ import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.t
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
 import { subscribe, unsubscribe } from './thread-subscriptions.ts'
+import * as usage from './usage.ts'
 
 type Handlers = {
   readonly [K in Op['op']]: (ctx: PlanContext, op: Extract<Op, { op: K }>) => Sql<unknown>
@@ -99,6 +100,7 @@ const HANDLERS: Handlers = {
   'search.fill': fillSearch,
   'search.clear': clearSearch,
   ...people.HANDLERS,
+  ...usage.HANDLERS,
   'report.put': putReport,
   'report.delete': deleteReport,
   'delayed.put': delayed.putDelayed,

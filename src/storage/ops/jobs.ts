@@ -61,6 +61,11 @@ const SWEEPS: readonly { readonly text: string; readonly age: number }[] = [
     age: 0,
   },
   {
+    text: `DELETE FROM login_tokens WHERE digest IN
+             (SELECT digest FROM login_tokens WHERE expires_ts < ?1 LIMIT ?2) RETURNING digest`,
+    age: 0,
+  },
+  {
     text: `DELETE FROM tokens WHERE digest IN
              (SELECT digest FROM tokens WHERE expires_ts IS NOT NULL AND expires_ts < ?1 LIMIT ?2) RETURNING digest`,
     age: EXPIRED_TOKEN_KEEP_MS,

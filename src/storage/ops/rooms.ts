@@ -7,6 +7,7 @@ import { followMembers } from './directory.ts'
 import { clearRoomOfUser, PUSH_OF_ROOM } from './push.ts'
 import { createRoomFacts } from './room-facts.ts'
 import { SEARCH_ROOM_TABLES } from './search.ts'
+import { USAGE_OF_ROOM } from './usage.ts'
 
 type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
 
@@ -134,6 +135,7 @@ const ROOM_TABLES = [
   'DELETE FROM room_facts WHERE room = ?1',
   'DELETE FROM reports WHERE room = ?1 AND room <> 0',
   'DELETE FROM delayed_events WHERE room = ?1',
+  USAGE_OF_ROOM,
   `DELETE FROM events WHERE nid IN (${EVENTS_OF})`,
   'DELETE FROM room_heads WHERE room = ?1',
   'DELETE FROM rooms WHERE nid = ?1',

@@ -331,3 +331,14 @@ test('a room whose name was redacted is not found by it any more, and after a re
   await server.restart()
   assert.equal((await sliding(alice, named)).lists.named.count, 0)
 })
+
+test('a room that the reader was banned from and forgets is in no list any more', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const room = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}`
+  const loop = new SlidingLoop(bob)
+  await alice.post(`${room}/ban`, { user_id: bob.userId })
+  assert.equal((await loop.next()).lists.all.count, 1)
+  await bob.post(`${room}/forget`, {})
+  assert.equal((await loop.next()).lists.all.count, 0)
+})

@@ -44,9 +44,10 @@ export class ListView {
   bring(now: number, from: ListSources): boolean {
     const { isDm, tags, notTags } = this.#filters
     const labelled = isDm !== undefined || tags !== undefined || notTags !== undefined
-    const ignored = [...from.hiding.ignored].sort().join(' ')
-    const blocks = from.hiding.blocksInvites
-    const version = `${labelled ? from.labels.version : ''} ${from.spaces?.version ?? ''} ${blocks} ${ignored}`
+    const { hiding } = from
+    const ignored = [...hiding.ignored].sort().join(' ')
+    const seen = `${from.user.forgets} ${hiding.blocksInvites} ${ignored}`
+    const version = `${labelled ? from.labels.version : ''} ${from.spaces?.version ?? ''} ${seen}`
     const changed = this.#position < 0 ? undefined : from.user.changedSince(this.#position)
     const anew = changed === undefined || version !== this.#version
     if (anew) this.#rebuild(now, from)
