@@ -17,6 +17,7 @@ import type { LimitName } from '#/http/limit-names.ts'
 import { healthRoute, metricsRoute } from '#/http/ops-routes.ts'
 import { json, type Reply } from '#/http/reply.ts'
 import { requestIds } from '#/http/request-ids.ts'
+import type { Requester } from '#/http/requester.ts'
 import type { Route } from '#/http/route.ts'
 import type { Passwords } from '#/ports/passwords.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -52,8 +53,9 @@ import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { createUpgrades } from '#/services/rooms/upgrade/create-upgrades.ts'
-import { carrySettings } from '#/services/rooms/upgrade/settings.ts'
+import { type CopyRules, carrySettings } from '#/services/rooms/upgrade/settings.ts'
 import { Feed } from '#/services/sync/feed.ts'
+import { SYNC_OPTIONS_DEFAULT } from '#/services/sync/options.ts'
 import { RoomRules } from '#/services/sync/room-rules.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
@@ -137,6 +139,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     hooks: {
       ...usage.hooks,
       profileOps: (userId, now) => [profileSpreadOp(userId, now)],
+      profileOps: (userId, now, change) => [profileSpreadOp(userId, now, change)],
       onProfileChanged: () => jobs.poke(),
       deactivationOps: (userId, now) => [
         leaveAllOp(userId, now),
@@ -168,6 +171,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     cacheBytes: options.cacheBytes / 4,
     follow: (...event) => push.live.ops(...event),
   })
+  const copyRules: CopyRules = (userId, from, to) => push.rules.copyRoom(userId, from, to)
   const membership = new MembershipService({
     writer,
     store,
@@ -175,11 +179,16 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     profile,
     mayInvite,
     profileRules,
-    onJoined: (userId, roomId) => carrySettings(store, userId, roomId),
+    onJoined: (userId, roomId) => carrySettings(store, copyRules, userId, roomId),
     forgetOnLeave: options.rooms.forgetOnLeave,
     onForget: (userId, room) => feed.forget(userId, room),
   })
   const feed = new Feed(store, options.cacheBytes / 4)
+  const { sessions } = accounts.services
+  sessions.onEnded((userId) => feed.sessionEnded(userId))
+  const stillIn = async ({ sessionId }: Requester): Promise<void> => {
+    if (typeof sessionId === 'string') await sessions.check(sessionId)
+  }
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
     store,
@@ -192,6 +201,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const syncing = {
+    options: options.sync ?? SYNC_OPTIONS_DEFAULT,
+
     ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
@@ -220,7 +231,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
-  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs })
+  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })
   const createRoom = new CreateRoomService({
     store,
     signer,
@@ -262,6 +273,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reads: reads.reads,
       messages: reads.messages,
       sync,
+      stillIn,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
       ...ephemeral,
@@ -269,11 +281,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomsOf: (userId) => feed.roomsOf(userId),
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
+    ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
+    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...(await createSearch({
       ...{ store, clock, clientEvents, ignored, erased: reading.erased, jobs },
       enabled: options.enableSearch,
     })),
-    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
+    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...reads.routes,
     ...later.routes,
     ...pushRoutes(push),

@@ -17,6 +17,7 @@ import type { ActiveUser } from '../active-user.ts'
 import { gapOfDamage } from '../damage.ts'
 import type { Feed } from '../feed.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import type { SyncOptions } from '../options.ts'
 import { membershipAt } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
@@ -48,6 +49,7 @@ export interface SlidingSyncDeps {
   readonly ignored: IgnoredUsers
   readonly threadSubscriptions: ThreadSubscriptions | undefined
   readonly defaultAccountData: DefaultAccountData
+  readonly options: SyncOptions
 }
 
 /** Bytes of a room in a list, roughly. */
@@ -108,8 +110,9 @@ export class SlidingSyncService {
       const last = left <= 0 || request.signal.aborted || feed.stopping || request.pos === undefined
       const text = await this.#answer(user, request, connection, last)
       if (text !== undefined) return text
-      const typing = request.extensions.typing !== undefined && user.hasEphemeralSince(version)
-      if (!typing && !user.hasNewsSince(now)) await waitForNews(clock, user, left, request.signal)
+      const hasNews = (): boolean =>
+        (request.extensions.typing !== undefined && user.hasEphemeralSince(version)) || user.hasNewsSince(now)
+      await waitForNews(clock, user, left, request, hasNews)
       if (connection.serial !== serial) throw unknownPos()
     }
   }
@@ -167,11 +170,13 @@ export class SlidingSyncService {
       await this.#facts.load(user.memberships.keys())
       const labels = await this.#labels.of(user)
       const ignored = await this.#deps.ignored.ignoredBy(user.userId)
+      const { excludedRooms: excluded, timelineMax } = this.#deps.options
+      const hiding = { ignored, blocksInvites: labels.blocksInvites, excluded }
       const windows: (Window & { readonly sources: ListSources; readonly key: string })[] = []
       for (const [name, list] of request.lists) {
         const { spaces: ids } = list.filters
         const spaces = ids && (await this.#spaces.of(user, ids))
-        const sources = { user, labels, facts: this.#facts, spaces, ignored }
+        const sources = { user, labels, facts: this.#facts, spaces, hiding }
         const key = `${user.userId}\0${JSON.stringify(list.filters)}`
         const view = this.#view(key, list)
         if (view.bring(this.#deps.feed.position, sources)) await turn(this.#deps.world.clock)
@@ -193,6 +198,8 @@ export class SlidingSyncService {
           subscribed,
           labels,
           ignored,
+          hiding,
+          timelineMax,
           facts: this.#facts,
           config,
         },
@@ -289,7 +296,9 @@ export class SlidingSyncService {
 
   #extensions(sight: Sight, rooms: RoomsAnswer, now: number): Promise<ExtensionsAnswer> {
     const { connection, request, user, windows, subscribed } = sight
+    const { excluded } = sight.hiding
     const inScope = (scope: ExtensionScope, room: number): boolean => {
+      if (excluded.size > 0 && excluded.has(user.memberships.get(room)?.roomId ?? '')) return false
       if (scope.lists === undefined && scope.rooms === undefined) return true
       const listed = windows.filter(({ name }) => scope.lists === undefined || scope.lists.includes(name))
       if (listed.some(({ view }) => view.order.rank(room) !== undefined)) return true
