@@ -1,5 +1,6 @@
 /** Room membership. https://spec.matrix.org/v1.16/client-server-api/#room-membership */
 import type { RateLimits } from '#/base/rate-limit.ts'
+import { parseJsonObject } from '#/http/body.ts'
 import type { LimitName } from '#/http/limit-names.ts'
 import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
@@ -66,9 +67,11 @@ const NOT_CONTENT: ReadonlySet<string> = new Set([
   'join_authorised_via_users_server',
 ])
 
-/** What else a client says when it joins goes into its member event. */
+/** What else a client says when it joins goes into its member event. Throws M_BAD_JSON for what no event may hold. */
 function ownContent(body: object): JsonObject {
-  return Object.fromEntries(Object.entries(body).filter(([key]) => !NOT_CONTENT.has(key))) as JsonObject
+  const own = Object.entries(body).filter(([key]) => !NOT_CONTENT.has(key))
+  if (own.length === 0) return {}
+  return parseJsonObject(Buffer.from(JSON.stringify(Object.fromEntries(own))), 'strict')
 }
 
 function self(who: Requester, roomId: RoomId): Pick<MembershipChange, 'roomId' | 'sender' | 'target'> {
