@@ -235,7 +235,7 @@ test('a repeated request schedules once', () =>
     assert.equal(await later(alice, roomId, 'x', 5000, 'same'), id)
     await server.restart()
     assert.equal(await later(alice, roomId, 'x', 5000, 'same'), id)
-    assert.deepEqual(await held(alice), [])
+    assert.equal((await held(alice)).length, 1)
     await act(alice, id, 'cancel')
     assert.equal(await later(alice, roomId, 'x', 5000, 'same'), id)
     assert.deepEqual(await held(alice), [])
