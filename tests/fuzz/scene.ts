@@ -94,8 +94,7 @@ export class Scene {
     const kind = this.#rng.weighted({ creator: 8, member: 5, stranger: 3, guest: 2, admin: 2, nobody: 1 })
     const actor = this.#actors.get(kind)!
     if (kind === 'nobody') return actor
-    const { status } = await actor.call('GET', `${V3}/account/whoami`)
-    return status === 200 ? actor : this.#enter(kind)
+    return this.#present(kind)
   }
 
   get actors(): readonly ApiClient[] {
@@ -148,10 +147,12 @@ export class Scene {
     this.remember('token', next_batch)
   }
 
+  /** An actor whose account is as it was: who logged out, or was suspended or locked, is replaced by another. */
   async #present(kind: string): Promise<ApiClient> {
     const actor = this.#actors.get(kind)!
     const { status } = await actor.call('GET', `${V3}/account/whoami`)
-    return status === 200 ? actor : this.#enter(kind)
+    const account = await this.server.store.accounts.byUser(actor.userId)
+    return status === 200 && !account?.suspended ? actor : this.#enter(kind)
   }
 
   async #enter(kind: string): Promise<ApiClient> {
