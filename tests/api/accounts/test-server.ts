@@ -45,6 +45,8 @@ export interface TestOptions {
   readonly passwords?: Partial<AccountOptions['passwords']>
   readonly sessions?: Partial<AccountOptions['sessions']>
   readonly profile?: Partial<AccountOptions['profile']>
+  /** Further groups of options. */
+  readonly more?: Partial<AccountOptions>
   readonly discovery?: Partial<AccountsDeps['discovery']>
   readonly hooks?: AccountHooks
   /** Real rate limits with Synapse's defaults. */
@@ -126,6 +128,7 @@ export class TestServer implements AsyncDisposable {
           sharedRoomsOnly: false,
           ...options.profile,
         },
+        ...options.more,
       },
       discovery: {
         defaultRoomVersion: '12',
