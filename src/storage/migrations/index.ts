@@ -35,8 +35,8 @@ export const MIGRATIONS: readonly Migration[] = [
   migration7,
   migration8,
   migration9,
-  migration13,
   migration10,
+  migration13,
 ]
 
 /** The schema number of this release. */
