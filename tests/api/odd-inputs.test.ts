@@ -149,8 +149,8 @@ test('D7 NUL in names, topics, state, tags, rules, devices and account data', as
 test('D7 booleans are no integers, and texts are none either', async () => {
   const roomId = await roomOf([alice])
   const typing = inRoom(roomId, 'typing', alice.userId)
-  for (const odd of [true, false, '10', null, 1.5, [1]]) {
-    if (typeof odd !== 'number' && odd !== null) {
+  for (const odd of [true, false, '10', 1.5, [1]]) {
+    if (typeof odd !== 'number') {
       await alice.refused('400 M_BAD_JSON', 'PUT', typing, { typing: true, timeout: odd })
     }
     const body = { lists: { all: { ranges: [[0, 1]], timeline_limit: odd, required_state: [] } } }
