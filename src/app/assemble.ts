@@ -91,6 +91,9 @@ export function explainStoreError(error: unknown): MatrixError | Reply | undefin
   if (error.kind === 'limit') {
     return new MatrixError('M_TOO_LARGE', 'The answer would be too large.')
   }
+  if (error.kind === 'text') {
+    return new MatrixError('M_INVALID_PARAM', 'A text in the request has a character that cannot be kept.')
+  }
   if (error.kind === 'unavailable' || error.kind === 'closed') {
     const sentence = 'The server cannot store anything just now. Please try again later.'
     return json(503, { errcode: 'M_UNKNOWN', error: sentence })
