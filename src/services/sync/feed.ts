@@ -127,6 +127,8 @@ export class Feed {
       const own = event.type === 'm.room.member' && event.stateKey === user.userId
       if (own) this.#moveMember(user, event, new Set())
       if (user.memberships.get(room)?.membership === 'join') user.touch(position, room)
+    } else if (stream === 'rooms') {
+      this.#takeOpened(user, change)
     } else if (stream === 'account_data' && change.user === user.userId) {
       user.touchData(position, room ?? NO_ROOM)
     } else if (stream === 'thread_subscriptions' && change.user === user.userId) {
@@ -180,7 +182,33 @@ export class Feed {
       if (user) woken.add(user)
     } else if (change.stream === 'receipts' && change.room !== undefined) {
       this.#takeReceipt(change.room, change, woken)
+    } else if (change.stream === 'rooms') {
+      for (const { user: userId } of change.opened?.members ?? []) {
+        const user = this.#users.get(userId)
+        if (!user) continue
+        this.#takeOpened(user, change)
+        woken.add(user)
+      }
     }
+  }
+
+  /** A room that was made out of sight is there; its earlier events were not told one by one. */
+  #takeOpened(user: ActiveUser, { room, position, opened }: Change): void {
+    const own = opened?.members.find((one) => one.user === user.userId)
+    if (room === undefined || !opened || !own) return
+    const { membership, sender, event } = own
+    const joined = membership === 'join'
+    const known = user.memberships.get(room)
+    if (known && known.position > (joined ? position : event)) return
+    user.memberships.set(room, {
+      roomId: opened.roomId,
+      membership,
+      position: joined ? position : event,
+      bySelf: sender === user.userId,
+      inviter: membership === 'invite' ? sender : undefined,
+    })
+    if (joined) this.#enter(room, user)
+    user.touch(position, room)
   }
 
   #takeReceipt(room: number, change: Change, woken: Set<ActiveUser>): void {

@@ -22,11 +22,12 @@ import { recountRoom } from './recount.ts'
 import { guardUnique, indexRelation, putRelation } from './relations.ts'
 import { deleteReport, putReport } from './reports.ts'
 import { changeRoomFacts } from './room-facts.ts'
-import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
+import { createRoom, deleteRoom, forgetRoom, moveHead, openRoom, setMembership } from './rooms.ts'
 import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
 import { subscribe, unsubscribe } from './thread-subscriptions.ts'
+import * as usage from './usage.ts'
 
 type Handlers = {
   readonly [K in Op['op']]: (ctx: PlanContext, op: Extract<Op, { op: K }>) => Sql<unknown>
@@ -42,6 +43,7 @@ const HANDLERS: Handlers = {
   'thread.subscribe': subscribe,
   'thread.unsubscribe': unsubscribe,
   'room.create': createRoom,
+  'room.open': openRoom,
   'room.head': moveHead,
   'room.membership': setMembership,
   'room.forget': forgetRoom,
@@ -72,6 +74,7 @@ const HANDLERS: Handlers = {
   'registration_token.put': accounts.putRegistrationToken,
   'registration_token.use': accounts.useRegistrationToken,
   'profile.put': accounts.putProfile,
+  'profile.says': accounts.guardProfile,
   'uia.put': accounts.putUia,
   'uia.delete': accounts.deleteUia,
   'account_data.put': putAccountData,
@@ -97,6 +100,7 @@ const HANDLERS: Handlers = {
   'search.fill': fillSearch,
   'search.clear': clearSearch,
   ...people.HANDLERS,
+  ...usage.HANDLERS,
   'report.put': putReport,
   'report.delete': deleteReport,
   'delayed.put': delayed.putDelayed,
