@@ -210,7 +210,9 @@ function checkReceipts(device: Device, view: RoomView, room: RoomTruth, database
       device instanceof SyncDevice || row['user_id'] === device.user || Number(row['pos']) > view.since
     const told = view.receipts.get(key) === row['event_id'] || isCrowded(device, view, key, row['event_id'])
     if (due && !told) {
-      fail(`${where}: receipt ${key.replaceAll('\0', ' ')} is ${view.receipts.get(key)} to the client, not ${row['event_id']}`)
+      fail(
+        `${where}: receipt ${key.replaceAll('\0', ' ')} is ${view.receipts.get(key)} to the client, not ${row['event_id']}`,
+      )
     }
   }
   const gone = new Set(deactivatedUsers(database))
@@ -218,7 +220,9 @@ function checkReceipts(device: Device, view: RoomView, room: RoomTruth, database
     /* Those of an account that ended go, and nobody is told. */
     const crowded = isCrowded(device, view, key, stored.get(key))
     if (stored.get(key) !== eventId && !crowded && !gone.has(key.split('\0')[1]!)) {
-      fail(`${where}: receipt ${key.replaceAll('\0', ' ')} is ${eventId} to the client, stored is ${stored.get(key)}`)
+      fail(
+        `${where}: receipt ${key.replaceAll('\0', ' ')} is ${eventId} to the client, stored is ${stored.get(key)}`,
+      )
     }
   }
 }

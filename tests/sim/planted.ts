@@ -140,7 +140,8 @@ export const PLANTED: Record<string, PlantedBug> = {
           ),
         }),
     }),
-  },  'receipts of others are not told': {
+  },
+  'receipts of others are not told': {
     found: /receipt .* to the client/,
     plant: () => (store) => ({
       ...store,
