@@ -47,6 +47,7 @@ import {
   profileSpreadHandler,
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
+import type { PurgeService } from '#/services/rooms/purge/purge.ts'
 import { createReading } from '#/services/rooms/read/reading.ts'
 import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/redact-related.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
@@ -109,6 +110,8 @@ export interface AssembledServer {
   readonly notices: ServerNotices | undefined
   /** Every route that the client listener serves. */
   readonly routes: readonly Route[]
+  /** Deletes history and rooms; whoever may do so asks it. */
+  readonly purge: PurgeService
   /** Begins timed work. */
   start(): void
   /** Answers waiting syncs now, because the server stops. */
@@ -230,7 +233,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     onJob: () => jobs.poke(),
   })
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
-  await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
+  const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
   const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
@@ -322,6 +325,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     openid: people.openid,
     notices,
     routes,
+    purge,
     start: () => jobs.start(),
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
@@ -332,8 +336,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reading.close()
       stateCache.close()
       ephemeral.close()
-      reads.close()
-      reading.close()
       accounts.close()
       await jobs.close()
       await lastSeen.close()
