@@ -10,6 +10,7 @@ import type { DelayedOp } from './delayed.ts'
 import type { DirectoryOp } from './directory.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
+import type { KeyOp } from './keys.ts'
 import type { PeopleOp } from './people.ts'
 import type { PushOp } from './push.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
@@ -28,6 +29,7 @@ export type Op =
   | DirectoryOp
   | EventOp
   | JobOp
+  | KeyOp
   | PeopleOp
   | PushOp
   | ReceiptOp
@@ -47,7 +49,15 @@ export interface Plan {
 
 /** What moved in a commit, for whoever waits on a stream: positions, never content. */
 export interface Change {
-  readonly stream: 'events' | 'account_data' | 'profile' | 'devices' | 'receipts' | 'thread_subscriptions'
+  readonly stream:
+    | 'events'
+    | 'account_data'
+    | 'profile'
+    | 'devices'
+    | 'receipts'
+    | 'thread_subscriptions'
+    | 'device_lists'
+    | 'one_time_keys'
   readonly position: number
   /** Room of an `events` or `receipts` change, and of room account data. */
   readonly room?: number
@@ -55,6 +65,12 @@ export interface Change {
   readonly user?: string
   /** The event itself where this process wrote it; anyone else reads it by its position. */
   readonly event?: EventRow
+  /** Rooms in which the change of somebody's device list is news; absent where it is news to the viewer alone. */
+  readonly rooms?: readonly number[]
+  readonly viewer?: string
+  /** Device of a `one_time_keys` change, and whether others claimed keys of it. */
+  readonly device?: string
+  readonly claimed?: true
   /** The receipt itself, of a `receipts` change. */
   readonly receipt?: ReceiptRow
 }
@@ -71,6 +87,8 @@ export interface Conflict {
     | 'gone'
     /** The account that acts was deactivated. */
     | 'deactivated'
+    /** There are too many already. */
+    | 'full'
     /** The same annotation is there already. */
     | 'duplicate'
     /** The user has unsubscribed since what an automatic subscription was made for. */
