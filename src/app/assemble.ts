@@ -57,6 +57,7 @@ import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { Summaries } from '#/services/sync/v3/summary.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createKeys } from './create-keys.ts'
 import { createLater } from './create-later.ts'
 import { createPurge } from './create-purge.ts'
 import { createReads } from './create-reads.ts'
@@ -174,7 +175,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const ephemeral = createEphemeral({ store, world, options: options.presence })
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
+  const { staleDevicesMs } = options
+  const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
   const syncing = {
+    e2ee: keys.e2ee,
     ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
@@ -226,6 +230,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...accounts.routes,
     ...relations.routes,
     ...people.routes,
+    ...keys.routes,
     ...roomRoutes({
       send,
       ...directory,
@@ -283,6 +288,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      keys.close()
       push.close()
       slidingSync.close()
       reads.close()

@@ -32,6 +32,8 @@ export interface ServerOptions {
   /** Whether messages are indexed and can be searched. */
   readonly enableSearch: boolean
   readonly delayedEvents: DelayedOptions
+  /** `delete_stale_devices_after`, milliseconds; absent never. */
+  readonly staleDevicesMs?: number | undefined
   /** `retention`; absent keeps everything. */
   readonly retention?: RetentionOptions | undefined
   /** Memory of rooms and events kept ready, in bytes. */
@@ -95,6 +97,7 @@ export function serverOptions(config: Config): ServerOptions {
     rooms: roomOptions(config),
     cacheBytes: config.myelin.cacheBytes,
     delayedEvents: delayedOptions(config),
+    staleDevicesMs: server.deleteStaleDevicesAfter ?? undefined,
     retention: retentionOptions(config),
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
   }

@@ -55,12 +55,11 @@ function ofDevice(table: string, last: string): Check {
     text: `SELECT k.device, k.algorithm, k.${last}, k.json, d.nid AS known FROM ${table} k
       LEFT JOIN device_keys d ON d.nid = k.device WHERE 1 = 1 {after}`,
     key: ['device', 'algorithm', last].map((name) => [`k.${name}`, name] as const),
-    name: (row) => `${row.device} ${row.algorithm}`,
+    name: (row) => `${table} ${row.device} ${row.algorithm}`,
     fault(row) {
-      if (row.known === null) return [`${table}.device`, 'a key of a device that is not there']
-      return isJson(row.json as string, isText)
-        ? undefined
-        : [`${table}.json`, 'not the JSON that it should be']
+      if (row.known === null) return ['key.device', 'a key of a device that is not there']
+      if (isJson(row.json as string, isText)) return undefined
+      return ['key.json', 'not the JSON that it should be']
     },
   }
 }
