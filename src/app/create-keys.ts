@@ -7,8 +7,12 @@ import type { Log } from '#/base/log.ts'
 import type { Clock } from '#/base/world.ts'
 import type { Route } from '#/http/route.ts'
 import type { Store } from '#/ports/store/store.ts'
+import {
+  ensureStaleDevices,
+  STALE_DEVICES_KIND,
+  staleDevicesHandler,
+} from '#/services/accounts/stale-devices.ts'
 import type { JobScheduler } from '#/services/jobs/scheduler.ts'
-import { ensureStaleDevices, STALE_DEVICES_KIND, staleDevicesHandler } from '#/services/jobs/stale-devices.ts'
 import { KeyClaims } from '#/services/keys/claims.ts'
 import { CrossSigningService } from '#/services/keys/cross-signing.ts'
 import { DeviceKeyService } from '#/services/keys/device-keys.ts'

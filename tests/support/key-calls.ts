@@ -59,7 +59,11 @@ export const query = (who: ApiClient, ...users: ApiClient[]): Promise<Json> =>
   who.post(`${KEYS}/query`, { device_keys: Object.fromEntries(users.map(({ userId }) => [userId, []])) })
 
 /** Claims a key of a device; its id, or undefined. */
-export async function claim(who: ApiClient, of: ApiClient, deviceId = of.deviceId): Promise<string | undefined> {
+export async function claim(
+  who: ApiClient,
+  of: ApiClient,
+  deviceId = of.deviceId,
+): Promise<string | undefined> {
   const wish = { [of.userId]: { [deviceId]: CURVE } }
   const { one_time_keys: keys } = await who.post(`${KEYS}/claim`, { one_time_keys: wish })
   return Object.keys(keys[of.userId]?.[deviceId] ?? {})[0]?.split(':')[1]

@@ -20,6 +20,8 @@ const NOTHING: DeviceListNews = { changed: [], left: [] }
 interface Faces {
   readonly came: Set<string>
   readonly went: Set<string>
+  /** Whether somebody may have gone and come back: what changed meanwhile is not among what is remembered. */
+  mayHaveReturned: boolean
 }
 
 export class DeviceLists {
@@ -38,9 +40,10 @@ export class DeviceLists {
     const devices = moved === undefined || ((moved.get(NO_ROOM) ?? 0) & MOVED.devices) !== 0
     if (rooms.length === 0 && !devices) return NOTHING
     const { keys } = this.#store
-    const known = user.deviceListsSince(since, now)
-    const changed = new Set(devices ? (known ?? (await keys.changed(user.userId, since, now))) : [])
-    const { came, went } = await this.#faces(user, rooms, since, now)
+    const { came, went, mayHaveReturned } = await this.#faces(user, rooms, since, now)
+    const known = mayHaveReturned ? undefined : user.deviceListsSince(since, now)
+    const asked = devices || mayHaveReturned
+    const changed = new Set(asked ? (known ?? (await keys.changed(user.userId, since, now))) : [])
     came.delete(user.userId)
     went.delete(user.userId)
     if (came.size > 0) {
@@ -67,7 +70,7 @@ export class DeviceLists {
   }
 
   async #faces(user: ActiveUser, rooms: readonly number[], since: number, now: number): Promise<Faces> {
-    const faces: Faces = { came: new Set(), went: new Set() }
+    const faces: Faces = { came: new Set(), went: new Set(), mayHaveReturned: false }
     for (let at = 0; at < rooms.length; at += ROOMS_AT_ONCE) {
       if (at > 0) await turn(this.#clock)
       const some = rooms.slice(at, at + ROOMS_AT_ONCE)
@@ -99,7 +102,8 @@ export class DeviceLists {
   }
 
   /** Members who came and went in (since, upto]. */
-  async #moves(room: number, since: number, upto: number, { came, went }: Faces): Promise<void> {
+  async #moves(room: number, since: number, upto: number, faces: Faces): Promise<void> {
+    const { came, went } = faces
     const all = await this.#store.state.difference(room, { branch: 0, pos: since }, { branch: 0, pos: upto })
     const members = all.filter(({ type }) => type === 'm.room.member')
     if (members.length === 0) return
@@ -110,6 +114,7 @@ export class DeviceLists {
       const after = joins.get(to) ?? false
       if (after && !before) came.add(stateKey)
       if (before && !after) went.add(stateKey)
+      if (before && after) faces.mayHaveReturned = true
     }
   }
 }

@@ -2,9 +2,9 @@
 import type { Log } from '#/base/log.ts'
 import type { Clock } from '#/base/world.ts'
 import type { Store } from '#/ports/store/store.ts'
-import type { Sessions } from '../accounts/sessions.ts'
-import { STALE_DEVICES_AT_ONCE, STALE_DEVICES_MS, SWEEP_FIRST_MS } from './limits.ts'
-import type { JobHandler } from './scheduler.ts'
+import { STALE_DEVICES_AT_ONCE, STALE_DEVICES_MS, SWEEP_FIRST_MS } from '../jobs/limits.ts'
+import type { JobHandler } from '../jobs/scheduler.ts'
+import type { Sessions } from './sessions.ts'
 
 export const STALE_DEVICES_KIND = 'stale_devices'
 
