@@ -20,6 +20,7 @@ import * as rooms from './queries/rooms.ts'
 import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
 import * as threads from './queries/thread-subscriptions.ts'
+import { bindUsage } from './queries/usage.ts'
 
 export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
 
@@ -132,6 +133,7 @@ export function readerOver(read: RunQuery): Reader {
     roomFacts: { of: bind(roomFactsOf) },
     people: people.bindPeople(bind),
     keys: bindKeys(bind),
+    usage: bindUsage(bind),
     directory: {
       alias: bind(directory.aliasByName),
       aliases: bind(directory.aliasesByName),

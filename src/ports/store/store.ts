@@ -17,6 +17,7 @@ import type { RoomReader } from './rooms.ts'
 import type { SearchReader } from './search.ts'
 import type { StateReader } from './state.ts'
 import type { ThreadSubscriptionReader } from './thread-subscriptions.ts'
+import type { UsageReader } from './usage.ts'
 
 export interface Reader {
   readonly events: EventReader
@@ -36,6 +37,7 @@ export interface Reader {
   readonly directory: DirectoryReader
   readonly reports: ReportReader
   readonly delayed: DelayedReader
+  readonly usage: UsageReader
 }
 
 export interface StoreHealth {

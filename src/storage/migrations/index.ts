@@ -15,6 +15,8 @@ import { people as migration7 } from './0007-people.ts'
 import { search as migration8 } from './0008-search.ts'
 import { roomFacts as migration9 } from './0009-room-facts.ts'
 import { keys as migration11 } from './0011-keys.ts'
+import { opened as migration13 } from './0013-opened.ts'
+import { usage as migration10 } from './0010-usage.ts'
 
 export interface Migration {
   readonly number: number
@@ -35,6 +37,8 @@ export const MIGRATIONS: readonly Migration[] = [
   migration8,
   migration9,
   migration11,
+  migration13,
+  migration10,
 ]
 
 /** The schema number of this release. */

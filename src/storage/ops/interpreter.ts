@@ -23,11 +23,12 @@ import { recountRoom } from './recount.ts'
 import { guardUnique, indexRelation, putRelation } from './relations.ts'
 import { deleteReport, putReport } from './reports.ts'
 import { changeRoomFacts } from './room-facts.ts'
-import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
+import { createRoom, deleteRoom, forgetRoom, moveHead, openRoom, setMembership } from './rooms.ts'
 import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
 import { subscribe, unsubscribe } from './thread-subscriptions.ts'
+import * as usage from './usage.ts'
 
 type Handlers = {
   readonly [K in Op['op']]: (ctx: PlanContext, op: Extract<Op, { op: K }>) => Sql<unknown>
@@ -43,6 +44,7 @@ const HANDLERS: Handlers = {
   'thread.subscribe': subscribe,
   'thread.unsubscribe': unsubscribe,
   'room.create': createRoom,
+  'room.open': openRoom,
   'room.head': moveHead,
   'room.membership': setMembership,
   'room.forget': forgetRoom,
@@ -73,6 +75,7 @@ const HANDLERS: Handlers = {
   'registration_token.put': accounts.putRegistrationToken,
   'registration_token.use': accounts.useRegistrationToken,
   'profile.put': accounts.putProfile,
+  'profile.says': accounts.guardProfile,
   'uia.put': accounts.putUia,
   'uia.delete': accounts.deleteUia,
   'account_data.put': putAccountData,
@@ -99,6 +102,7 @@ const HANDLERS: Handlers = {
   'search.clear': clearSearch,
   ...people.HANDLERS,
   ...KEY_HANDLERS,
+  ...usage.HANDLERS,
   'report.put': putReport,
   'report.delete': deleteReport,
   'delayed.put': delayed.putDelayed,
