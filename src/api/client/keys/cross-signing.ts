@@ -68,7 +68,7 @@ export const crossSigningRoutes = (d: CrossSigningDeps): Route[] => [
     also: ['/_matrix/client/r0/keys/signatures/upload', '/_matrix/client/unstable/keys/signatures/upload'],
     spec: 'client-server-api/#post_matrixclientv3keyssignaturesupload',
     operations: ['uploadCrossSigningSignatures'],
-    auth: 'guest',
+    auth: 'user',
     limit: 'none',
     servlet: 'SignaturesUploadServlet',
     strictJson: true,

@@ -119,7 +119,7 @@ export const deviceKeyRoutes = (d: DeviceKeyDeps): Route[] => [
     also: ['/_matrix/client/r0/keys/changes'],
     spec: 'client-server-api/#get_matrixclientv3keyschanges',
     operations: ['getKeysChanges'],
-    auth: 'guest',
+    auth: 'user',
     limit: 'none',
     servlet: 'KeyChangesServlet',
     query: t.object({ from: t.text(TOKEN_CHARS_MAX), to: t.text(TOKEN_CHARS_MAX) }),
