@@ -91,6 +91,7 @@ export function serverOptions(config: Config): ServerOptions {
       rtcTransports: rtcTransports(config),
       support: undefined,
       unstableFeatures: {
+        ...forcedEncryption(config),
         'org.matrix.msc3882': sessions.loginViaExistingSession.enabled,
         'org.matrix.msc3912': msc3912Enabled,
         'org.matrix.msc4306': msc4306Enabled,
@@ -107,6 +108,16 @@ export function serverOptions(config: Config): ServerOptions {
     staleDevicesMs: server.deleteStaleDevicesAfter ?? undefined,
     retention: retentionOptions(config),
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
+  }
+}
+
+/** Which presets of new rooms are encrypted whatever the client says, as clients look for it. */
+function forcedEncryption({ rooms }: Config): Record<string, boolean> {
+  const { encryptionEnabledByDefaultForRoomType: types } = rooms
+  return {
+    'io.element.e2ee_forced.public': types === 'all',
+    'io.element.e2ee_forced.private': types !== 'off',
+    'io.element.e2ee_forced.trusted_private': types !== 'off',
   }
 }
 

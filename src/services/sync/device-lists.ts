@@ -6,7 +6,7 @@ import { type Clock, turn } from '#/base/world.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { type ActiveUser, MOVED, NO_ROOM } from './active-user.ts'
 import { ROOMS_AT_ONCE, UNENCRYPTED_FACES_MAX } from './limits.ts'
-import { membershipAt, wasJoined } from './own-membership.ts'
+import { leftAt, membershipAt, wasJoined } from './own-membership.ts'
 
 /** User ids. */
 export interface DeviceListNews {
@@ -84,21 +84,30 @@ export class DeviceLists {
     const here = await membershipAt(this.#store, user, room, now)
     const isIn = here?.membership === 'join'
     const wasIn = (isIn && here.position <= since) || (await wasJoined(this.#store, userId, room, since))
-    if (isIn && !wasIn) for (const other of await this.#joined(room)) faces.came.add(other)
+    if (isIn && !wasIn) for (const other of await this.#met(room, now)) faces.came.add(other)
     if (!wasIn) return
-    await this.#moves(room, since, isIn ? now : (here?.position ?? now), faces)
+    const end = here && !isIn ? await leftAt(this.#store, userId, room, here, since) : now
+    await this.#moves(room, since, end, faces)
     if (isIn) return
-    /* Who came meanwhile goes with the others. */
-    for (const other of faces.came) faces.went.add(other)
-    for (const other of await this.#store.keys.joined(room, Number.MAX_SAFE_INTEGER)) faces.went.add(other)
+    for (const other of await this.#joined(room, end, Number.MAX_SAFE_INTEGER)) faces.went.add(other)
   }
 
   /** Everybody in a room that is new to the reader; nobody where it is large and needs no device lists. */
-  async #joined(room: number): Promise<readonly string[]> {
+  async #met(room: number, at: number): Promise<Iterable<string>> {
     const [facts] = await this.#store.roomFacts.of([room])
     const most = facts?.encrypted ? Number.MAX_SAFE_INTEGER : UNENCRYPTED_FACES_MAX
-    const joined = await this.#store.keys.joined(room, most + 1)
-    return joined.length > most ? [] : joined
+    const joined = await this.#joined(room, at, most + 1)
+    return joined.size > most ? [] : joined
+  }
+
+  /** Who was joined at a position: nobody hears of those who came after they left themselves (adv-52). */
+  async #joined(room: number, at: number, most: number): Promise<Set<string>> {
+    const joined = new Set(await this.#store.keys.joined(room, most))
+    const later: Faces = { came: new Set(), went: new Set(), mayHaveReturned: false }
+    await this.#moves(room, at, this.#store.position(), later)
+    for (const other of later.went) joined.add(other)
+    for (const other of later.came) joined.delete(other)
+    return joined
   }
 
   /** Members who came and went in (since, upto]. */

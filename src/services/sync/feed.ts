@@ -118,7 +118,10 @@ export class Feed {
 
   /** A change that came while the user was loading, for that user alone: everything else has taken it already. */
   #catchUp(user: ActiveUser, change: Change | Forgotten): void {
-    if ('forgotten' in change) return user.forget(change.forgotten)
+    if ('forgotten' in change) {
+      user.forget(change.forgotten)
+      return
+    }
     const { stream, position, room, event } = change
     if (stream === 'events' && room !== undefined && event !== undefined) {
       const own = event.type === 'm.room.member' && event.stateKey === user.userId

@@ -175,6 +175,19 @@ test('a kick and an invite: only those who are joined share a room', async () =>
   assert.deepEqual(await news(bob, joined), leftOf(alice))
 })
 
+test('who left hears nothing of those who came later (adv-52)', async () => {
+  await people()
+  const [carol, dave] = [await server.user('carol'), await server.user('dave')]
+  const roomId = await roomOf([alice, bob, carol], encrypted)
+  const token = await since(bob)
+  await leave(carol, roomId)
+  await leave(bob, roomId)
+  await join(dave, roomId)
+  assert.deepEqual(await news(bob, token), leftOf(alice, carol))
+  await invite(alice, roomId, bob)
+  assert.deepEqual(await news(bob, token), leftOf(alice, carol))
+})
+
 test('an old token gets the same answer from the store', async () => {
   await people()
   const carol = await server.user('carol')
