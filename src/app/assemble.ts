@@ -62,6 +62,7 @@ import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { Summaries } from '#/services/sync/v3/summary.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createKeys } from './create-keys.ts'
 import { createLater } from './create-later.ts'
 import { createPurge } from './create-purge.ts'
 import { createReads } from './create-reads.ts'
@@ -206,9 +207,12 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const ephemeral = createEphemeral({ store, world, options: options.presence })
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
+  const { staleDevicesMs } = options
+  const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
 
+    e2ee: keys.e2ee,
     ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
@@ -265,6 +269,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...accounts.routes,
     ...relations.routes,
     ...people.routes,
+    ...keys.routes,
     ...roomRoutes({
       send,
       ...directory,
@@ -330,6 +335,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      keys.close()
       push.close()
       slidingSync.close()
       reads.close()

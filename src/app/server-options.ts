@@ -42,6 +42,8 @@ export interface ServerOptions {
   /** Whether messages are indexed and can be searched. */
   readonly enableSearch: boolean
   readonly delayedEvents: DelayedOptions
+  /** `delete_stale_devices_after`, milliseconds; absent never. */
+  readonly staleDevicesMs?: number | undefined
   /** `retention`; absent keeps everything. */
   readonly retention?: RetentionOptions | undefined
   readonly sync?: SyncOptions | undefined
@@ -107,6 +109,7 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
       rtcTransports: rtcTransports(config),
       support: undefined,
       unstableFeatures: {
+        ...forcedEncryption(config),
         'org.matrix.msc3882': sessions.loginViaExistingSession.enabled,
         'org.matrix.msc3912': msc3912Enabled,
         'org.matrix.msc4069': msc4069ProfileInhibitPropagation,
@@ -122,6 +125,7 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
     rooms: roomOptions(config),
     cacheBytes: config.myelin.cacheBytes,
     delayedEvents: delayedOptions(config),
+    staleDevicesMs: server.deleteStaleDevicesAfter ?? undefined,
     retention: retentionOptions(config),
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
   }
@@ -133,6 +137,13 @@ function syncOptions({ rooms, server }: Config): SyncOptions {
     excludedRooms: new Set(rooms.excludeRoomsFromSync ?? []),
     /* -1 stands for none but the program's own. */
     timelineMax: most < 0 ? TIMELINE_LIMIT_MAX : Math.max(1, most),
+/** Which presets of new rooms are encrypted whatever the client says, as clients look for it. */
+function forcedEncryption({ rooms }: Config): Record<string, boolean> {
+  const { encryptionEnabledByDefaultForRoomType: types } = rooms
+  return {
+    'io.element.e2ee_forced.public': types === 'all',
+    'io.element.e2ee_forced.private': types !== 'off',
+    'io.element.e2ee_forced.trusted_private': types !== 'off',
   }
 }
 

@@ -179,6 +179,22 @@ const countOf = ({ room }: Pick<Base, 'room'>): Op => ({
   queue: [{ user, actions: '["notify"]' }],
 })
 
+const uploadOf = (device: string, keyId: string): Op => ({
+  op: 'keys.upload',
+  user,
+  device,
+  keys: { body: '{"algorithms":[]}', signatures: '{}' },
+  oneTime: [{ algorithm: 'signed_curve25519', keyId, json: '{"key":"k"}' }],
+  fallback: [{ algorithm: 'signed_curve25519', keyId: 'F', json: '{"key":"f"}' }],
+  most: 10,
+})
+
+const crossSigning: Op = {
+  op: 'keys.cross_signing',
+  user,
+  keys: [{ usage: 'master', publicKey: 'm', body: '{"usage":["master"]}', signatures: '{}' }],
+}
+
 /** Adding an operation to the ports makes this fail to compile until it has a plan here. */
 const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'event.insert': message,
@@ -315,6 +331,19 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'directory.move', from: room.nid, to: 'new' },
   ],
   'directory.publish': ({ room }) => [{ op: 'directory.publish', room: room.nid, published: false }],
+  'keys.upload': () => [uploadOf('DEVICE', 'AAAB')],
+  'keys.claim': () => [
+    uploadOf('DEVICE', 'AAAC'),
+    { op: 'keys.claim', wishes: [{ user, device: 'DEVICE', algorithm: 'signed_curve25519' }] },
+  ],
+  'keys.cross_signing': () => [crossSigning],
+  'keys.sign': () => [
+    crossSigning,
+    { op: 'keys.sign', user, body: '{"usage":["master"]}', signatures: '{"a":{}}' },
+  ],
+  'keys.sign_user': () => [
+    { op: 'keys.sign_user', signer: user, user: other, publicKey: 'p', keyId: 'ed25519:u', signature: 's' },
+  ],
   'report.put': ({ room }) => [
     {
       op: 'report.put',

@@ -10,6 +10,7 @@ import type { DelayedOp } from './delayed.ts'
 import type { DirectoryOp } from './directory.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
+import type { KeyOp } from './keys.ts'
 import type { PeopleOp } from './people.ts'
 import type { PushOp } from './push.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
@@ -29,6 +30,7 @@ export type Op =
   | DirectoryOp
   | EventOp
   | JobOp
+  | KeyOp
   | PeopleOp
   | PushOp
   | ReceiptOp
@@ -56,6 +58,8 @@ export interface Change {
     | 'devices'
     | 'receipts'
     | 'thread_subscriptions'
+    | 'device_lists'
+    | 'one_time_keys'
     | 'rooms'
   readonly position: number
   /** Room of an `events` or `receipts` change, and of room account data. */
@@ -64,6 +68,12 @@ export interface Change {
   readonly user?: string
   /** The event itself where this process wrote it; anyone else reads it by its position. */
   readonly event?: EventRow
+  /** Rooms in which the change of somebody's device list is news; absent where it is news to the viewer alone. */
+  readonly rooms?: readonly number[]
+  readonly viewer?: string
+  /** Device of a `one_time_keys` change, and whether others claimed keys of it. */
+  readonly device?: string
+  readonly claimed?: true
   /** The receipt itself, of a `receipts` change. */
   readonly receipt?: ReceiptRow
   /** Of a `rooms` change: a room came into sight, with these members of this server. */
@@ -82,6 +92,8 @@ export interface Conflict {
     | 'gone'
     /** The account that acts was deactivated. */
     | 'deactivated'
+    /** There are too many already. */
+    | 'full'
     /** The profile says something else by now. */
     | 'profile'
     /** The same annotation is there already. */

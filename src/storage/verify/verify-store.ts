@@ -6,6 +6,7 @@ import { verifyAccounts, verifyOwners } from './accounts.ts'
 import { verifyCounts } from './counts.ts'
 import { verifyDirectory } from './directory.ts'
 import { verifyEvents, verifyOriginals, verifyTxns } from './events.ts'
+import { verifyKeys } from './keys.ts'
 import { INTEGRITY_LINES_MAX } from './limits.ts'
 import { verifyRelations } from './relations.ts'
 import { type FindingListener, Findings, type VerifyReport } from './report.ts'
@@ -39,6 +40,7 @@ export function* verifyStore(engine: EngineName, listener: FindingListener): Sql
   yield* section(findings, 'counts', () => verifyCounts(findings))
   yield* section(findings, 'search', () => verifySearch(findings))
   yield* section(findings, 'accounts', () => verifyAccounts(findings))
+  yield* section(findings, 'keys', () => verifyKeys(findings))
   yield* section(findings, 'owners', () => verifyOwners(findings))
   yield* section(findings, 'positions', () => checkPositions(findings, meta.position))
   const { list, counts, checked } = findings
@@ -101,6 +103,9 @@ const POSITIONS = [
   ['push_actions', 'event'],
   ['relation_targets', 'nid'],
   ['thread_subscriptions', 'pos'],
+  ['device_keys', 'nid'],
+  ['one_time_keys', 'nid'],
+  ['device_list_changes', 'pos'],
 ] as const
 
 /** A number above the counter would be given out a second time. */

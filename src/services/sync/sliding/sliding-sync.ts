@@ -15,6 +15,7 @@ import { formatSliding, parseSliding } from '../../rooms/read/tokens.ts'
 import type { ThreadSubscriptions } from '../../rooms/thread-subscriptions.ts'
 import type { ActiveUser } from '../active-user.ts'
 import { gapOfDamage } from '../damage.ts'
+import type { E2eeSync } from '../e2ee.ts'
 import type { Feed } from '../feed.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import type { SyncOptions } from '../options.ts'
@@ -50,6 +51,7 @@ export interface SlidingSyncDeps {
   readonly threadSubscriptions: ThreadSubscriptions | undefined
   readonly defaultAccountData: DefaultAccountData
   readonly options: SyncOptions
+  readonly e2ee: E2eeSync
 }
 
 /** Bytes of a room in a list, roughly. */

@@ -53,11 +53,12 @@ export interface GlobalAnswer {
   readonly presence: readonly string[]
 }
 
-/** The whole answer; groups without rooms are left out. */
+/** The whole answer; groups without rooms are left out. `e2ee` are the members about encryption. */
 export function answerJson(
   nextBatch: string,
   { accountData, presence }: GlobalAnswer,
   rooms: RoomsAnswer,
+  e2ee: string,
 ): string {
   const groups: string[] = []
   for (const name of ['join', 'invite', 'knock', 'leave'] as const) {
@@ -67,5 +68,5 @@ export function answerJson(
   if (accountData.length > 0) json += `,"account_data":${eventsJson(accountData)}`
   if (presence.length > 0) json += `,"presence":${eventsJson(presence)}`
   if (groups.length > 0) json += `,"rooms":{${groups.join(',')}}`
-  return `${json},"device_one_time_keys_count":{},"device_unused_fallback_key_types":[]}`
+  return `${json},${e2ee}}`
 }

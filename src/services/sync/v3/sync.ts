@@ -8,6 +8,7 @@ import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { type ActiveUser, type KnownMembership, MOVED, NO_ROOM } from '../active-user.ts'
 import { gapOfDamage } from '../damage.ts'
+import type { E2eeSync } from '../e2ee.ts'
 import type { Feed } from '../feed.ts'
 import { LazyMembers } from '../lazy-members.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
@@ -43,6 +44,7 @@ export interface SyncDeps {
   readonly hidesInvite: (userId: string, sender: string) => Promise<boolean>
   readonly ephemeral: EphemeralDeps
   readonly options: SyncOptions
+  readonly e2ee: E2eeSync
 }
 
 /** Up to where an answer, or a client, has everything: a position of the store and a version of what is in memory. */
@@ -103,7 +105,8 @@ export class SyncService {
       }
       const left = deadline - clock.monotonic()
       if (left <= 0 || request.signal.aborted || feed.stopping) {
-        return answerJson(this.#token(user, since), { accountData: [], presence: [] }, emptyRooms())
+        const e2ee = await this.#deps.e2ee.counts(user, request.deviceId)
+        return answerJson(this.#token(user, since), { accountData: [], presence: [] }, emptyRooms(), e2ee)
       }
       await waitForNews(clock, user, left, request, hasNews)
     }
@@ -138,9 +141,10 @@ export class SyncService {
       presence: await this.#ephemeral.presence(user, request, seen, answering.newFaces),
     }
     const lists = [...Object.values(global), ...Object.values(rooms).map((group) => [...group.keys()])]
-    const empty = lists.every((list) => list.length === 0)
+    const e2ee = await this.#deps.e2ee.part(user, request.deviceId, since, now)
+    const empty = !e2ee.news && lists.every((list) => list.length === 0)
     const reached = { position: now, version: part.version }
-    return { json: answerJson(this.#token(user, reached), global, rooms), empty, reached }
+    return { json: answerJson(this.#token(user, reached), global, rooms, e2ee.members), empty, reached }
   }
 
   /** Account data that changed, by room. */
