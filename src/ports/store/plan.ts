@@ -6,6 +6,8 @@
 
 import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
+import type { BackupOp } from './backups.ts'
+import type { DehydratedOp } from './dehydrated.ts'
 import type { DelayedOp } from './delayed.ts'
 import type { DirectoryOp } from './directory.ts'
 import type { EventOp, EventRow } from './events.ts'
@@ -20,10 +22,13 @@ import type { RoomOp } from './rooms.ts'
 import type { SearchOp } from './search.ts'
 import type { StateOp } from './state.ts'
 import type { ThreadSubscriptionOp } from './thread-subscriptions.ts'
+import type { ToDeviceOp } from './to-device.ts'
 
 export type Op =
   | AccountDataOp
   | AccountOp
+  | BackupOp
+  | DehydratedOp
   | DelayedOp
   | DirectoryOp
   | EventOp
@@ -38,6 +43,7 @@ export type Op =
   | SearchOp
   | StateOp
   | ThreadSubscriptionOp
+  | ToDeviceOp
 
 export interface Plan {
   /** Plans with the same lane are applied in the order of `commit` calls. A room id or a user id. */
@@ -47,12 +53,21 @@ export interface Plan {
 
 /** What moved in a commit, for whoever waits on a stream: positions, never content. */
 export interface Change {
-  readonly stream: 'events' | 'account_data' | 'profile' | 'devices' | 'receipts' | 'thread_subscriptions'
+  readonly stream:
+    | 'events'
+    | 'account_data'
+    | 'profile'
+    | 'devices'
+    | 'receipts'
+    | 'thread_subscriptions'
+    | 'to_device'
   readonly position: number
   /** Room of an `events` or `receipts` change, and of room account data. */
   readonly room?: number
   /** User of an `account_data`, `profile`, `devices` or `receipts` change. */
   readonly user?: string
+  /** Device of a `to_device` change. */
+  readonly device?: string
   /** The event itself where this process wrote it; anyone else reads it by its position. */
   readonly event?: EventRow
   /** The receipt itself, of a `receipts` change. */

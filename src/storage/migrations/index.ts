@@ -14,6 +14,7 @@ import { reads as migration6 } from './0006-reads.ts'
 import { people as migration7 } from './0007-people.ts'
 import { search as migration8 } from './0008-search.ts'
 import { roomFacts as migration9 } from './0009-room-facts.ts'
+import { backup as migration12 } from './0012-backup.ts'
 
 export interface Migration {
   readonly number: number
@@ -33,6 +34,7 @@ export const MIGRATIONS: readonly Migration[] = [
   migration7,
   migration8,
   migration9,
+  migration12,
 ]
 
 /** The schema number of this release. */

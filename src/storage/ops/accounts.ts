@@ -4,6 +4,7 @@ import { first, placeholders, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 import { forgetPerson, indexPerson } from './people.ts'
 import { clearPushersOfDevices } from './push.ts'
+import { closeInboxes, openInbox } from './to-device.ts'
 
 type OpOf<K extends AccountOp['op']> = Extract<AccountOp, { op: K }>
 
@@ -78,7 +79,9 @@ export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> 
     op.ts,
   )
   if (op.most !== undefined) yield* makePlace(op.user, op.device, op.most)
-  ctx.changes.push({ stream: 'devices', position: ctx.next(), user: op.user })
+  const position = ctx.next()
+  yield* openInbox(op.user, op.device, position)
+  ctx.changes.push({ stream: 'devices', position, user: op.user })
 }
 
 /** Deletes the devices used longest ago, but for `keep`, until there are no more than `most`. */
@@ -94,6 +97,8 @@ function* makePlace(user: string, keep: string, most: number): Sql<void> {
   for (const { device_id: device } of gone) {
     yield* run('DELETE FROM tokens WHERE user_id = ?1 AND device_id = ?2', user, device!)
     yield* run('DELETE FROM devices WHERE user_id = ?1 AND device_id = ?2', user, device!)
+    yield* run('DELETE FROM dehydrated_devices WHERE user_id = ?1 AND device_id = ?2', user, device!)
+    yield* closeInboxes('user_id = ?1 AND device_id = ?2', user, device as string)
   }
 }
 
@@ -121,7 +126,10 @@ export function* deleteDevices(ctx: PlanContext, op: OpOf<'device.delete'>): Sql
   const params = [op.user, keep, ...(op.devices ?? [])]
   yield* clearPushersOfDevices(op.user, op.devices, keep)
   yield* run(`DELETE FROM tokens WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
-  yield* run(`DELETE FROM devices WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
+  const which = `user_id = ?1 AND device_id <> ?2${among}`
+  yield* run(`DELETE FROM devices WHERE ${which}`, ...params)
+  yield* run(`DELETE FROM dehydrated_devices WHERE ${which}`, ...params)
+  yield* closeInboxes(which, ...params)
   ctx.changes.push({ stream: 'devices', position: ctx.next(), user: op.user })
 }
 

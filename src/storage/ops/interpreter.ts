@@ -9,7 +9,9 @@ import {
   putFilter,
 } from './account-data.ts'
 import * as accounts from './accounts.ts'
+import * as backups from './backups.ts'
 import type { PlanContext } from './context.ts'
+import * as dehydrated from './dehydrated.ts'
 import * as delayed from './delayed.ts'
 import { deleteAlias, moveDirectory, publishRoom, putAlias } from './directory.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
@@ -27,6 +29,7 @@ import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.t
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
 import { subscribe, unsubscribe } from './thread-subscriptions.ts'
+import * as toDevice from './to-device.ts'
 
 type Handlers = {
   readonly [K in Op['op']]: (ctx: PlanContext, op: Extract<Op, { op: K }>) => Sql<unknown>
@@ -97,6 +100,9 @@ const HANDLERS: Handlers = {
   'search.fill': fillSearch,
   'search.clear': clearSearch,
   ...people.HANDLERS,
+  ...toDevice.HANDLERS,
+  ...backups.HANDLERS,
+  ...dehydrated.HANDLERS,
   'report.put': putReport,
   'report.delete': deleteReport,
   'delayed.put': delayed.putDelayed,
