@@ -158,8 +158,7 @@ class Run {
     const figures = await runDelivery(
       target,
       senders,
-      users.slice(DELIVERY_SENDERS),
-      roomId!,
+      users.slice(DELIVERY_SENDERS).map((user) => ({ user, roomId: roomId! })),
       { presence, timelineLimit },
       this.#window,
       perSecond,

@@ -5,7 +5,7 @@ import { type Cpu, type CpuPerOperation, type Meter, perOperation } from './mete
 import { Samples, type Summary } from './samples.ts'
 import { FailureLog, type Failures, isAcknowledged, type Sender, type Window } from './sends.ts'
 
-/** What readers of one room, all long-polling /sync, saw of messages sent at a fixed rate. */
+/** What readers, all long-polling /sync, saw of messages sent to their rooms at a fixed rate. */
 export interface DeliveryFigures {
   /** CPU time divided by deliveries, so with the share of the sends in it. */
   readonly cpuPerDelivery: CpuPerOperation
@@ -25,6 +25,12 @@ export interface DeliveryFigures {
   readonly missing: number
   readonly doubled: number
   readonly failures: Failures
+}
+
+/** A user who waits for the messages of a room. */
+export interface Waiting {
+  readonly user: User
+  readonly roomId: string
 }
 
 interface SyncBody {
@@ -47,14 +53,16 @@ export interface SyncOptions {
 /** One user who has a /sync open at all times. */
 class Reader {
   readonly connection: Connection
+  readonly roomId: string
   readonly seen = new Set<string>()
   readonly #target: Target
   readonly #user: User
   readonly #query: string
   #since: string | null = null
 
-  constructor(target: Target, user: User, options: SyncOptions) {
+  constructor(target: Target, { user, roomId }: Waiting, options: SyncOptions) {
     this.connection = new Connection(target)
+    this.roomId = roomId
     this.#target = target
     this.#user = user
     const filter = JSON.stringify({ room: { timeline: { limit: options.timelineLimit } } })
@@ -70,10 +78,10 @@ class Reader {
   }
 
   /** Takes an answer; gives the texts of the room's new events. */
-  take(json: string, roomId: string): string[] {
+  take(json: string): string[] {
     const sync = JSON.parse(json) as SyncBody
     this.#since = sync.next_batch
-    const events = sync.rooms?.join?.[roomId]?.timeline?.events ?? []
+    const events = sync.rooms?.join?.[this.roomId]?.timeline?.events ?? []
     return events.map((event) => String(event.content.body ?? ''))
   }
 
@@ -86,14 +94,17 @@ class Reader {
 class DeliveryRun {
   readonly #senders: readonly Sender[]
   readonly #readers: readonly Reader[]
-  readonly #roomId: string
+  /** Readers of each room. */
+  readonly #audience: ReadonlyMap<string, number>
+  readonly #idle: () => Promise<void>
   readonly #meter: Meter
   readonly #latencies = new Samples(OPERATIONS_MAX)
   readonly #sendLatencies = new Samples(OPERATIONS_MAX)
   readonly #failures = new FailureLog()
   /** When each message of the window was due, by its mark. */
   readonly #due = new Map<string, number>()
-  #refused = 0
+  /** Deliveries that are still to come when every message of the window was acknowledged. */
+  #expected = 0
   #doubled = 0
   #deliveries = 0
   /** Messages in sync responses and acknowledged sends, of whatever time, that came within the window. */
@@ -103,16 +114,25 @@ class DeliveryRun {
   #measuring = false
   #over = false
 
-  constructor(senders: readonly Sender[], readers: readonly Reader[], roomId: string, meter: Meter) {
+  constructor(
+    senders: readonly Sender[],
+    readers: readonly Reader[],
+    meter: Meter,
+    idle: () => Promise<void>,
+  ) {
     this.#senders = senders
     this.#readers = readers
-    this.#roomId = roomId
+    const audience = new Map<string, number>()
+    for (const { roomId } of readers) audience.set(roomId, (audience.get(roomId) ?? 0) + 1)
+    this.#audience = audience
     this.#meter = meter
+    this.#idle = idle
   }
 
   async run(window: Window, perSecond: number): Promise<DeliveryFigures> {
     for (const reader of this.#readers) this.#poll(reader)
     await this.#until(() => this.#readers.every((reader) => reader.synced), DRAIN_MS_MAX)
+    await this.#idle()
     const stopSending = this.#sendAt(perSecond)
     await pause(window.warmUpMs)
     this.#meter.start()
@@ -121,8 +141,7 @@ class DeliveryRun {
     const cpu = this.#meter.stop()
     this.#measuring = false
     stopSending()
-    const expected = () => (this.#due.size - this.#refused) * this.#readers.length
-    await this.#until(() => this.#deliveries >= expected(), DRAIN_MS_MAX)
+    await this.#until(() => this.#deliveries >= this.#expected, DRAIN_MS_MAX)
     this.#over = true
     const connections = [...this.#readers, ...this.#senders].map(({ connection }) => connection)
     const failures = this.#failures.report(connections)
@@ -138,7 +157,7 @@ class DeliveryRun {
       syncResponses: this.#syncResponses,
       latencyMs: this.#latencies.summary(),
       sendLatencyMs: this.#sendLatencies.summary(),
-      missing: Math.max(0, expected() - this.#deliveries),
+      missing: Math.max(0, this.#expected - this.#deliveries),
       doubled: this.#doubled,
       failures,
     }
@@ -155,7 +174,7 @@ class DeliveryRun {
       }
       const now = performance.now()
       if (this.#measuring) this.#syncResponses++
-      for (const text of reader.take(bytes.toString('utf8', start, end), this.#roomId)) {
+      for (const text of reader.take(bytes.toString('utf8', start, end))) {
         if (this.#measuring && text !== '') this.#arrived++
         this.#deliver(reader, text, now)
       }
@@ -208,14 +227,16 @@ class DeliveryRun {
   #sendOne(sender: Sender, due: number, idle: Sender[], sendNext: () => void): void {
     const mark = sender.mark(sender.sent)
     const counted = this.#measuring
+    const audience = counted ? (this.#audience.get(sender.roomId) ?? 0) : 0
     if (counted) this.#due.set(mark, due)
+    this.#expected += audience
     sender.connection.send(sender.next(), (status, bytes, start, end) => {
       if (isAcknowledged(status, bytes, start, end)) {
         if (counted) this.#sendLatencies.add(performance.now() - due)
         if (this.#measuring) this.#acknowledged++
       } else if (!this.#over) {
         this.#failures.add(status, bytes, start, end)
-        if (counted) this.#refused++
+        this.#expected -= audience
       }
       idle.push(sender)
       sendNext()
@@ -235,19 +256,19 @@ function pause(ms: number): Promise<void> {
 }
 
 /**
- * Lets `readers` long-poll while `senders` (members of the same room, other users) send `perSecond` messages
- * together, and follows each message into each reader's sync response.
+ * Lets `readers` long-poll while `senders` send `perSecond` messages together, and follows each message into the sync
+ * response of each reader of its room. `idle` runs when all readers wait and nothing has been sent yet.
  */
 export function runDelivery(
   target: Target,
   senders: readonly Sender[],
-  readers: readonly User[],
-  roomId: string,
+  readers: readonly Waiting[],
   options: SyncOptions,
   window: Window,
   perSecond: number,
   meter: Meter,
+  idle: () => Promise<void> = async () => {},
 ): Promise<DeliveryFigures> {
-  const reading = readers.map((user) => new Reader(target, user, options))
-  return new DeliveryRun(senders, reading, roomId, meter).run(window, perSecond)
+  const reading = readers.map((waiting) => new Reader(target, waiting, options))
+  return new DeliveryRun(senders, reading, meter, idle).run(window, perSecond)
 }

@@ -52,8 +52,10 @@ import { SendService } from '#/services/rooms/send.ts'
 import { createUpgrades } from '#/services/rooms/upgrade/create-upgrades.ts'
 import { carrySettings } from '#/services/rooms/upgrade/settings.ts'
 import { Feed } from '#/services/sync/feed.ts'
+import { RoomRules } from '#/services/sync/room-rules.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
+import { Summaries } from '#/services/sync/v3/summary.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
 import { createLater } from './create-later.ts'
 import { createPurge } from './create-purge.ts'
@@ -172,19 +174,19 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const ephemeral = createEphemeral({ store, world, options: options.presence })
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
-  const syncing = { log, store, feed, clientEvents, stateCache, defaultAccountData }
+  const syncing = {
+    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
+    summaries: new Summaries(store),
+    roomRules: new RoomRules(store),
+  }
   const slidingSync = new SlidingSyncService({
     ...syncing,
     world,
-    ignored,
-    ephemeral,
     threadSubscriptions: options.experimental.threadSubscriptions ? relations.threadSubscriptions : undefined,
   })
   const sync = new SyncService({
     ...syncing,
     clock,
-    ignored,
-    ephemeral,
     hidesInvite: (userId, sender) => people.invites.hides(userId, sender),
   })
   const send = new SendService({

@@ -20,20 +20,11 @@ export interface ReceiptRow {
 }
 
 export type ReceiptOp =
-  | {
-      /**
-       * Sets the receipt of a user, kind and thread. The result says whether it moved forward (by `event`); else
-       * nothing was written and nobody is told.
-       */
-      readonly op: 'receipt.put'
-      readonly room: number
-      readonly user: string
-      readonly kind: ReceiptKind
-      readonly thread: string
-      readonly eventId: string
-      readonly event: number
-      readonly ts: number
-    }
+  /**
+   * Sets the receipt of a user, kind and thread. The result says whether it moved forward (by `event`); else nothing
+   * was written and nobody is told.
+   */
+  | ({ readonly op: 'receipt.put' } & Omit<ReceiptRow, 'position'>)
   /** Takes away the receipts of a local user whom nobody will hear of again. */
   | { readonly op: 'receipt.clear'; readonly user: string }
 

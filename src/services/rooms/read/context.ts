@@ -1,14 +1,11 @@
 /** `/context`: what happened around an event. https://spec.matrix.org/v1.19/client-server-api/#event-context */
-import type { Clock } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
-import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
-import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { accessRoom, type RoomAccess } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
 import type { RoomEventFilter } from './event-filter.ts'
 import { membersOfSenders } from './members-of.ts'
-import { type Page, readPage } from './page.ts'
+import { type Page, type PageDeps, readPage } from './page.ts'
 import { before, behind, onward, type Place, tokenOf } from './places.ts'
 import { canSee } from './visibility.ts'
 
@@ -38,16 +35,10 @@ export interface ContextAnswer {
 }
 
 export class ContextService {
-  readonly #store: Store
-  readonly #clientEvents: ClientEvents
-  readonly #clock: Clock
-  readonly #ignored: IgnoredUsers
+  readonly #deps: PageDeps & { readonly clientEvents: ClientEvents }
 
-  constructor(deps: { store: Store; clientEvents: ClientEvents; ignored: IgnoredUsers; clock: Clock }) {
-    this.#ignored = deps.ignored
-    this.#store = deps.store
-    this.#clock = deps.clock
-    this.#clientEvents = deps.clientEvents
+  constructor(deps: PageDeps & { readonly clientEvents: ClientEvents }) {
+    this.#deps = deps
   }
 
   /**
@@ -55,7 +46,7 @@ export class ContextService {
    * room (adv-48), or not the reader's to see.
    */
   async context(query: ContextQuery): Promise<ContextAnswer> {
-    const store = this.#store
+    const store = this.#deps.store
     const { roomId, viewer, filter } = query
     const access = await accessRoom(store, roomId, viewer.userId).catch(hidden)
     const row = await store.events.byId(query.eventId)
@@ -70,7 +61,7 @@ export class ContextService {
     const view = { rules: access.rules, withoutRoomId: false }
     const rows = all.map((entry) => entry.row)
     const membershipAt = (event: EventRow) => memberships.get(event.nid)
-    const texts = await this.#clientEvents.view(rows, viewer, { ...view, membershipAt })
+    const texts = await this.#deps.clientEvents.view(rows, viewer, { ...view, membershipAt })
     const last = later.seen.at(-1)?.row ?? row
     const state = filter.passesRoom(roomId) ? await this.#stateAt(access, last, rows, filter) : []
     const at = earlier.seen.length
@@ -78,7 +69,7 @@ export class ContextService {
       event: texts[at]!,
       before: texts.slice(0, at),
       after: texts.slice(at + 1),
-      state: await this.#clientEvents.view(state, viewer, view),
+      state: await this.#deps.clientEvents.view(state, viewer, view),
       start: this.#token(earlier.end ?? onward(earlier.seen.at(-1)?.row ?? row, 'b')),
       end: this.#token(later.end ?? onward(last, 'f')),
     }
@@ -105,7 +96,7 @@ export class ContextService {
       passes: filter.passes,
       relatedBy: filter.relatedBy,
     }
-    return readPage({ store: this.#store, clock: this.#clock, ignored: this.#ignored }, access, page)
+    return readPage(this.#deps, access, page)
   }
 
   /** The state after an event; with lazily loaded members only those who sent one of `rows`. */
@@ -116,12 +107,12 @@ export class ContextService {
     filter: RoomEventFilter,
   ): Promise<EventRow[]> {
     if (filter.passesNone) return []
-    const { state } = this.#store
+    const { state } = this.#deps.store
     const point = (await state.pointBefore(last.nid)) ?? { branch: 0, pos: last.nid - 1 }
     const lazy = filter.lazyLoadMembers
     const earlier = await state.eventsAt(room.nid, point, lazy ? 'm.room.member' : undefined)
     if (lazy) {
-      const deps = { store: this.#store, clock: this.#clock }
+      const deps = this.#deps
       for (const member of await membersOfSenders(deps, room.nid, point, rows)) earlier.push(member)
     }
     const held = last.stateKey === null ? earlier : [...earlier.filter((row) => !sameKey(row, last)), last]
@@ -129,7 +120,7 @@ export class ContextService {
   }
 
   #token(place: Place): string {
-    return tokenOf(this.#store, place)
+    return tokenOf(this.#deps.store, place)
   }
 }
 

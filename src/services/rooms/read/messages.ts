@@ -1,14 +1,11 @@
 /** `/messages`: paging through a room's history in topological order. */
-import type { Clock } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { RelatedBy } from '#/ports/store/relations.ts'
-import type { Store } from '#/ports/store/store.ts'
-import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { accessRoom, type RoomAccess } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
 import type { Filterable } from './event-filter.ts'
 import { membersOfSenders } from './members-of.ts'
-import { readPage } from './page.ts'
+import { type PageDeps, readPage } from './page.ts'
 import { behind, type Place, placeOf, tokenOf } from './places.ts'
 
 export interface MessagesQuery {
@@ -32,22 +29,16 @@ export interface MessagesAnswer {
 }
 
 export class MessagesService {
-  readonly #store: Store
-  readonly #clientEvents: ClientEvents
-  readonly #clock: Clock
-  readonly #ignored: IgnoredUsers
+  readonly #deps: PageDeps & { readonly clientEvents: ClientEvents }
 
-  constructor(deps: { store: Store; clientEvents: ClientEvents; ignored: IgnoredUsers; clock: Clock }) {
-    this.#ignored = deps.ignored
-    this.#store = deps.store
-    this.#clock = deps.clock
-    this.#clientEvents = deps.clientEvents
+  constructor(deps: PageDeps & { readonly clientEvents: ClientEvents }) {
+    this.#deps = deps
   }
 
   async messages(query: MessagesQuery): Promise<MessagesAnswer> {
-    const access = await accessRoom(this.#store, query.roomId, query.viewer.userId)
+    const access = await accessRoom(this.#deps.store, query.roomId, query.viewer.userId)
     const start = (await this.#place(access, query.from)) ?? (await this.#visibleEnd(access, query.dir))
-    const found = await readPage({ store: this.#store, clock: this.#clock, ignored: this.#ignored }, access, {
+    const found = await readPage(this.#deps, access, {
       ...query,
       userId: query.viewer.userId,
       from: start,
@@ -58,13 +49,13 @@ export class MessagesService {
     const membershipAt = (row: EventRow) => memberships.get(row.nid)
     const rows = found.seen.map((seen) => seen.row)
     const view = { rules, withoutRoomId: false }
-    const chunk = await this.#clientEvents.view(rows, query.viewer, { ...view, membershipAt })
+    const chunk = await this.#deps.clientEvents.view(rows, query.viewer, { ...view, membershipAt })
     const members = query.lazyLoadMembers ? await this.#members(access, rows) : []
     return {
       chunk,
-      start: query.from ?? tokenOf(this.#store, start ?? (await this.#edge(access, query.dir))),
-      ...(found.end === undefined ? {} : { end: tokenOf(this.#store, found.end) }),
-      state: await this.#clientEvents.view(members, query.viewer, view),
+      start: query.from ?? tokenOf(this.#deps.store, start ?? (await this.#edge(access, query.dir))),
+      ...(found.end === undefined ? {} : { end: tokenOf(this.#deps.store, found.end) }),
+      state: await this.#deps.clientEvents.view(members, query.viewer, view),
     }
   }
 
@@ -72,17 +63,17 @@ export class MessagesService {
   async #visibleEnd({ stateUpto, room }: RoomAccess, dir: 'f' | 'b'): Promise<Place | undefined> {
     if (dir === 'f' || stateUpto === undefined) return undefined
     const page = { room: room.nid, after: 0, upto: stateUpto, limit: 1, dir } as const
-    const [newest] = await this.#store.events.timeline(page)
+    const [newest] = await this.#deps.store.events.timeline(page)
     return newest && behind(newest)
   }
 
   async #place(access: RoomAccess, token: string | undefined): Promise<Place | undefined> {
-    return token === undefined ? undefined : placeOf(this.#store, access.room.nid, token)
+    return token === undefined ? undefined : placeOf(this.#deps.store, access.room.nid, token)
   }
 
   async #edge(access: RoomAccess, dir: 'f' | 'b'): Promise<Place> {
     if (dir === 'f') return { depth: 0, arrival: 0 }
-    const [newest] = await this.#store.events.topological({ room: access.room.nid, dir: 'b', limit: 1 })
+    const [newest] = await this.#deps.store.events.topological({ room: access.room.nid, dir: 'b', limit: 1 })
     return newest ? behind(newest) : { depth: 0, arrival: 0 }
   }
 
@@ -90,7 +81,7 @@ export class MessagesService {
   async #members(access: RoomAccess, rows: readonly EventRow[]): Promise<EventRow[]> {
     const first = rows[0]
     if (!first) return []
-    const point = (await this.#store.state.pointBefore(first.nid)) ?? { branch: 0, pos: first.nid }
-    return membersOfSenders({ store: this.#store, clock: this.#clock }, access.room.nid, point, rows)
+    const point = (await this.#deps.store.state.pointBefore(first.nid)) ?? { branch: 0, pos: first.nid }
+    return membersOfSenders(this.#deps, access.room.nid, point, rows)
   }
 }

@@ -10,6 +10,13 @@ import { MESSAGES_SCAN_MAX } from './limits.ts'
 import { onward, type Place } from './places.ts'
 import { type Seen, visibleTo } from './visibility.ts'
 
+/** What reading history needs. */
+export interface PageDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly ignored: IgnoredUsers
+}
+
 /** Where a page begins, which way it goes and what belongs to it. */
 export interface PageQuery {
   readonly userId: string
@@ -34,7 +41,7 @@ const PAGE_ROWS_MAX = 100
 
 /** Reads until the page is full, the end is reached, or enough was looked at (adv-40). */
 export async function readPage(
-  { store, clock, ignored }: { readonly store: Store; readonly clock: Clock; readonly ignored: IgnoredUsers },
+  { store, clock, ignored }: PageDeps,
   { room, rules }: Pick<RoomAccess, 'room' | 'rules'>,
   query: PageQuery,
 ): Promise<Page> {

@@ -3,27 +3,27 @@
  * https://github.com/matrix-org/matrix-spec-proposals/pull/4186, docs/decisions/0014-sliding-sync.md
  */
 import type { Log } from '#/base/log.ts'
-import { Lru } from '#/base/lru.ts'
 import { WeightedLru } from '#/base/weighted-lru.ts'
 import { turn, type World } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
-import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import type { Ephemeral } from '../../ephemeral/create-ephemeral.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
-import { formatSliding, formatStream, parseSliding } from '../../rooms/read/tokens.ts'
-import { DamagedEvent } from '../../rooms/stored-event.ts'
+import { formatSliding, parseSliding } from '../../rooms/read/tokens.ts'
 import type { ThreadSubscriptions } from '../../rooms/thread-subscriptions.ts'
 import type { ActiveUser } from '../active-user.ts'
+import { gapOfDamage } from '../damage.ts'
 import type { Feed } from '../feed.ts'
-import { ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import { membershipAt } from '../own-membership.ts'
+import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
-import { Summaries } from '../v3/summary.ts'
+import type { Summaries } from '../v3/summary.ts'
 import type { DefaultAccountData } from '../v3/sync.ts'
 import { waitForNews } from '../wait.ts'
+import { whileSyncing } from '../while-syncing.ts'
 import { Connection, Connections, type SentRoom } from './connections.ts'
 import { type ExtensionsAnswer, extensionsAnswer } from './extensions.ts'
 import { FactsCache } from './facts-cache.ts'
@@ -42,6 +42,8 @@ export interface SlidingSyncDeps {
   readonly world: World
   readonly clientEvents: ClientEvents
   readonly stateCache: StateCache
+  readonly summaries: Summaries
+  readonly roomRules: RoomRules
   readonly ephemeral: Ephemeral
   readonly ignored: IgnoredUsers
   readonly threadSubscriptions: ThreadSubscriptions | undefined
@@ -69,7 +71,6 @@ export class SlidingSyncService {
   readonly #connections: Connections
   readonly #section: ResultDeps
   readonly #views = new WeightedLru<string, ListView>(LIST_BYTES_MAX)
-  readonly #rules = new Lru<number, RoomVersionRules>(ROOM_RULES_MAX)
 
   constructor(deps: SlidingSyncDeps) {
     this.#deps = deps
@@ -77,8 +78,7 @@ export class SlidingSyncService {
     this.#labels = new LabelsCache(deps.store)
     this.#spaces = new SpacesCache(deps.store, this.#facts)
     this.#connections = new Connections(deps.world.rng)
-    const { store, feed, clientEvents, stateCache } = deps
-    const summaries = new Summaries(store)
+    const { store, feed, clientEvents, stateCache, summaries } = deps
     this.#section = { store, feed, clientEvents, stateCache, summaries, facts: this.#facts }
   }
 
@@ -90,17 +90,9 @@ export class SlidingSyncService {
    * The answer as JSON text. Waits for news up to the request's time when there is none.
    * @throws MatrixError M_UNKNOWN_POS when the position is not one that the client may go on from
    */
-  async sync(request: SlidingRequest): Promise<string> {
-    const user = await this.#deps.feed.user(request.userId)
-    user.busy++
-    const reader = { userId: user.userId, rooms: user.memberships }
-    const ended = this.#deps.ephemeral.presence.syncing(reader, request.deviceId, request.presence)
-    try {
-      return await this.#syncFor(user, request)
-    } finally {
-      ended()
-      user.busy--
-    }
+  sync(request: SlidingRequest): Promise<string> {
+    const { feed, ephemeral } = this.#deps
+    return whileSyncing(feed, ephemeral.presence, request, (user) => this.#syncFor(user, request))
   }
 
   async #syncFor(user: ActiveUser, request: SlidingRequest): Promise<string> {
@@ -263,7 +255,7 @@ export class SlidingSyncService {
   async #room(sight: Sight, candidate: Candidate, now: number): Promise<RoomResult | undefined> {
     const { request, user, connection } = sight
     const { room, config } = candidate
-    const rules = await this.#rulesOf(room)
+    const rules = await this.#deps.roomRules.of(room)
     const known = rules && (await membershipAt(this.#deps.store, user, room, now))
     if (!rules || !known) return undefined
     const ask = {
@@ -289,28 +281,10 @@ export class SlidingSyncService {
     }))
   }
 
-  /**
-   * A room with a damaged event: a gap, so that the client knows that something is missing, and every other room goes
-   * on (adv-36). Rethrows any other error.
-   */
+  /** A room with a damaged event: a gap. Rethrows any other error. */
   #gapOf(roomId: string, now: number, error: unknown): string[] {
-    if (!(error instanceof DamagedEvent || error instanceof SyntaxError)) throw error
-    this.#deps.log.error('a stored event is damaged: its room is left out of a sync; run myelin verify', {
-      room_id: roomId,
-      reason: error instanceof DamagedEvent ? error.message : 'not JSON',
-    })
-    const token = formatStream({ epoch: this.#deps.store.epoch, position: now })
+    const token = gapOfDamage(this.#deps, roomId, now, error)
     return ['"timeline":[]', '"limited":true', `"prev_batch":${JSON.stringify(token)}`]
-  }
-
-  /** The rules of a room, which never change; undefined for a version that this release does not know. */
-  async #rulesOf(room: number): Promise<RoomVersionRules | undefined> {
-    const known = this.#rules.get(room)
-    if (known) return known
-    const row = await this.#deps.store.rooms.byNid(room)
-    const rules = row && rulesOf(row.version)
-    if (rules) this.#rules.set(room, rules)
-    return rules
   }
 
   #extensions(sight: Sight, rooms: RoomsAnswer, now: number): Promise<ExtensionsAnswer> {

@@ -1,25 +1,25 @@
 /** `/sync`. Its cost follows what changed: an incremental answer looks only at rooms that had news. */
 import type { Log } from '#/base/log.ts'
-import { Lru } from '#/base/lru.ts'
 import { type Clock, turn } from '#/base/world.ts'
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
-import type { EventRow } from '#/ports/store/events.ts'
-import type { Membership } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
-import { DamagedEvent } from '../../rooms/stored-event.ts'
 import { type ActiveUser, type KnownMembership, MOVED, NO_ROOM } from '../active-user.ts'
+import { gapOfDamage } from '../damage.ts'
 import type { Feed } from '../feed.ts'
 import { LazyMembers } from '../lazy-members.ts'
-import { OWN_CHANGES_MAX, ROOM_RULES_MAX, ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { membershipAt, stayedSince, wasJoined } from '../own-membership.ts'
+import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
+import { waitForNews } from '../wait.ts'
+import { whileSyncing } from '../while-syncing.ts'
 import { type EphemeralDeps, type EphemeralPart, EphemeralSync } from './ephemeral.ts'
 import { answerJson, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
-import { Summaries } from './summary.ts'
+import type { Summaries } from './summary.ts'
 
 /** Gives account data that is not stored, because it has a default: push rules. */
 export type DefaultAccountData = (
@@ -34,6 +34,8 @@ export interface SyncDeps {
   readonly clock: Clock
   readonly clientEvents: ClientEvents
   readonly stateCache: StateCache
+  readonly summaries: Summaries
+  readonly roomRules: RoomRules
   readonly ignored: IgnoredUsers
   readonly defaultAccountData: DefaultAccountData
   /** Whether a user is not to see an invite by somebody. */
@@ -60,31 +62,21 @@ interface Answering {
 
 export class SyncService {
   readonly #deps: SyncDeps
-  readonly #rules = new Lru<number, RoomVersionRules>(ROOM_RULES_MAX)
   readonly #section: SectionDeps
   readonly #ephemeral: EphemeralSync
 
   constructor(deps: SyncDeps) {
     this.#deps = deps
-    const { store, clientEvents, ignored, stateCache } = deps
+    const { store, clientEvents, ignored, stateCache, summaries } = deps
     this.#ephemeral = new EphemeralSync(deps.ephemeral)
     const lazyMembers = new LazyMembers()
-    const summaries = new Summaries(store)
     this.#section = { store, clientEvents, ignored, stateCache, lazyMembers, summaries }
   }
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
-  async sync(request: SyncRequest): Promise<string> {
-    const user = await this.#deps.feed.user(request.userId)
-    user.busy++
-    const reader = { userId: user.userId, rooms: user.memberships }
-    const ended = this.#deps.ephemeral.presence.syncing(reader, request.deviceId, request.presence)
-    try {
-      return await this.#syncFor(user, request)
-    } finally {
-      ended()
-      user.busy--
-    }
+  sync(request: SyncRequest): Promise<string> {
+    const { feed, ephemeral } = this.#deps
+    return whileSyncing(feed, ephemeral.presence, request, (user) => this.#syncFor(user, request))
   }
 
   async #syncFor(user: ActiveUser, request: SyncRequest): Promise<string> {
@@ -110,27 +102,13 @@ export class SyncService {
       if (left <= 0 || request.signal.aborted || feed.stopping) {
         return answerJson(this.#token(user, since), { accountData: [], presence: [] }, emptyRooms())
       }
-      if (!hasNews()) await this.#wait(user, left, request.signal)
+      if (!hasNews()) await waitForNews(clock, user, left, request.signal)
     }
   }
 
   #token(user: ActiveUser, { position, version }: Reached): string {
     const ephemeral = this.#ephemeral.seen(user, version)
     return formatStream({ epoch: this.#deps.store.epoch, position, ephemeral })
-  }
-
-  #wait(user: ActiveUser, ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel()
-        stop()
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      const timer = this.#deps.clock.after(ms, done)
-      const stop = user.wait(done)
-      signal.addEventListener('abort', done, { once: true })
-    })
   }
 
   async #answer(
@@ -230,7 +208,7 @@ export class SyncService {
 
   async #room(user: ActiveUser, request: SyncRequest, room: number, answering: Answering): Promise<void> {
     const { now, rooms: into } = answering
-    const known = await this.#membershipAt(user, room, now)
+    const known = await membershipAt(this.#deps.store, user, room, now)
     if (!known || !passesRoom(request, known.roomId)) return
     const { membership } = known
     if (membership === 'invite' || membership === 'knock') {
@@ -249,31 +227,11 @@ export class SyncService {
     if (text !== undefined) into[left ? 'leave' : 'join'].set(known.roomId, text)
   }
 
-  /**
-   * The section of a room with a damaged event: a gap, so that the client knows that something is missing, and every
-   * other room goes on (adv-36). Rethrows any other error.
-   */
+  /** The section of a room with a damaged event: a gap. Rethrows any other error. */
   #gapOf(request: SyncRequest, roomId: string, now: number, error: unknown): string {
-    if (!(error instanceof DamagedEvent || error instanceof SyntaxError)) throw error
-    this.#deps.log.error('a stored event is damaged: its room is left out of a sync; run myelin verify', {
-      room_id: roomId,
-      /* The parser's own errors quote the text. */
-      reason: error instanceof DamagedEvent ? error.message : 'not JSON',
-    })
-    const prev = JSON.stringify(formatStream({ epoch: this.#deps.store.epoch, position: now }))
+    const prev = JSON.stringify(gapOfDamage(this.#deps, roomId, now, error))
     const timeline = `"timeline":{"events":[],"limited":true,"prev_batch":${prev}}`
     return `{${timeline},"${request.stateAfter ?? 'state'}":{"events":[]}}`
-  }
-
-  /** A membership as it was at `now`, which later changes may have left behind; those are for the next answer. */
-  async #membershipAt(user: ActiveUser, room: number, now: number): Promise<KnownMembership | undefined> {
-    const known = user.memberships.get(room)
-    if (!known || known.position <= now) return known
-    const point = { branch: 0, pos: now }
-    const [event] = await this.#deps.store.state.at(room, point, [['m.room.member', user.userId]])
-    if (!event) return undefined
-    const { membership } = (JSON.parse(event.json) as { content: { membership: Membership } }).content
-    return { roomId: known.roomId, membership, position: event.nid }
   }
 
   async #joinedOrLeft(
@@ -283,28 +241,29 @@ export class SyncService {
     known: KnownMembership,
     answering: Answering,
   ): Promise<string | undefined> {
-    const { feed } = this.#deps
+    const { feed, store, roomRules } = this.#deps
+    const { userId } = user
     const { now, moved } = answering
     const data = answering.data.get(room) ?? []
     const left = known.membership !== 'join'
-    const rules = await this.#rulesOf(room)
+    const rules = await roomRules.of(room)
     if (!rules) return undefined
     const { since } = request
     const end = left ? known.position : now
     const filter = request.filter.roomAccountData
-    const stayed = since !== undefined && (await this.#stayed(user.userId, room, known, since))
+    const stayed = since !== undefined && (await stayedSince(store, userId, room, known, since))
     const fresh = since !== undefined && !stayed && !left
-    const accountData = (fresh ? await this.#roomData(user.userId, room, now) : data)
-      .filter((entry) => filter.passes({ type: entry.type, sender: user.userId, json: '{}' }))
+    const accountData = (fresh ? await this.#roomData(userId, room, now) : data)
+      .filter((entry) => filter.passes({ type: entry.type, sender: userId, json: '{}' }))
       .map(dataJson)
     const leftBy = left ? known.position : undefined
     const what = moved === undefined ? MOVED.everything : (moved.get(room) ?? 0)
     const ephemeral = left ? [] : await this.#inRoom(request, room, known, answering, what, fresh)
     const ask = { request, room, roomId: known.roomId, rules, now: end, accountData, ephemeral, left: leftBy }
-    if (left && !(await this.#wasJoined(user.userId, room, known.position - 1))) {
+    if (left && !(await wasJoined(store, userId, room, known.position - 1))) {
       return outsideSection(this.#section, ask)
     }
-    const knew = stayed || (fresh && (await this.#wasJoined(user.userId, room, since)))
+    const knew = stayed || (fresh && (await wasJoined(store, userId, room, since)))
     return roomSection(this.#section, {
       ...ask,
       since: stayed ? since : undefined,
@@ -333,43 +292,10 @@ export class SyncService {
     return this.#ephemeral.inRoom(request, { nid, roomId, isNew }, part, receipts)
   }
 
-  /** The rules of a room, which never change; undefined for a version that this release does not know. */
-  async #rulesOf(room: number): Promise<RoomVersionRules | undefined> {
-    const known = this.#rules.get(room)
-    if (known) return known
-    const row = await this.#deps.store.rooms.byNid(room)
-    const rules = row && rulesOf(row.version)
-    if (rules) this.#rules.set(room, rules)
-    return rules
-  }
-
   /** All account data of a room, for a client to which the room is new. */
   async #roomData(userId: string, room: number, now: number): Promise<AccountDataRow[]> {
     const rows = await this.#deps.store.accountData.since(userId, 0, now)
     return rows.filter((row) => row.room === room)
-  }
-
-  /** Whether the user was in the room from `since` on without a break, until now or until leaving. */
-  async #stayed(userId: string, room: number, known: KnownMembership, since: number): Promise<boolean> {
-    if (known.membership === 'join' && known.position <= since) return true
-    let pos = known.position - 1
-    for (let steps = 0; steps < OWN_CHANGES_MAX; steps++) {
-      const event = await this.#ownEvent(userId, room, pos)
-      if (event === undefined || !isJoin(event)) return false
-      if (event.nid <= since) return true
-      pos = event.nid - 1
-    }
-    return false
-  }
-
-  async #wasJoined(userId: string, room: number, pos: number): Promise<boolean> {
-    const event = await this.#ownEvent(userId, room, pos)
-    return event !== undefined && isJoin(event)
-  }
-
-  async #ownEvent(userId: string, room: number, pos: number): Promise<EventRow | undefined> {
-    const key = ['m.room.member', userId] as const
-    return (await this.#deps.store.state.at(room, { branch: 0, pos }, [key]))[0]
   }
 
   async #stripped(userId: string, room: number, membership: 'invite' | 'knock'): Promise<string | undefined> {
@@ -378,10 +304,6 @@ export class SyncService {
     if (membership === 'invite' && (await this.#deps.hidesInvite(userId, row.sender))) return undefined
     return `{"${membership}_state":{"events":${row.stripped}}}`
   }
-}
-
-function isJoin(row: EventRow): boolean {
-  return (JSON.parse(row.json) as { content: { membership?: unknown } }).content.membership === 'join'
 }
 
 function passesRoom(request: SyncRequest, roomId: string): boolean {
