@@ -57,6 +57,7 @@ import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { Summaries } from '#/services/sync/v3/summary.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createE2ee, e2eeDeactivationOps } from './create-e2ee.ts'
 import { createLater } from './create-later.ts'
 import { createPurge } from './create-purge.ts'
 import { createReads } from './create-reads.ts'
@@ -131,6 +132,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         leaveAllOp(userId, now),
         { op: 'delayed.clear', user: userId },
         { op: 'push.clear', user: userId },
+        ...e2eeDeactivationOps(userId),
       ],
       onDeactivated: () => jobs.poke(),
       accountDataOps: (userId, type, content) => push.rules.accountDataOps(userId, type, content),
@@ -174,8 +176,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const ephemeral = createEphemeral({ store, world, options: options.presence })
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
+  const e2ee = createE2ee({ store, clock, log, serverName, limits })
+  const { inboxes } = e2ee
   const syncing = {
-    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
+    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, inboxes, defaultAccountData },
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
   }
@@ -251,6 +255,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
     ...reads.routes,
     ...later.routes,
+    ...e2ee.routes,
     ...pushRoutes(push),
     healthRoute(() => healthOf(store)),
   ]
@@ -284,6 +289,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     async close() {
       feed.close()
       push.close()
+      e2ee.close()
       slidingSync.close()
       reads.close()
       reading.close()

@@ -1,5 +1,6 @@
 /** What is kept ready of a user who syncs: memberships, and which rooms changed lately. */
 import type { Membership } from '#/ports/store/rooms.ts'
+import type { Inbox } from './inbox.ts'
 import { CHANGES_PER_USER, WAITING_PER_USER_MAX } from './limits.ts'
 
 export interface KnownMembership {
@@ -96,6 +97,9 @@ export class ActiveUser {
   hasNewsSince(since: number): boolean {
     return since < this.#floor || (this.#changes.at(-1)?.position ?? 0) > since
   }
+
+  /** Inboxes of those devices that sync, by device id. */
+  readonly inboxes = new Map<string, Inbox>()
 
   /** Requests that use this object; while there are any it stays the one that hears of news. */
   busy = 0

@@ -170,9 +170,19 @@ export class Feed {
       const user = this.#users.get(change.user)
       user?.touch(change.position, NO_ROOM, MOVED.threads)
       if (user) woken.add(user)
+    } else if (change.stream === 'to_device') {
+      this.#takeMessage(change, woken)
     } else if (change.stream === 'receipts' && change.room !== undefined) {
       this.#takeReceipt(change.room, change, woken)
     }
+  }
+
+  #takeMessage({ user: userId = '', device = '', position }: Change, woken: Set<ActiveUser>): void {
+    const user = this.#users.get(userId)
+    const inbox = user?.inboxes.get(device)
+    if (!user || !inbox) return
+    inbox.arrived(position)
+    woken.add(user)
   }
 
   #takeReceipt(room: number, change: Change, woken: Set<ActiveUser>): void {
