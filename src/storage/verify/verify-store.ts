@@ -5,6 +5,7 @@ import { first, run, type Sql } from '../sql/sql.ts'
 import { verifyAccounts, verifyOwners } from './accounts.ts'
 import { verifyCounts } from './counts.ts'
 import { verifyDirectory } from './directory.ts'
+import { verifyE2ee } from './e2ee.ts'
 import { verifyEvents, verifyOriginals, verifyTxns } from './events.ts'
 import { INTEGRITY_LINES_MAX } from './limits.ts'
 import { verifyRelations } from './relations.ts'
@@ -39,6 +40,7 @@ export function* verifyStore(engine: EngineName, listener: FindingListener): Sql
   yield* section(findings, 'counts', () => verifyCounts(findings))
   yield* section(findings, 'search', () => verifySearch(findings))
   yield* section(findings, 'accounts', () => verifyAccounts(findings))
+  yield* section(findings, 'e2ee', () => verifyE2ee(findings))
   yield* section(findings, 'owners', () => verifyOwners(findings))
   yield* section(findings, 'positions', () => checkPositions(findings, meta.position))
   const { list, counts, checked } = findings
@@ -101,6 +103,10 @@ const POSITIONS = [
   ['push_actions', 'event'],
   ['relation_targets', 'nid'],
   ['thread_subscriptions', 'pos'],
+  ['inboxes', 'nid'],
+  ['inbox_contents', 'pos'],
+  ['inbox_txns', 'pos'],
+  ['backup_versions', 'nid'],
 ] as const
 
 /** A number above the counter would be given out a second time. */
