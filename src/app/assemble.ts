@@ -217,7 +217,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     profileRules,
     directory,
     options: options.rooms,
-    follow: (user, roomId, said) => membership.follow(user, roomId, said),
+    onJob: () => jobs.poke(),
     inviteOps: (invitation, slot) => push.live.inviteOps(invitation, slot),
   })
   const autoJoin = new AutoJoin({
@@ -251,7 +251,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomsOf: (userId) => feed.roomsOf(userId),
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
-    ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
+    ...(await createSearch({
+      ...{ store, clock, clientEvents, ignored, erased: reading.erased, jobs },
+      enabled: options.enableSearch,
+    })),
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
     ...reads.routes,
     ...later.routes,

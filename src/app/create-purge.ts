@@ -2,7 +2,8 @@
 import type { Clock } from '#/base/world.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { JobScheduler } from '#/services/jobs/scheduler.ts'
-import { DELETE_KIND, PURGE_KIND, PurgeService } from '#/services/rooms/purge/purge.ts'
+import { DELETE_KIND } from '#/services/rooms/delete-kind.ts'
+import { PURGE_KIND, PurgeService } from '#/services/rooms/purge/purge.ts'
 import {
   ensureRetention,
   RETENTION_KIND,

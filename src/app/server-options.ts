@@ -65,6 +65,12 @@ export function serverOptions(config: Config): ServerOptions {
         refreshableAccessTokenMs: sessions.refreshableAccessTokenLifetime ?? undefined,
         refreshTokenMs: sessions.refreshTokenLifetime ?? undefined,
         nonrefreshableAccessTokenMs: sessions.nonrefreshableAccessTokenLifetime ?? undefined,
+        proofMs: sessions.uiAuth.sessionTimeout,
+      },
+      loginTokens: {
+        enabled: sessions.loginViaExistingSession.enabled,
+        confirm: sessions.loginViaExistingSession.requireUiAuth,
+        lifetimeMs: sessions.loginViaExistingSession.tokenTimeout,
       },
       profile: {
         setDisplayname: registration.enableSetDisplayname,
@@ -83,6 +89,7 @@ export function serverOptions(config: Config): ServerOptions {
       rtcTransports: rtcTransports(config),
       support: undefined,
       unstableFeatures: {
+        'org.matrix.msc3882': sessions.loginViaExistingSession.enabled,
         'org.matrix.msc3912': msc3912Enabled,
         'org.matrix.msc4306': msc4306Enabled,
       },

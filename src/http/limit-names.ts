@@ -27,6 +27,8 @@ export const LIMITS = {
   'rc_invites.per_room': { perSecond: 0.3, burst: 10, by: 'service' },
   'rc_invites.per_user': { perSecond: 0.003, burst: 5, by: 'service' },
   'rc_invites.per_issuer': { perSecond: 0.3, burst: 10, by: 'service' },
+  /** No option: as in Synapse one in a minute, since each opens a session. */
+  login_token: { perSecond: 1 / 60, burst: 1, by: 'service' },
   rc_third_party_invite: { perSecond: 0.0025, burst: 5, by: 'user' },
   rc_media_create: { perSecond: 10, burst: 50, by: 'user' },
   'rc_presence.per_user': { perSecond: 0.1, burst: 1, by: 'user' },

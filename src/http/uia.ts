@@ -62,6 +62,10 @@ export interface UiaRequest {
   readonly userId?: string
   /** Address of the client. */
   readonly remote: string
+  /** The device that asks, where the account's holder does. */
+  readonly deviceId?: string | undefined
+  /** Whether a proof that the device gave lately is enough. Never for what ends or opens an account. */
+  readonly skippable?: boolean
 }
 
 export type UiaOutcome =
@@ -81,7 +85,15 @@ export interface UiaDeps {
   readonly stages: Readonly<Record<string, UiaStage>>
   readonly clock: Clock
   readonly rng: Rng
+  /** Proofs given lately, by user and device; absent where each operation wants its own. */
+  readonly recent?: {
+    holds(userId: string, deviceId: string): boolean
+    note(userId: string, deviceId: string): void
+  }
 }
+
+/** The session of an operation that needed none. */
+const NO_SESSION = ''
 
 export class Uia {
   readonly #deps: UiaDeps
@@ -100,6 +112,17 @@ export class Uia {
       if (!Object.hasOwn(this.#deps.stages, stage))
         throw new Error(`UIA stage ${stage} is offered, not implemented`)
     }
+    const { userId, deviceId } = request
+    const known = userId !== undefined && deviceId !== undefined
+    if (request.skippable && known && this.#deps.recent?.holds(userId, deviceId)) {
+      return { done: true, session: NO_SESSION, completed: {} }
+    }
+    const outcome = await this.#proceed(request)
+    if (outcome.done && known) this.#deps.recent?.note(userId, deviceId)
+    return outcome
+  }
+
+  async #proceed(request: UiaRequest): Promise<UiaOutcome> {
     const auth = isObject(request.auth) ? request.auth : undefined
     const sessionId = auth === undefined ? undefined : member(auth, 'session')
     let session: UiaSession
@@ -117,7 +140,7 @@ export class Uia {
 
   /** Forgets a session whose operation has succeeded. */
   async finish(session: string): Promise<void> {
-    await this.#deps.store.delete(session)
+    if (session !== NO_SESSION) await this.#deps.store.delete(session)
   }
 
   async #attempt(

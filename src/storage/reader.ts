@@ -22,6 +22,7 @@ import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
 import * as threads from './queries/thread-subscriptions.ts'
 import { bindToDevice } from './queries/to-device.ts'
+import { bindUsage } from './queries/usage.ts'
 
 export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
 
@@ -133,6 +134,7 @@ export function readerOver(read: RunQuery): Reader {
     },
     roomFacts: { of: bind(roomFactsOf) },
     people: people.bindPeople(bind),
+    usage: bindUsage(bind),
     directory: {
       alias: bind(directory.aliasByName),
       aliases: bind(directory.aliasesByName),

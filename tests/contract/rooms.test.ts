@@ -31,7 +31,13 @@ onEveryEngine('rooms', (bench) => {
       if (!result.ok) assert.deepEqual(result, { ok: false, conflict: 'taken', value: roomId })
     }
     const row = await store.rooms.byId(roomId)
-    assert.deepEqual(row, { nid: made[0]?.ok && made[0].results[0], roomId, version: '9', stale: false })
+    assert.deepEqual(row, {
+      nid: made[0]?.ok && made[0].results[0],
+      roomId,
+      version: '9',
+      stale: false,
+      opened: 0,
+    })
     assert.deepEqual(await store.rooms.byNid(row!.nid), row)
     assert.equal(await store.rooms.byId(roomId.toUpperCase()), undefined)
     assert.deepEqual(await store.rooms.head(row!.nid), {

@@ -81,6 +81,10 @@ function tablesPlan(): Plan {
     { op: 'account_data.put', user, room: 0, type: 'm.here', content: '{}' },
     { op: 'filter.put', user, json: '{"room":{}}' },
     { op: 'pusher.put', pusher: pusherOf('key'), append: false, max: 5 },
+    { op: 'login_token.put', digest: 'l'.repeat(64), user, expiresTs: LATER, most: 9 },
+    { op: 'month.seen', user: guest, ts: 100, since: 1, most: undefined },
+    { op: 'month.seen', user: other, ts: 101, since: 1, most: undefined },
+    { op: 'month.seen', user, ts: 102, since: 1, most: undefined },
   ]
   return { lane: user, ops }
 }
@@ -206,6 +210,17 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'thread.unsubscribe', user, room: room.nid, root: room.last.eventId },
   ],
   'room.create': () => new RoomScript('another').create().plan.ops,
+  'room.open': () => [
+    ...new RoomScript('hidden')
+      .create()
+      .plan.ops.map((op) => (op.op === 'room.create' ? { ...op, hidden: true as const } : op)),
+    {
+      op: 'room.open',
+      room: 'new',
+      roomId: new RoomScript('hidden').roomId,
+      members: [{ user, membership: 'join', sender: user, event: 1 }],
+    },
+  ],
   'room.head': message,
   'room.membership': ({ room }) => room.member(scriptUser('third'), 'invite', user).plan.ops,
   'room.forget': ({ room }) => [{ op: 'room.forget', room: room.nid, user: other }],
@@ -260,6 +275,10 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     ...accountPlan(scriptUser('new'), 'NEW', 'n'.repeat(64)).ops,
   ],
   'profile.put': () => [{ op: 'profile.put', user, fields: '{"displayname":"C"}' }],
+  'profile.says': () => [
+    { op: 'profile.put', user, fields: '{"displayname":"C"}' },
+    { op: 'profile.says', user, displayName: 'C', avatarUrl: null },
+  ],
   'uia.put': () => [{ op: 'uia.put', session: 'next', data: '{}', expiresTs: LATER }],
   'uia.delete': () => [{ op: 'uia.delete', session: 'session' }],
   'account_data.put': ({ room }) => [
@@ -366,6 +385,17 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'openid.put', digest: 'o'.repeat(64), user, expiresTs: LATER, most: 1 },
     { op: 'openid.put', digest: 'p'.repeat(64), user, expiresTs: LATER + 1, most: 1 },
   ],
+  'login_token.put': () => [
+    { op: 'login_token.put', digest: 'q'.repeat(64), user, expiresTs: LATER, most: 1 },
+    { op: 'login_token.put', digest: 'r'.repeat(64), user, expiresTs: LATER + 1, most: 1 },
+  ],
+  'login_token.take': () => [{ op: 'login_token.take', digest: 'l'.repeat(64), now: 1 }],
+  'consent.put': () => [{ op: 'consent.put', user, version: '1.0', ts: 5 }],
+  'consent.asked': () => [{ op: 'consent.asked', user, version: '1.0' }],
+  'erasure.put': () => [{ op: 'erasure.put', user }],
+  'month.seen': () => [{ op: 'month.seen', user, ts: LATER, since: 1, most: 10 }],
+  'month.trim': () => [{ op: 'month.trim', since: 100, most: 1, limit: 10 }],
+  'notices.put': ({ room }) => [{ op: 'notices.put', user, room: room.nid }],
 }
 
 export const OPERATIONS = Object.keys(PLANS) as Op['op'][]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { operations } from '../spec/operations.ts'
 import { coveredBy } from '../support/covers.ts'
-import { endpointsDoc, unknownCoverage, wrongLinks } from './endpoints.ts'
+import { endpointsDoc, uncovered, unknownCoverage, wrongLinks } from './endpoints.ts'
 
 test('the list tells served from missing, and covered from not', () => {
   const routes = [
@@ -24,6 +24,14 @@ test('the list tells served from missing, and covered from not', () => {
   assert.equal(line('3 of 233 operations are served; 1 of them').length, 1)
   assert.equal(wrongLinks(operations(), routes).length, 1)
   assert.match(wrongLinks(operations(), routes)[0] ?? '', /joined_rooms: spec is/)
+  assert.deepEqual(
+    uncovered(operations(), routes, new Set(['GET /_matrix/client/v3/sync', 'POST /_matrix/nothing'])),
+    [
+      'GET /_matrix/client/v3/joined_rooms',
+      'POST /_synapse/admin/v1/register',
+      'PUT /_matrix/client/v3/profile/{userId}/{keyName}',
+    ],
+  )
   assert.deepEqual(unknownCoverage(operations(), routes, coverage), [
     `tests/api/x.test.ts: covers('GET /_matrix/client/v3/nothing') is no endpoint`,
   ])
@@ -32,4 +40,5 @@ test('the list tells served from missing, and covered from not', () => {
 test('covers() is read from the text of a test file', () => {
   const text = `covers('GET /a',\n  'PUT /b/{c}',\n)\n// covers('GET /no')\ncovers('POST /d')\n`
   assert.deepEqual(coveredBy(text), ['GET /a', 'PUT /b/{c}', 'POST /d'])
+  assert.deepEqual(coveredBy(`${text}coversPart('GET /e')\n`, 'coversPart'), ['GET /e'])
 })

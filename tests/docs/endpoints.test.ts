@@ -7,7 +7,14 @@ import { metricsRoute } from '#/http/ops-routes.ts'
 import { operations } from '../spec/operations.ts'
 import { coveredBy } from '../support/covers.ts'
 import { TestServer } from '../support/test-server.ts'
-import { type Coverage, endpointsDoc, type RouteFacts, unknownCoverage, wrongLinks } from './endpoints.ts'
+import {
+  type Coverage,
+  endpointsDoc,
+  type RouteFacts,
+  uncovered,
+  unknownCoverage,
+  wrongLinks,
+} from './endpoints.ts'
 
 let ROUTES: RouteFacts[] = []
 before(async () => {
@@ -22,9 +29,13 @@ const FILE = join(ROOT, 'docs/endpoints.md')
 const UPDATE = 'UPDATE_DOCS=1 node --test tests/docs/endpoints.test.ts'
 
 const COVERAGE: Coverage = new Map()
-for (const file of globSync('tests/api/**/*.test.ts', { cwd: ROOT }).sort())
-  for (const endpoint of coveredBy(readFileSync(join(ROOT, file), 'utf8')))
+const WHOLE = new Set<string>()
+for (const file of globSync('tests/api/**/*.test.ts', { cwd: ROOT }).sort()) {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  for (const endpoint of coveredBy(text)) WHOLE.add(endpoint)
+  for (const endpoint of [...coveredBy(text), ...coveredBy(text, 'coversPart')])
     COVERAGE.set(endpoint, [...(COVERAGE.get(endpoint) ?? []), file])
+}
 
 test('docs/endpoints.md is what the specification, the routes and the tests say', () => {
   const text = endpointsDoc(operations(), ROUTES, COVERAGE)
@@ -38,4 +49,8 @@ test('every route of an operation links to its text', () => {
 
 test('covers() names endpoints that exist', () => {
   assert.deepEqual(unknownCoverage(operations(), ROUTES, COVERAGE), [])
+})
+
+test('every endpoint that is served has its tests of success, missing rights and bad input', () => {
+  assert.deepEqual(uncovered(operations(), ROUTES, WHOLE), [])
 })

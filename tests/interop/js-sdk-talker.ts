@@ -9,7 +9,7 @@ import {
   type Room,
   SyncState,
 } from 'matrix-js-sdk'
-import { type Logger, logger as rootLogger } from 'matrix-js-sdk/lib/logger.js'
+import { complainingLogger, fetchNoting } from './js-sdk/quiet.ts'
 import { type Heard, heardOf, type Talker } from './talker.ts'
 
 export interface JsSdkLogin {
@@ -25,21 +25,6 @@ const POLL_MS = 10_000
 /** More than any one answer of the quiet parts of the conversation holds. */
 const TIMELINE_LIMIT = 50
 const PAGE = 100
-
-/* Parts of it log past the logger that they are given. */
-console.debug = console.info = () => {}
-;(rootLogger as unknown as { disableAll(): void }).disableAll()
-
-/*
- * It leaves timers behind, of requests' deadlines among others, which would keep the process alive long after the
- * test. While a test runs, its server's process does that.
- */
-const LONG_MS = 1_000
-const { setTimeout: realSetTimeout } = globalThis
-globalThis.setTimeout = ((run: () => void, ms?: number, ...rest: []) => {
-  const timer = realSetTimeout(run, ms, ...rest)
-  return (ms ?? 0) >= LONG_MS ? timer.unref() : timer
-}) as typeof setTimeout
 
 /** Registers through user-interactive authentication, or logs in by password. */
 export async function jsSdkTalker(login: JsSdkLogin): Promise<Talker> {
@@ -173,27 +158,4 @@ async function pageBack(roomId: string, login: JsSdkLogin): Promise<string[]> {
     await client.logout(true)
     client.stopClient()
   }
-}
-
-/** Notes the paths that the server does not know. */
-function fetchNoting(complaints: string[]): typeof fetch {
-  return async (input, init) => {
-    const response = await fetch(input, init)
-    if (response.status === 404) complaints.push(`404 ${new URL(String(input)).pathname}`)
-    return response
-  }
-}
-
-function complainingLogger(complaints: string[]): Logger {
-  const complain = (...words: unknown[]): void => void complaints.push(words.map(String).join(' '))
-  const quiet = (): void => {}
-  const logger: Logger = {
-    trace: quiet,
-    debug: quiet,
-    info: quiet,
-    warn: complain,
-    error: complain,
-    getChild: () => logger,
-  }
-  return logger
 }

@@ -6,7 +6,7 @@ import type { Talker } from './talker.ts'
 /** Prints refused requests and complaints. No request may have ended in an error of the server's own. */
 export function clientReport(
   server: LiveServer,
-  talkers: readonly Talker[],
+  talkers: readonly Pick<Talker, 'complaints'>[],
   say: (text: string) => void,
 ): void {
   const refused = new Map<string, number>()

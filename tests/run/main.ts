@@ -49,6 +49,7 @@ async function main(): Promise<number> {
     MYELIN_TEST_POSTGRES: services.postgres,
     MYELIN_TEST_REDIS: services.redis,
     MYELIN_TEST_PYTHON: programs.python,
+    MYELIN_TEST_CHROMIUM: programs.chromium,
     ...(specDir && { MATRIX_SPEC_DIR: specDir }),
     ...(flags.full && { MYELIN_TEST_FULL: '1' }),
   })

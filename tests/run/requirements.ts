@@ -12,6 +12,7 @@ export type Programs = {
   redis: string
   /** Interpreter of the environment that holds matrix-nio. */
   python: string
+  chromium: string
 }
 
 /** Everything found or installed, and everything that is missing, one sentence each. */
@@ -25,9 +26,15 @@ export async function prepare(say: (line: string) => void): Promise<Requirements
   const missing: string[] = []
   await installDebianPackages(say, missing)
   const [python] = await Promise.all([preparePython(say, missing), prepareInterop(say, missing)])
-  const programs = { postgresBin: findPostgres() ?? '', redis: which('redis-server') ?? '', python }
+  const programs = {
+    postgresBin: findPostgres() ?? '',
+    redis: which('redis-server') ?? '',
+    python,
+    chromium: findChromium() ?? '',
+  }
   if (!programs.postgresBin) missing.push('PostgreSQL server: postgres and initdb (Debian: postgresql)')
   if (!programs.redis) missing.push('Redis: redis-server (Debian: redis-server)')
+  if (!programs.chromium) missing.push(`a browser: ${BROWSERS.join(', ')} (Debian: chromium)`)
   return { programs, specDir: findSpec(missing), missing }
 }
 
@@ -45,6 +52,7 @@ async function installDebianPackages(say: (line: string) => void, missing: strin
   const wanted: string[] = []
   if (!findPostgres()) wanted.push('postgresql')
   if (!which('redis-server')) wanted.push('redis-server')
+  if (!findChromium()) wanted.push('chromium')
   if (!existsSync(PYTHON) && !(await findPython())) wanted.push('python3', 'python3-venv')
   if (wanted.length === 0 || process.getuid?.() !== 0 || !which('apt-get')) return
   say(`installing Debian packages: ${wanted.join(' ')}`)
@@ -66,6 +74,10 @@ function findPostgres(): string | undefined {
   const folders = [...debian, ...(process.env['PATH'] ?? '').split(delimiter)]
   return folders.find((folder) => runnable(join(folder, 'initdb')) && runnable(join(folder, 'postgres')))
 }
+
+/** Names under which Chromium and what is made of it are installed. */
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
+const findChromium = () => BROWSERS.map(which).find((path) => path !== undefined)
 
 const version = (path: string) => Number(/(\d+)\/bin$/.exec(path)?.[1] ?? 0)
 
@@ -119,7 +131,7 @@ async function prepareInterop(say: (line: string) => void, missing: string[]): P
     await exec('npm', ['ci', ...quiet], { cwd: folder, env: { ...process.env, NODE_ENV: '' } })
     cpSync(lock, stamp)
   } catch (error) {
-    missing.push(`matrix-js-sdk and matrix-bot-sdk from npm: ${lastLine(error)}`)
+    missing.push(`the clients of tests/interop from npm: ${lastLine(error)}`)
   }
 }
 

@@ -10,6 +10,17 @@ export interface AckedEvent {
   readonly marker?: string | undefined
   readonly stateKey?: string | undefined
   readonly redacts?: string | undefined
+  /** Root of the thread that a message was sent into. */
+  readonly thread?: string | undefined
+}
+
+/** A receipt that was acknowledged. */
+export interface AckedReceipt {
+  readonly user: string
+  readonly roomId: string
+  readonly kind: string
+  readonly thread: string
+  readonly eventId: string
 }
 
 /** A membership change that was acknowledged, which names no event. */
@@ -30,6 +41,11 @@ export interface ValueWrite {
   repeated?: boolean
 }
 
+/** A user's new list of ignored users. */
+export interface Ignoring extends ValueWrite {
+  readonly users: readonly string[]
+}
+
 /** An event that reached a client. */
 export interface Delivery {
   readonly user: string
@@ -37,12 +53,18 @@ export interface Delivery {
   readonly eventId: string
   /** The server's position when it answered. */
   readonly position: number
+  /** When the client asked, and when it was answered. */
+  readonly begun: number
+  readonly ended: number
   readonly how: string
 }
 
 export class Ledger {
   readonly events: AckedEvent[] = []
   readonly memberships: AckedMembership[] = []
+  readonly receipts: AckedReceipt[] = []
+  /** Who knocked on a room last. */
+  readonly knocks = new Map<string, string>()
   /** By server and name of the value, for example account data of a user. */
   readonly values = new Map<string, ValueWrite[]>()
   readonly deliveries: Delivery[] = []
@@ -50,7 +72,31 @@ export class Ledger {
   readonly markers = new Map<string, string>()
   /** Requests to join that went out, by room and user. */
   readonly joins = new Map<string, number>()
+  /** Rooms of the server that somebody was told of. */
+  readonly roomIds: string[] = []
   operations = 0
+
+  /** By user, in the order in which they were written. */
+  readonly ignoring = new Map<string, Ignoring[]>()
+
+  /** Whether a user ignored another at some time, perhaps. */
+  everIgnored(user: string, other: string): boolean {
+    return this.ignoring.get(user)?.some(({ users }) => users.includes(other)) ?? false
+  }
+
+  /** Whether a user ignored another all the while, whatever writes were under way. */
+  surelyIgnored(user: string, other: string, { begun, ended }: { begun: number; ended: number }): boolean {
+    const writes = this.ignoring.get(user) ?? []
+    const end = (write: Ignoring): number =>
+      write.repeated || write.done === undefined ? Number.POSITIVE_INFINITY : write.done
+    return writes.some(
+      (write) =>
+        write.done !== undefined &&
+        write.done < begun &&
+        writes.every((one) => one.users.includes(other) || end(one) < write.begun || one.begun > ended) &&
+        write.users.includes(other),
+    )
+  }
 
   write(name: string, value: string, begun: number): ValueWrite {
     const entry: ValueWrite = { value, begun, done: undefined }

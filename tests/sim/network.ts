@@ -32,6 +32,8 @@ export interface Answer {
   readonly body: any
   /** The newest position of the server when it answered. */
   readonly position: number
+  /** When the client asked. */
+  readonly askedAt: number
 }
 
 /** What dispatch may take beyond the wait that the client asked for. */
@@ -60,6 +62,7 @@ export class Network {
     const body = call.body === undefined ? '' : JSON.stringify(call.body)
     this.#world.note(`${name} ${body}`)
     const { faults } = this
+    const askedAt = this.#world.time
     const toServer = this.#delay()
     const toClient = this.#delay()
     const lostBefore = this.#rng.chance(faults.lostBefore)
@@ -83,8 +86,9 @@ export class Network {
           (reply) => {
             if (reply === undefined) this.#world.after(toClient, () => end('is cut off'))
             else if (!lostAfter) {
+              const answer = { ...reply, askedAt }
               this.#world.after(toClient, () =>
-                end(`gets ${reply.status} ${brief(reply.text, this.answerChars)}`, reply, reply.text),
+                end(`gets ${reply.status} ${brief(reply.text, this.answerChars)}`, answer, reply.text),
               )
             }
           },
@@ -106,7 +110,7 @@ export class Network {
     body: string,
     name: string,
     signal: AbortSignal,
-  ): Promise<(Answer & { readonly text: string }) | undefined> {
+  ): Promise<(Omit<Answer, 'askedAt'> & { readonly text: string }) | undefined> {
     const { life } = server
     if (!life) return undefined
     const limit = this.#world.after(ANSWER_MS_MAX + (call.waitMs ?? 0), () => {

@@ -2,15 +2,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { Connection } from '#/storage/sqlite/connection.ts'
 import { verifyStore } from '#/storage/verify/verify-store.ts'
-import type { Device } from './device.ts'
 import { type Ledger, mayStand } from './ledger.ts'
-import type { RoomView } from './room-view.ts'
 import { SimFailure } from './sim-world.ts'
 import type { RoomTruth } from './truth.ts'
 
 export type Rooms = ReadonlyMap<string, RoomTruth>
-
-const NO_END = Number.POSITIVE_INFINITY
 
 function fail(what: string): never {
   throw new SimFailure(what)
@@ -112,15 +108,20 @@ export function checkRooms(rooms: Rooms, ledger: Ledger): void {
   }
 }
 
-/** Nobody was given an event that they could not see when they got it. */
+/** Nobody was given an event that they could not see when they got it, or of somebody whom they ignored. */
 export function checkLeaks(ledger: Ledger, rooms: Rooms): void {
-  for (const { user, roomId, eventId, position, how } of ledger.deliveries) {
+  for (const delivery of ledger.deliveries) {
+    const { user, roomId, eventId, position, how } = delivery
     const room = rooms.get(roomId)
     const index = room?.byId.get(eventId)
     if (!room || index === undefined) continue
     const state = how === 'state' && room.inAfter(user, index, position)
     if (!state && !room.mayShow(user, index, position)) {
       fail(`${user} got ${eventId} (${room.events[index]!.type}) of ${roomId} by ${how}, and may not see it`)
+    }
+    const { sender, stateKey } = room.events[index]!
+    if (stateKey === null && how !== 'event' && ledger.surelyIgnored(user, sender, delivery)) {
+      fail(`${user} got ${eventId} of ${sender} by ${how}, and ignores them`)
     }
   }
 }
@@ -131,110 +132,6 @@ export function checkDelivered(ledger: Ledger, servers: readonly Rooms[]): void 
     if (!servers.some((rooms) => rooms.get(roomId)?.byId.has(eventId))) {
       fail(`${user} got ${eventId} of ${roomId} by ${how}, and it does not exist`)
     }
-  }
-}
-
-/** A client that synced to the end knows its rooms, invites and account data as they are. */
-export function checkDevice(
-  device: Device,
-  rooms: Rooms,
-  stored: ReadonlyMap<string, string>,
-  database: DatabaseSync,
-): void {
-  const { user, name } = device
-  const forgotten = forgottenRooms(user, database)
-  for (const room of rooms.values()) {
-    /* Devices that had not heard of the leaving when the room was forgotten never do. */
-    if (forgotten.has(room.roomId)) continue
-    const membership = room.membership(user)
-    const view = device.rooms.get(room.roomId)
-    const where = `${name}: room ${room.roomId}`
-    if ((membership === 'join') !== (view?.membership === 'join')) {
-      fail(
-        `${where} is ${view?.membership ?? 'unknown'} to the client; the user's membership is ${membership}`,
-      )
-    }
-    if ((membership === 'invite') !== device.invites.has(room.roomId)) {
-      fail(`${where}: invited to the client: ${device.invites.has(room.roomId)}; membership ${membership}`)
-    }
-    if (!view) continue
-    checkTimeline(device, view, room)
-    if (membership !== 'join') continue
-    checkState(device, view, room)
-    const counts = { joined: room.users('join').length, invited: room.users('invite').length }
-    if (view.summary.joined !== counts.joined || view.summary.invited !== counts.invited) {
-      fail(`${where}: summary ${JSON.stringify(view.summary)}, counted ${JSON.stringify(counts)}`)
-    }
-  }
-  checkDeviceData(device, stored)
-}
-
-function forgottenRooms(user: string, database: DatabaseSync): Set<string> {
-  const rows = database
-    .prepare(
-      `SELECT r.room_id FROM local_memberships m JOIN rooms r ON r.nid = m.room
-       WHERE m.user_id = ? AND m.forgotten = 1`,
-    )
-    .all(user)
-  return new Set(rows.map((row) => String(row['room_id'])))
-}
-
-function checkTimeline(device: Device, view: RoomView, room: RoomTruth): void {
-  const { user } = device
-  const have = view.flat()
-  const where = `${view.who} in ${view.roomId}`
-  const places = have.map((id) => room.byId.get(id) ?? fail(`${where}: ${id} is not in the room`))
-  for (const [i, place] of places.entries()) {
-    if (i > 0 && place <= places[i - 1]!) fail(`${where}: ${have[i]} came after ${have[i - 1]}`)
-  }
-  const membership = room.membership(user)
-  const last = room.memberIndex(user)
-  const straight = membership === 'join' || room.membershipBefore(user, last) === 'join'
-  if (!straight || !view.complete) {
-    if (membership === 'join') fail(`${where}: the client could not read its history to the end`)
-    return
-  }
-  const upto = membership === 'join' ? room.events.length : last + 1
-  const got = new Set(have)
-  for (let index = 0; index < upto; index++) {
-    const event = room.events[index]!
-    if (got.has(event.eventId)) {
-      if (!device.wants(event.type)) fail(`${where}: ${event.eventId} came in spite of the filter`)
-    } else if (device.wants(event.type) && room.visible(user, index, NO_END)) {
-      fail(`${where}: ${event.eventId} (${event.type}, place ${index + 1}) never came; got ${have.length}`)
-    }
-  }
-}
-
-function checkState(device: Device, view: RoomView, room: RoomTruth): void {
-  const where = `${view.who} in ${view.roomId}`
-  for (const [key, id] of view.state) {
-    if (room.state.get(key)?.eventId !== id) {
-      fail(
-        `${where}: state ${key.replace('\0', ' ')} is ${id} to the client, not ${room.state.get(key)?.eventId}`,
-      )
-    }
-  }
-  for (const [key, event] of room.state) {
-    if (device.habits.lazy && event.type === 'm.room.member') continue
-    if (!view.state.has(key)) fail(`${where}: the client lacks state ${key.replace('\0', ' ')}`)
-  }
-  if (!device.habits.lazy) return
-  for (const sender of [...view.senders, device.user]) {
-    if (!view.state.has(`m.room.member\0${sender}`)) {
-      fail(`${where}: the client was never told of the member ${sender}`)
-    }
-  }
-}
-
-function checkDeviceData(device: Device, stored: ReadonlyMap<string, string>): void {
-  for (const [name, value] of stored) {
-    const [, kind, user, type, roomId] = name.split(' ')
-    if (kind !== 'data' || user !== device.user || type === undefined) continue
-    const view = roomId === undefined ? undefined : device.rooms.get(roomId)
-    if (roomId !== undefined && view?.membership !== 'join') continue
-    const known = (view?.accountData ?? device.accountData).get(type)
-    if (known !== JSON.stringify({ value })) fail(`${device.name}: ${name} is ${known}, stored is ${value}`)
   }
 }
 
@@ -269,6 +166,26 @@ export function checkNames(server: string, rooms: Rooms, stored: ReadonlyMap<str
   }
 }
 
+/** A receipt that was acknowledged stands where it was put, or further on. */
+export function checkReceipts(ledger: Ledger, rooms: Rooms, database: DatabaseSync): void {
+  const stored = database.prepare(
+    `SELECT event FROM receipts WHERE room = (SELECT nid FROM rooms WHERE room_id = ?)
+       AND user_id = ? AND kind = ? AND thread = ?`,
+  )
+  const gone = new Set(deactivatedUsers(database))
+  for (const { user, roomId, kind, thread, eventId } of ledger.receipts) {
+    if (gone.has(user)) continue
+    const room = rooms.get(roomId)
+    const nid = room?.events[room.byId.get(eventId) ?? -1]?.nid ?? 0
+    const row = stored.get(roomId, user, kind, thread)
+    if (Number(row?.['event'] ?? -1) < nid) {
+      fail(
+        `the ${kind} of ${user} in ${roomId} (${thread}) stands at ${row?.['event']}, and was put at ${nid}`,
+      )
+    }
+  }
+}
+
 /** Who deactivated the account is in no room. */
 export function checkDeactivated(rooms: Rooms, database: DatabaseSync): void {
   for (const user of deactivatedUsers(database)) {
@@ -278,7 +195,7 @@ export function checkDeactivated(rooms: Rooms, database: DatabaseSync): void {
   }
 }
 
-function deactivatedUsers(database: DatabaseSync): string[] {
+export function deactivatedUsers(database: DatabaseSync): string[] {
   const rows = database.prepare('SELECT user_id FROM accounts WHERE deactivated = 1').all()
   return rows.map((row) => String(row['user_id']))
 }

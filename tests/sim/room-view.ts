@@ -11,6 +11,15 @@ export interface Stretch {
   gap: string | undefined
 }
 
+export interface Unread {
+  readonly notifications: number
+  readonly highlights: number
+  /** By root, where the client asked for it. */
+  readonly threads: ReadonlyMap<string, { readonly notifications: number; readonly highlights: number }>
+}
+
+const NONE_UNREAD: Unread = { notifications: 0, highlights: 0, threads: new Map() }
+
 export class RoomView {
   readonly roomId: string
   readonly who: string
@@ -22,7 +31,16 @@ export class RoomView {
   /** Senders of events that came in timelines of syncs. */
   readonly senders = new Set<string>()
   summary: { joined?: number; invited?: number } = {}
-  readonly accountData = new Map<string, string>()
+  accountData = new Map<string, string>()
+  /** Event ids by `kind NUL user NUL thread`. */
+  readonly receipts = new Map<string, string>()
+  typing: readonly string[] = []
+  unread: Unread = NONE_UNREAD
+  /** Position of the server when the client began to follow the room. */
+  since = 0
+  /** What sliding sync says of the room besides. */
+  name: string | undefined
+  direct = false
   /** Set when history before a gap was refused. */
   unreadable = false
   /** Set when the user was in the room and out again between two syncs; what they may see of it is not kept. */
@@ -81,10 +99,79 @@ export class RoomView {
     return 0
   }
 
+  /** The user is in the room anew. */
+  beginStay(): void {
+    this.state = new Map()
+    this.senders.clear()
+    this.accountData.clear()
+    this.receipts.clear()
+    this.typing = []
+    this.unread = NONE_UNREAD
+    this.missedStay = false
+    this.unreadable = false
+  }
+
+  /** The newest events, some of which may be known: they take the place of what is known from there on. */
+  expand(events: readonly ClientEvent[], limited: boolean, prev: string): void {
+    const ids = events.map((event) => event.event_id as string)
+    const repeated = ids.filter((id) => this.#known.has(id))
+    const flat = this.flat()
+    if (repeated.join() !== flat.slice(flat.length - repeated.length).join()) {
+      throw this.#wrong('a longer timeline is not the newest that the client has')
+    }
+    for (const stretch of this.stretches) {
+      const first = stretch.events.findIndex((id) => ids.includes(id))
+      if (first >= 0) stretch.events.length = first
+    }
+    /* The gap before the new stretch is the one before those that went. */
+    while (this.stretches.at(-1)?.events.length === 0) this.stretches.pop()
+    for (const id of ids) this.#known.add(id)
+    this.stretches.push({ events: ids, gap: limited ? prev : undefined })
+    if (!limited && flat.length > repeated.length) {
+      throw this.#wrong('a longer timeline claims to be the whole, and the client knows more')
+    }
+    if (!limited) this.stretches.splice(0, this.stretches.length - 1)
+  }
+
+  /** An `m.receipt` or `m.typing` event. */
+  takeEphemeral({ type, content }: ClientEvent, reader: string): void {
+    if (type === 'm.typing') {
+      this.typing = content.user_ids
+      return
+    }
+    if (type !== 'm.receipt') throw this.#wrong(`${type} is not ephemeral`)
+    for (const [eventId, kinds] of Object.entries<ClientEvent>(content)) {
+      for (const [kind, users] of Object.entries<ClientEvent>(kinds)) {
+        for (const [user, data] of Object.entries<ClientEvent>(users)) {
+          if (kind !== 'm.read' && user !== reader) throw this.#wrong(`got the ${kind} receipt of ${user}`)
+          this.receipts.set(`${kind}\0${user}\0${data.thread_id ?? ''}`, eventId)
+        }
+      }
+    }
+  }
+
+  takeUnread(sum: ClientEvent, threads: ClientEvent = {}): void {
+    const of = (counts: ClientEvent) => ({
+      notifications: counts.notification_count as number,
+      highlights: counts.highlight_count as number,
+    })
+    const byRoot = Object.entries<ClientEvent>(threads).map(([root, counts]) => [root, of(counts)] as const)
+    this.unread = { ...of(sum), threads: new Map(byRoot) }
+  }
+
   takeState(events: readonly ClientEvent[]): void {
     for (const event of events) {
       if (event.state_key !== undefined) this.state.set(`${event.type}\0${event.state_key}`, event.event_id)
     }
+  }
+
+  /** Drops the members that were loaded lazily, as clients do at a gap. */
+  forgetMembers(except: (user: string) => boolean): void {
+    for (const key of this.state.keys()) {
+      const [type, stateKey = ''] = key.split('\0')
+      if (type === 'm.room.member' && !except(stateKey)) this.state.delete(key)
+    }
+    this.senders.clear()
   }
 
   /** Puts a page of history (newest first) before a stretch. Returns whether the gap is closed. */

@@ -1,7 +1,9 @@
 /** One simulation: everything in it follows from the seed. */
 import type { Store } from '#/ports/store/store.ts'
-import { Actor, type Neighbourhood } from './actor.ts'
+import { Actor } from './actor.ts'
+import { checkDevice } from './client-oracles.ts'
 import type { Device } from './device.ts'
+import type { Neighbourhood } from './doer.ts'
 import { Ledger } from './ledger.ts'
 import { CALM, Network, type NetworkFaults } from './network.ts'
 import {
@@ -9,9 +11,9 @@ import {
   checkDatabase,
   checkDeactivated,
   checkDelivered,
-  checkDevice,
   checkLeaks,
   checkNames,
+  checkReceipts,
   checkRooms,
   checkValues,
   type Rooms,
@@ -190,7 +192,7 @@ class Simulation {
 
   async #settleDevice(device: Device): Promise<void> {
     for (let i = 0; i < SETTLE_ROUNDS_MAX; i++) {
-      const outcome = await device.sync(0)
+      const outcome = await device.syncToEnd()
       if (outcome === 'quiet' || device.ended) break
       if (i === SETTLE_ROUNDS_MAX - 1) throw new SimFailure(`${device.name}: its syncs never come to rest`)
     }
@@ -210,12 +212,14 @@ class Simulation {
     checkLeaks(ledger, rooms)
     checkValues(ledger, stored, server.database)
     checkNames(server.name, rooms, stored)
+    checkReceipts(ledger, rooms, server.database)
     checkDeactivated(rooms, server.database)
+    const truth = { rooms, ledger, database: server.database, store: server.life!.store! }
     const asked = new Set<string>()
     for (const actor of actors) {
       for (const device of actor.devices) {
         if (device.ended) continue
-        checkDevice(device, rooms, stored, server.database)
+        await checkDevice(device, truth)
         for (const view of device.rooms.values()) {
           if (view.membership !== 'join' || asked.has(view.roomId)) continue
           asked.add(view.roomId)

@@ -54,14 +54,12 @@ export function slowStore(
     }
     return out as R
   }
+  const slowed = Object.entries(store)
+    .filter(([, part]) => typeof part === 'object' && part !== null)
+    .map(([name, part]) => [name, reader(part as object)])
   return {
     ...store,
-    events: reader(store.events),
-    rooms: reader(store.rooms),
-    state: reader(store.state),
-    accounts: reader(store.accounts),
-    accountData: reader(store.accountData),
-    jobs: reader(store.jobs),
+    ...Object.fromEntries(slowed),
     commit: (plan) => whileAlive(() => store.commit(plan)),
     onChange: (listener) =>
       store.onChange((changes, position) => {

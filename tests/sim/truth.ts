@@ -14,8 +14,11 @@ export interface TruthEvent {
   readonly depth: number
   // biome-ignore lint/suspicious/noExplicitAny: content of any event
   readonly content: any
-  /** The original where it was redacted and is still kept. */
-  readonly original: string | undefined
+  /** The content before a redaction, as far as that is still known; what it became afterwards else. */
+  // biome-ignore lint/suspicious/noExplicitAny: content of any event
+  readonly whole: any
+  /** Whether a purge took it away. */
+  readonly purged: boolean
 }
 
 interface Row {
@@ -152,9 +155,14 @@ export function readTruth(database: DatabaseSync): Map<string, RoomTruth> {
       stateKey: row.state_key,
       redactedBy: row.redacted_by,
       depth: row.depth,
-      content: (JSON.parse(row.json) as { content: unknown }).content,
-      original: row.original ?? undefined,
+      content: contentOf(row.json),
+      whole: contentOf(row.original ?? row.json),
+      purged: false,
     })
   }
   return rooms
+}
+
+function contentOf(json: string): unknown {
+  return (JSON.parse(json) as { content: unknown }).content
 }

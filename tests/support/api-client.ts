@@ -66,7 +66,7 @@ export class ApiClient {
     })
     const text = await textOf(reply)
     const json = reply.headers['Content-Type'] === 'application/json' ? JSON.parse(text) : undefined
-    called(method, url, reply.status)
+    called(method, url, reply.status, json?.errcode)
     const { events } = options
     const wrong = validateResponse(method, url, reply.status, json, events === undefined ? {} : { events })
     assert.deepEqual(wrong, [], `an answer that is not as specified: ${text.slice(0, 2000)}`)

@@ -15,7 +15,7 @@ function run(calls: string): string {
     writeFileSync(
       file,
       `import { test } from 'node:test'
-import { called, covers } from '${COVERS}'
+import { called, covers, serves } from '${COVERS}'
 covers('GET /_matrix/client/v3/rooms/{roomId}/members', 'POST /_synapse/admin/v1/reset/{userId}')
 test('calls', () => { ${calls} })
 `,
@@ -32,5 +32,27 @@ test('a file that claims what it never called with success fails', () => {
   const admin = `called('POST', '/_synapse/admin/v1/reset/@a:b', 200)`
   assert.match(run(`${members}; ${admin}`), /fail 0/)
   for (const calls of ['', members, admin, `${members}; ${admin.replace('200', '403')}`])
-    assert.match(run(calls), /fail 1[\s\S]*never called with success/, calls)
+    assert.match(run(calls), /fail 1[\s\S]*without these tests/, calls)
+})
+
+test('where the routes are known, missing rights and bad input are asked for as well', () => {
+  const routes = `serves([
+    { method: 'GET', path: '/_matrix/client/v3/rooms/:room/members', auth: 'guest', query: {} },
+    { method: 'POST', path: '/_synapse/admin/v1/reset/:user', auth: 'sharedSecret', body: {} },
+  ])`
+  const answer = (what: string, status: number, code = '') => `called(${what}, ${status}, '${code}')`
+  const members = `'GET', '/_matrix/client/v3/rooms/!a:b/members'`
+  const admin = `'POST', '/_synapse/admin/v1/reset/@a:b'`
+  const all = [
+    answer(members, 200),
+    answer(members, 403, 'M_FORBIDDEN'),
+    answer(members, 400, 'M_INVALID_PARAM'),
+    answer(admin, 200),
+    answer(admin, 413, 'M_TOO_LARGE'),
+  ]
+  assert.match(run([routes, ...all].join('; ')), /fail 0/)
+  for (const [i, call] of all.entries())
+    assert.match(run([routes, ...all.toSpliced(i, 1)].join('; ')), /fail 1/, call)
+  const token = answer(members, 401, 'M_MISSING_TOKEN')
+  assert.match(run([routes, token, ...all.toSpliced(1, 1)].join('; ')), /members: missing rights/)
 })

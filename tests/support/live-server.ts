@@ -337,9 +337,11 @@ async function databaseText(
   if (engine === 'sqlite') {
     return `database: { name: sqlite3, args: { database: '${join(folder, 'homeserver.db')}' } }`
   }
-  const { hostname, port, username, pathname } = new URL(owned.use(await testDatabase()).url)
-  const args = `host: ${hostname}, port: ${port}, user: ${username}, dbname: ${pathname.slice(1)}`
-  return `database: { name: psycopg2, args: { ${args} } }`
+  const { hostname, port, username, pathname, searchParams } = new URL(owned.use(await testDatabase()).url)
+  /* A folder that holds the server's socket comes as a parameter. */
+  const host = searchParams.get('host') ?? hostname
+  const args = [`host: ${host}`, ...(port ? [`port: ${port}`] : []), `user: ${username}`]
+  return `database: { name: psycopg2, args: { ${args.join(', ')}, dbname: ${pathname.slice(1)} } }`
 }
 
 /** A line of the log, as far as tests look at it. */

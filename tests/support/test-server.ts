@@ -16,6 +16,7 @@ import { PRESENCE_DEFAULTS } from '#/services/ephemeral/presence.ts'
 import { ROOM_OPTIONS_DEFAULT } from '#/services/rooms/options.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { ApiClient } from './api-client.ts'
+import { serves } from './covers.ts'
 import { PLAIN_PEOPLE } from './people-options.ts'
 
 export interface TestServerOptions {
@@ -139,6 +140,7 @@ export class TestServer {
       passwords,
       options: this.#options.configure?.(plain) ?? plain,
     })
+    serves(this.#server.routes)
     this.#server.start()
   }
 

@@ -14,8 +14,10 @@ export function projectFiles(): SourceFile[] {
 function* walk(folder: string): Generator<SourceFile> {
   for (const entry of readdirSync(join(ROOT, folder), { withFileTypes: true })) {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`
+    /* `.git` is a file where the checkout is one of several. */
+    if (SKIPPED.has(entry.name)) continue
     if (entry.isDirectory()) {
-      if (!SKIPPED.has(entry.name)) yield* walk(path)
+      yield* walk(path)
     } else if (entry.isFile() && entry.name !== 'package-lock.json') {
       const text = readFileSync(join(ROOT, path), 'utf8')
       if (!text.includes('\0')) yield { path, text }

@@ -145,6 +145,16 @@ export type AccountOp =
   | { readonly op: 'registration_token.use'; readonly token: string; readonly now: number }
   | { readonly op: 'profile.put'; readonly user: string; readonly fields: string }
   | {
+      /**
+       * Guard: the profile says exactly this where member events are made of it (conflict `profile`). A change of the
+       * profile comes before it or waits for the end of the plan.
+       */
+      readonly op: 'profile.says'
+      readonly user: string
+      readonly displayName: string | null
+      readonly avatarUrl: string | null
+    }
+  | {
       /** A user-interactive authentication session; replaced whole. */
       readonly op: 'uia.put'
       readonly session: string

@@ -45,6 +45,8 @@ export type EventOp =
       readonly authEvents: readonly string[]
       /** Whether the event joins the room's timeline as its newest. */
       readonly live: boolean
+      /** Nobody is told of it, because nobody sees the room yet. */
+      readonly quiet?: true
     }
   | {
       /** Puts the redacted form in place; the original is kept apart until `keepUntil` (ms). */

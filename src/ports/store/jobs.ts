@@ -1,4 +1,5 @@
 /** Durable timed work: what must happen at or after a time, also after a restart. */
+import type { RoomRef } from './events.ts'
 
 export interface JobRow {
   readonly kind: string
@@ -15,7 +16,8 @@ export type JobOp =
   | {
       readonly op: 'job.put'
       readonly kind: string
-      readonly key: string
+      /** A room stands for its row id, which the plan that creates it does not know. */
+      readonly key: string | { readonly room: RoomRef }
       readonly dueTs: number
       readonly data: string
     }

@@ -18,11 +18,12 @@ import type { ReceiptOp, ReceiptRow } from './receipts.ts'
 import type { RelationOp } from './relations.ts'
 import type { ReportOp } from './reports.ts'
 import type { RoomFactsOp } from './room-facts.ts'
-import type { RoomOp } from './rooms.ts'
+import type { OpenedMember, RoomOp } from './rooms.ts'
 import type { SearchOp } from './search.ts'
 import type { StateOp } from './state.ts'
 import type { ThreadSubscriptionOp } from './thread-subscriptions.ts'
 import type { ToDeviceOp } from './to-device.ts'
+import type { UsageOp } from './usage.ts'
 
 export type Op =
   | AccountDataOp
@@ -44,6 +45,7 @@ export type Op =
   | StateOp
   | ThreadSubscriptionOp
   | ToDeviceOp
+  | UsageOp
 
 export interface Plan {
   /** Plans with the same lane are applied in the order of `commit` calls. A room id or a user id. */
@@ -61,6 +63,7 @@ export interface Change {
     | 'receipts'
     | 'thread_subscriptions'
     | 'to_device'
+    | 'rooms'
   readonly position: number
   /** Room of an `events` or `receipts` change, and of room account data. */
   readonly room?: number
@@ -72,6 +75,8 @@ export interface Change {
   readonly event?: EventRow
   /** The receipt itself, of a `receipts` change. */
   readonly receipt?: ReceiptRow
+  /** Of a `rooms` change: a room came into sight, with these members of this server. */
+  readonly opened?: { readonly roomId: string; readonly members: readonly OpenedMember[] }
 }
 
 /** Why a plan was refused. Nothing of it was written. */
@@ -86,6 +91,8 @@ export interface Conflict {
     | 'gone'
     /** The account that acts was deactivated. */
     | 'deactivated'
+    /** The profile says something else by now. */
+    | 'profile'
     /** The same annotation is there already. */
     | 'duplicate'
     /** The user has unsubscribed since what an automatic subscription was made for. */

@@ -8,6 +8,8 @@ export interface RoomRow {
   readonly version: string
   /** Whether this server still takes part; a stale room's state is not ours to show. */
   readonly stale: boolean
+  /** Position at which a room that was made out of sight came into it; 0 for all others. Nobody knew it before. */
+  readonly opened: number
 }
 
 /** The room's forward edge. `seq` counts its moves and is the guard of every write to the room. */
@@ -39,12 +41,34 @@ export interface MembershipRow {
   readonly stripped: string | null
 }
 
+/** A local user of a room that comes into sight. */
+export interface OpenedMember {
+  readonly user: string
+  readonly membership: Membership
+  readonly sender: string
+  /** Row id of the member event. */
+  readonly event: number
+}
+
 export type RoomOp =
   | {
       /** A new room with sequence 0 and no head; conflict `taken` when the id exists. */
       readonly op: 'room.create'
       readonly roomId: string
       readonly version: string
+      /** Nobody finds the room until `room.open`; until then it may be cleared like one that was hidden. */
+      readonly hidden?: true
+    }
+  | {
+      /**
+       * Guard: the room was made hidden and is whole (conflict `gone`), its id is free (conflict `taken`). Shows it.
+       * The position at which that happens is the result and the position of the joined ones' membership.
+       */
+      readonly op: 'room.open'
+      readonly room: RoomRef
+      readonly roomId: string
+      /** Local users with a membership from before. */
+      readonly members: readonly OpenedMember[]
     }
   | {
       /** Guard and move of the head: `expect` is the sequence read, the new one is `expect + 1`. */

@@ -19,6 +19,7 @@ import type { SearchReader } from './search.ts'
 import type { StateReader } from './state.ts'
 import type { ThreadSubscriptionReader } from './thread-subscriptions.ts'
 import type { ToDeviceReader } from './to-device.ts'
+import type { UsageReader } from './usage.ts'
 
 export interface Reader {
   readonly events: EventReader
@@ -40,6 +41,7 @@ export interface Reader {
   readonly toDevice: ToDeviceReader
   readonly backups: BackupReader
   readonly dehydrated: DehydratedReader
+  readonly usage: UsageReader
 }
 
 export interface StoreHealth {

@@ -59,10 +59,11 @@ export class AccountService {
 
   /**
    * Ends an account for ever: no login, no session, no device, no profile, no account data; its name is never given
-   * out again (adv-72). The rooms are left by the hooks.
+   * out again (adv-72). The rooms are left by the hooks. With `erase` what the user has sent is shown redacted to
+   * whoever was not in the room then.
    * https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3accountdeactivate
    */
-  async deactivate(userId: UserId): Promise<void> {
+  async deactivate(userId: UserId, erase = false): Promise<void> {
     await this.#sessions.exclusively(userId, async () => {
       const now = this.#world.clock.now()
       const ops: Op[] = [
@@ -73,6 +74,7 @@ export class AccountService {
         { op: 'profile.put', user: userId, fields: '{}' },
         { op: 'account_data.clear', user: userId },
         { op: 'receipt.clear', user: userId },
+        ...(erase ? [{ op: 'erasure.put', user: userId } as const] : []),
         ...(this.#hooks.deactivationOps?.(userId, now) ?? []),
       ]
       await this.#commit(userId, ops)

@@ -4,8 +4,10 @@ import { AccountDataService } from './account-data.ts'
 import { Credentials } from './credentials.ts'
 import { GuestAccounts } from './guests.ts'
 import { LoginService } from './login.ts'
-import type { AccountServiceDeps } from './options.ts'
+import { LoginTokens } from './login-tokens.ts'
+import { type AccountServiceDeps, LOGIN_TOKENS_DEFAULT } from './options.ts'
 import { ProfileService } from './profile.ts'
+import { RecentProofs } from './recent-proofs.ts'
 import { RegistrationService } from './registration.ts'
 import { RegistrationTokens } from './registration-tokens.ts'
 import { Sessions } from './sessions.ts'
@@ -17,6 +19,8 @@ export interface AccountServices {
   readonly sessions: Sessions
   readonly credentials: Credentials
   readonly login: LoginService
+  readonly loginTokens: LoginTokens
+  readonly proofs: RecentProofs
   readonly registration: RegistrationService
   readonly sharedSecret: SharedSecretRegistration
   readonly guests: GuestAccounts
@@ -38,6 +42,13 @@ export function createAccountServices(deps: AccountServiceDeps): AccountServices
   const usernames = new Usernames({ store, serverName, underscorePrefix, exclusive })
   const tokens = new RegistrationTokens({ store, clock, any: deps.anyRegistrationToken })
   const credentials = new Credentials({ store, passwords, sessions, usernames, limits })
+  const loginTokens = new LoginTokens({
+    store,
+    world,
+    limits,
+    options: options.loginTokens ?? LOGIN_TOKENS_DEFAULT,
+  })
+  const proofs = new RecentProofs({ clock, timeoutMs: options.sessions.proofMs ?? 0 })
   const registration = new RegistrationService({
     store,
     world,
@@ -62,7 +73,12 @@ export function createAccountServices(deps: AccountServiceDeps): AccountServices
       sessions,
       limits,
     }),
-    login: new LoginService({ credentials, sessions, limits, enabled: forLogin }),
+    loginTokens,
+    proofs,
+    login: new LoginService({
+      ...{ store, credentials, sessions, limits, loginTokens, proofs, hooks },
+      enabled: forLogin,
+    }),
     sharedSecret: new SharedSecretRegistration({ registration, world, secret }),
     account: new AccountService({ store, world, passwords, policy, sessions, hooks }),
     profile: new ProfileService({ store, clock, serverName, options: options.profile, hooks }),

@@ -78,6 +78,14 @@ export const REINDEX_ROWS = 50
 /** Rooms in one answer about shared rooms. */
 export const MUTUAL_ROOMS_PAGE = 100
 
+/** Users of whom it is remembered whether they are erased. */
+export const ERASED_KNOWN_MAX = 20_000
+/** Login tokens of a user at a time, and characters of one that is brought. */
+export const LOGIN_TOKENS_MAX = 10
+export const LOGIN_TOKEN_CHARS_MAX = 512
+/** Devices whose last proof is remembered. */
+export const RECENT_PROOFS_MAX = 10_000
+
 /** How long an OpenID token works, and how many of them a user may have at a time. As in Synapse: an hour. */
 export const OPENID_MS = 3_600_000
 export const OPENID_TOKENS_MAX = 100

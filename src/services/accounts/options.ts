@@ -2,6 +2,7 @@
 import type { RateLimits } from '#/base/rate-limit.ts'
 import type { World } from '#/base/world.ts'
 import type { Passwords } from '#/ports/passwords.ts'
+import type { AccountRow } from '#/ports/store/accounts.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
@@ -52,7 +53,21 @@ export interface SessionOptions {
   readonly refreshTokenMs: number | undefined
   /** `nonrefreshable_access_token_lifetime`. */
   readonly nonrefreshableAccessTokenMs: number | undefined
+  /** `ui_auth.session_timeout`; absent or 0: each change of the account wants a proof of its own. */
+  readonly proofMs?: number
 }
+
+/** `login_via_existing_session`. */
+export interface LoginTokenOptions {
+  readonly enabled: boolean
+  /** Whether the password must be given again: `require_ui_auth`. */
+  readonly confirm: boolean
+  /** `token_timeout`. */
+  readonly lifetimeMs: number
+}
+
+/** As without a word in the configuration. */
+export const LOGIN_TOKENS_DEFAULT: LoginTokenOptions = { enabled: false, confirm: true, lifetimeMs: 300_000 }
 
 export interface ProfileOptions {
   /** `enable_set_displayname`, `enable_set_avatar_url`. */
@@ -70,10 +85,12 @@ export interface AccountOptions {
   readonly passwords: PasswordOptions
   readonly sessions: SessionOptions
   readonly profile: ProfileOptions
+  /** Absent: nobody gets login tokens. */
+  readonly loginTokens?: LoginTokenOptions
 }
 
 /** Rate limits that these services count themselves. */
-export type AccountLimit = 'rc_registration' | 'rc_login.account' | 'rc_login.failed_attempts'
+export type AccountLimit = 'rc_registration' | 'rc_login.account' | 'rc_login.failed_attempts' | 'login_token'
 
 /**
  * What happens elsewhere when an account changes. The operations of the first two go into the plan of the change, so
@@ -92,6 +109,8 @@ export interface AccountHooks {
   /** Operations for the plan that sets global account data, and what is to be done when there were any. */
   readonly accountDataOps?: (userId: UserId, type: string, content: JsonObject) => Promise<readonly Op[]>
   readonly onAccountData?: (userId: UserId) => Promise<void>
+  /** Throws when an account may not log in now for reasons that lie elsewhere, such as a limit of use. */
+  readonly mayLogIn?: (account: AccountRow) => Promise<void>
   /** Whether a user id belongs to an application service alone. */
   readonly exclusive?: (userId: UserId) => boolean
 }

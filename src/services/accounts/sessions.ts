@@ -7,6 +7,7 @@ import { SingleFlight } from '#/base/async/single-flight.ts'
 import type { World } from '#/base/world.ts'
 import type { AccountOp, AccountRow, TokenRow } from '#/ports/store/accounts.ts'
 import type { Store } from '#/ports/store/store.ts'
+import type { UsageOp } from '#/ports/store/usage.ts'
 import { lockedAccount, MatrixError } from '#/protocol/errors.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { newDeviceId } from './device-id.ts'
@@ -148,10 +149,21 @@ export class Sessions {
    * Throws M_USER_DEACTIVATED, M_USER_LOCKED.
    */
   async open(account: AccountRow, wanted: NewSession, more: readonly AccountOp[] = []): Promise<Tokens> {
+    const tokens = await this.tryOpen(account, wanted, more)
+    if (tokens === undefined) throw new Error('a login met a conflict')
+    return tokens
+  }
+
+  /** As `open`; undefined when a guard in `more` refuses. */
+  async tryOpen(
+    account: AccountRow,
+    wanted: NewSession,
+    more: readonly (AccountOp | UsageOp)[],
+  ): Promise<Tokens | undefined> {
     const { ops, tokens } = this.plan(account, wanted)
     const clear: AccountOp = { op: 'token.clear', user: account.user, device: tokens.deviceId }
     const result = await this.#store.commit({ lane: account.user, ops: [...more, clear, ...ops] })
-    if (!result.ok) throw new Error(`a login met the conflict ${result.conflict}`)
+    if (!result.ok) return undefined
     this.#cache.forgetUser(account.user)
     return tokens
   }

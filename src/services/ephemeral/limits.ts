@@ -30,6 +30,8 @@ export const PRESENCE_DEVICES_MAX = 50
 export const PRESENCE_CHANGES_MAX = 20_000
 /** Users in the presence of one answer; the newest changes of them. */
 export const PRESENCE_PER_ANSWER_MAX = 1000
+/** Users new to a reader of whom it is told that they are offline; of more only those who are not. */
+export const PRESENCE_NEW_OFFLINE_MAX = 100
 /** Changes are told together: after this long, and after up to this long when the server is behind its work. */
 export const PRESENCE_GATHER_MS = 500
 export const PRESENCE_GATHER_MS_MAX = 30_000

@@ -8,6 +8,7 @@ import {
   PRESENCE_GATHER_MS,
   PRESENCE_GATHER_MS_MAX,
   PRESENCE_LATE_MS,
+  PRESENCE_NEW_OFFLINE_MAX,
   PRESENCE_PER_ANSWER_MAX,
   PRESENCE_SWEEP_MS,
   PRESENCE_USERS_MAX,
@@ -113,10 +114,12 @@ export class Presence {
   }
 
   /**
-   * A device asks for news; `state` is what it says of itself, undefined to leave that as it is. Returns what to call
-   * when the request ends.
+   * A device asks for news; `state` is what it says of itself, undefined to leave that as it is. Who asks for news as
+   * somebody offline is not counted as present by it, and is otherwise what they are. Returns what to call when the
+   * request ends.
    */
   syncing(who: PresenceReader, deviceId: string, state: PresenceName | undefined): () => void {
+    if (state === 'offline') return NOTHING
     const entry = this.#entry(who)
     if (!entry) return NOTHING
     const { userId } = who
@@ -169,7 +172,7 @@ export class Presence {
   /**
    * Presence that changed after a version, of everybody whom the reader may see: at most PRESENCE_PER_ANSWER_MAX, the
    * newest. Without a version the presence of all, where those who are offline are left out unless configured.
-   * `also` names users who are new to the reader.
+   * `also` names users who are new to the reader; when they are few, those of them who are offline are told of too.
    */
   async seenBy(
     reader: PresenceReader,
@@ -178,17 +181,23 @@ export class Presence {
   ): Promise<PresenceOf[]> {
     if (!this.#tracks) return []
     const moved = since === undefined ? undefined : this.#changes.since(since)
+    const { includeOffline } = this.#options
+    const few = also.size <= PRESENCE_NEW_OFFLINE_MAX
     const found: PresenceOf[] = []
     let steps = 0
     for (const userId of moved ? new Set([...moved, ...also]) : [...this.#users.keys()].reverse()) {
+      const isFew = few && since !== undefined && also.has(userId)
       const entry = this.#users.get(userId)
-      if (!entry) continue
+      if (!entry) {
+        if (isFew) found.push({ userId, content: { presence: 'offline' } })
+        continue
+      }
       const { presence } = entry
       if (moved === undefined && presence.version <= Math.max(since ?? 0, 0)) continue
       /* That one's own device came or went is no news to oneself. */
       if (userId === reader.userId && since !== undefined && entry.said <= since) continue
       const isNew = since === undefined || also.has(userId)
-      if (isNew && presence.state === 'offline' && !this.#options.includeOffline) continue
+      if (isNew && presence.state === 'offline' && !includeOffline && !isFew) continue
       steps += 1 + Math.min(entry.rooms.size, reader.rooms.size)
       if (userId === reader.userId || this.share(entry.rooms, reader.rooms)) {
         found.push({ userId, content: presence.content(this.#clock.now()) })

@@ -17,8 +17,14 @@ export const STATE_KEYS_PER_READ = 100
 /** Further creators that a request names. */
 export const ADDITIONAL_CREATORS_MAX = 50
 /** Initial events of a createRoom request. */
-export const INITIAL_STATE_MAX = 100
-/** Invited users of a createRoom request. */
+export const INITIAL_STATE_MAX = 10_000
+/** Events of a new room that are written at once; the writer takes some milliseconds for them. */
+export const ROOM_EVENTS_PER_PLAN = 30
+/** Events signed before others get a turn. */
+export const EVENTS_PER_TURN = 10
+/** How long a room may be in the making before what was written of it is cleared away, milliseconds. */
+export const UNFINISHED_ROOM_MS = 10 * 60_000
+/** Invited users of a createRoom request, those in its initial events too. */
 export const CREATE_INVITES_MAX = 100
 /** Characters of a reason given with a membership change. */
 export const REASON_CHARS_MAX = 512

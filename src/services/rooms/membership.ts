@@ -13,8 +13,10 @@ import { type JsonObject, type JsonValue, member } from '#/protocol/json/value.t
 import { allowedRooms } from '#/protocol/listing/room-card.ts'
 import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
 import { guestsMayJoin } from './guests-out.ts'
+import { REPLAN_MAX } from './limits.ts'
 import type { LiveRoom } from './live-room.ts'
-import type { Draft, RoomWriter } from './room-writer.ts'
+import { profileGuard } from './profile-spread.ts'
+import { type Draft, type RoomWriter, tooBusy, WriteRefused } from './room-writer.ts'
 
 /** Throws when somebody may not be invited by somebody. */
 export type MayInvite = (sender: UserId, target: UserId) => Promise<void>
@@ -89,6 +91,18 @@ export class MembershipService {
 
   /** Changes a membership. Returns the id of the member event that now holds. */
   async change(change: MembershipChange): Promise<string> {
+    for (let attempt = 0; attempt < REPLAN_MAX; attempt++) {
+      try {
+        return await this.#change(change)
+      } catch (error) {
+        /* The member's profile has changed meanwhile: once more, with the new one. */
+        if (!(error instanceof WriteRefused) || error.conflict !== 'profile') throw error
+      }
+    }
+    throw tooBusy()
+  }
+
+  async #change(change: MembershipChange): Promise<string> {
     const { roomId, sender, target, membership } = change
     if (serverOf(target) !== this.#serverName && membership === 'invite') {
       throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
@@ -139,7 +153,9 @@ export class MembershipService {
       /* Whoever deactivates the account has its rooms left; one that is joined meanwhile would be missed. */
       more: (room) => {
         const ops: Op[] = [...(change.ops ?? [])]
-        if (membership === 'join') ops.push({ op: 'account.active', user: target })
+        if (membership === 'join') {
+          ops.push({ op: 'account.active', user: target }, profileGuard(target, profile))
+        }
         if (forgets) {
           forgotten = room.nid
           ops.push({ op: 'room.forget', room: room.nid, user: target })
@@ -148,18 +164,8 @@ export class MembershipService {
       },
     })
     if (forgotten !== undefined) this.#onForget?.(target, forgotten)
-    if (membership !== 'join') return eventId
-    if (!change.renew) await this.#onJoined?.(target, roomId)
-    return (await this.follow(target, roomId, profile)) ?? eventId
-  }
-
-  /**
-   * Renews a member event that was made with `said` if the profile says something else by now: a profile that was
-   * changed and spread before the user was in the room would else never reach it. Returns the id of the new event.
-   */
-  async follow(user: UserId, roomId: string, said: JsonObject): Promise<string | undefined> {
-    const now = await this.#profile(user)
-    return canonicalJson(now) === canonicalJson(said) ? undefined : this.renew(user, roomId)
+    if (membership === 'join' && !change.renew) await this.#onJoined?.(target, roomId)
+    return eventId
   }
 
   /** Brings the member event of somebody who is in the room up to their profile; does nothing for anybody else. */

@@ -3,6 +3,7 @@ import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
+import { type JsonObject, member } from '#/protocol/json/value.ts'
 import type { JobHandler } from '../jobs/scheduler.ts'
 import type { MembershipService } from './membership.ts'
 
@@ -11,6 +12,18 @@ export const PROFILE_SPREAD_KIND = 'profile.spread'
 /** The operation that plans the spreading; it belongs into the plan that changes the profile. */
 export function profileSpreadOp(userId: string, now: number): Op {
   return { op: 'job.put', kind: PROFILE_SPREAD_KIND, key: userId, dueTs: now, data: '{}' }
+}
+
+/**
+ * Guard: the profile is still what a member event was made of. A profile that is changed and spread while a join is on
+ * its way would else never reach that room.
+ */
+export function profileGuard(user: string, said: JsonObject): Op {
+  const text = (key: string): string | null => {
+    const value = member(said, key)
+    return typeof value === 'string' ? value : null
+  }
+  return { op: 'profile.says', user, displayName: text('displayname'), avatarUrl: text('avatar_url') }
 }
 
 /** Sends a member event in each room whose event says something else; running twice sends nothing twice. */

@@ -43,7 +43,7 @@ before(async () => {
     profile: async () => ({}),
     directory: createDirectory({ store: plain, writer, world: realWorld, serverName: SERVER, options }),
     options,
-    follow: async () => undefined,
+    onJob: () => {},
   })
   roomId = await rooms.create({
     creator: ALICE,

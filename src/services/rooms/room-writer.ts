@@ -255,7 +255,8 @@ export class RoomWriter {
   }
 }
 
-function tooBusy(): MatrixError {
+/** What the sender is told when a write met others too often. */
+export function tooBusy(): MatrixError {
   const more = { retry_after_ms: RETRY_BUSY_MS }
   return new MatrixError(
     'M_LIMIT_EXCEEDED',

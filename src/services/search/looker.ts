@@ -7,6 +7,7 @@ import type { JsonObject } from '#/protocol/json/value.ts'
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import { matchText, type SearchTerm, type TextMatch } from '#/protocol/search/search-term.ts'
 import { type SearchKey, searchKeyOf, searchTextOf } from '#/protocol/search/searchable.ts'
+import type { ErasedUsers } from '../accounts/erased-users.ts'
 import type { RoomEventFilter } from '../rooms/read/event-filter.ts'
 import { visibleTo } from '../rooms/read/visibility.ts'
 import { CANDIDATES_READ, LOOKED_AT_CHARS_MAX, LOOKED_AT_MAX } from './limits.ts'
@@ -25,6 +26,8 @@ export interface LookFor {
   readonly filter: RoomEventFilter
   readonly ignored: ReadonlySet<string>
   readonly onlySender: string | undefined
+  /** Tells whose messages are not found by who was not there. */
+  readonly erased: ErasedUsers | undefined
 }
 
 export class Looker {
@@ -64,12 +67,14 @@ export class Looker {
       }
     }
     const results = new Map<number, SearchResult>()
+    const erased = await this.#for.erased?.among([...matches.keys()].map((row) => row.sender))
     for (const inRoom of Map.groupBy(matches.keys(), (row) => row.room).values()) {
       const rules = await this.#rulesOf(inRoom[0]!.room)
       if (!rules) continue
       const ordered = inRoom.sort((a, b) => b.nid - a.nid)
       for (const seen of await visibleTo(this.#store, ordered, this.#for.userId, rules)) {
         const { row, membership } = seen
+        if (membership !== 'join' && erased?.has(row.sender)) continue
         results.set(row.nid, { ...matches.get(row)!, row, rules, membership })
       }
     }

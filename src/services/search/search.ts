@@ -6,6 +6,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import { parseSearchTerm } from '#/protocol/search/search-term.ts'
 import { SEARCH_KEYS, type SearchKey } from '#/protocol/search/searchable.ts'
+import type { ErasedUsers } from '../accounts/erased-users.ts'
 import type { IgnoredUsers } from '../accounts/ignored-users.ts'
 import { accessRoom } from '../rooms/read/access.ts'
 import type { ClientEvents, Viewer } from '../rooms/read/client-events.ts'
@@ -39,6 +40,7 @@ export interface SearchDeps {
   readonly clock: Clock
   readonly clientEvents: ClientEvents
   readonly ignored: IgnoredUsers
+  readonly erased?: ErasedUsers
   /** Whether there is an index. */
   readonly enabled: boolean
 }
@@ -86,7 +88,9 @@ export class SearchService {
     if (query.terms.length > 0 && !filter.passesNone) {
       await this.#checkFilled(query)
       const keys = new Set(criteria.keys ?? SEARCH_KEYS)
-      const lookFor = { userId, term: term.value, keys, filter, ignored, onlySender: only('sender') }
+      const { erased } = this.#deps
+      const shown = { filter, ignored, erased, onlySender: only('sender') }
+      const lookFor = { userId, term: term.value, keys, ...shown }
       const looker = new Looker(store, clock, lookFor)
       page = await (ranked ? bestFirst : newestFirst)(store, looker, query)
     }

@@ -101,6 +101,17 @@ export class ActiveUser {
   /** Inboxes of those devices that sync, by device id. */
   readonly inboxes = new Map<string, Inbox>()
 
+  /** How many rooms were forgotten while the user is kept ready; what has seen fewer is out of date. */
+  forgets = 0
+
+  /** Takes a room that the user is out of from sight. */
+  forget(room: number): void {
+    const known = this.memberships.get(room)
+    if (known?.membership !== 'leave' && known?.membership !== 'ban') return
+    this.memberships.set(room, { ...known, forgotten: true })
+    this.forgets++
+  }
+
   /** Requests that use this object; while there are any it stays the one that hears of news. */
   busy = 0
 

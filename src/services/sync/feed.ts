@@ -15,6 +15,11 @@ import { ActiveUser, type KnownMembership, MOVED, NO_ROOM } from './active-user.
 import { ACTIVE_USERS_MAX, FEED_WAKES_AT_ONCE, RECENT_BYTES_DEFAULT } from './limits.ts'
 import { RecentEvents } from './recent-events.ts'
 
+/** Row id of a room that a user forgot. */
+interface Forgotten {
+  readonly forgotten: number
+}
+
 export class Feed {
   readonly #store: Store
   readonly #users = new Map<string, ActiveUser>()
@@ -23,7 +28,7 @@ export class Feed {
   readonly #rooms: WeightedLru<number, RecentEvents>
   readonly #loading = new SingleFlight<string, ActiveUser>()
   /** Changes that came while users were loading, by user. */
-  readonly #during = new Map<string, Change[]>()
+  readonly #during = new Map<string, (Change | Forgotten)[]>()
   readonly #stop: () => void
 
   /** The newest version of typing and presence that was told. */
@@ -75,9 +80,8 @@ export class Feed {
 
   /** Takes a room out of the user's sight after it was forgotten. */
   forget(userId: string, room: number): void {
-    const memberships = this.#users.get(userId)?.memberships
-    const known = memberships?.get(room)
-    if (known) memberships?.set(room, { ...known, forgotten: true })
+    this.#users.get(userId)?.forget(room)
+    this.#during.get(userId)?.push({ forgotten: room })
   }
 
   /** Reads the events of a room anew when they are needed, because some are gone. */
@@ -113,12 +117,18 @@ export class Feed {
   }
 
   /** A change that came while the user was loading, for that user alone: everything else has taken it already. */
-  #catchUp(user: ActiveUser, change: Change): void {
+  #catchUp(user: ActiveUser, change: Change | Forgotten): void {
+    if ('forgotten' in change) {
+      user.forget(change.forgotten)
+      return
+    }
     const { stream, position, room, event } = change
     if (stream === 'events' && room !== undefined && event !== undefined) {
       const own = event.type === 'm.room.member' && event.stateKey === user.userId
       if (own) this.#moveMember(user, event, new Set())
       if (user.memberships.get(room)?.membership === 'join') user.touch(position, room)
+    } else if (stream === 'rooms') {
+      this.#takeOpened(user, change)
     } else if (stream === 'account_data' && change.user === user.userId) {
       user.touchData(position, room ?? NO_ROOM)
     } else if (stream === 'thread_subscriptions' && change.user === user.userId) {
@@ -174,6 +184,13 @@ export class Feed {
       this.#takeMessage(change, woken)
     } else if (change.stream === 'receipts' && change.room !== undefined) {
       this.#takeReceipt(change.room, change, woken)
+    } else if (change.stream === 'rooms') {
+      for (const { user: userId } of change.opened?.members ?? []) {
+        const user = this.#users.get(userId)
+        if (!user) continue
+        this.#takeOpened(user, change)
+        woken.add(user)
+      }
     }
   }
 
@@ -183,6 +200,25 @@ export class Feed {
     if (!user || !inbox) return
     inbox.arrived(position)
     woken.add(user)
+  }
+
+  /** A room that was made out of sight is there; its earlier events were not told one by one. */
+  #takeOpened(user: ActiveUser, { room, position, opened }: Change): void {
+    const own = opened?.members.find((one) => one.user === user.userId)
+    if (room === undefined || !opened || !own) return
+    const { membership, sender, event } = own
+    const joined = membership === 'join'
+    const known = user.memberships.get(room)
+    if (known && known.position > (joined ? position : event)) return
+    user.memberships.set(room, {
+      roomId: opened.roomId,
+      membership,
+      position: joined ? position : event,
+      bySelf: sender === user.userId,
+      inviter: membership === 'invite' ? sender : undefined,
+    })
+    if (joined) this.#enter(room, user)
+    user.touch(position, room)
   }
 
   #takeReceipt(room: number, change: Change, woken: Set<ActiveUser>): void {

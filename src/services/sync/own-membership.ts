@@ -14,7 +14,7 @@ export async function membershipAt(
 ): Promise<KnownMembership | undefined> {
   const known = user.memberships.get(room)
   if (!known || known.position <= now) return known
-  const event = await ownEvent(store, user.userId, room, now)
+  const event = (await isOpen(store, room, now)) && (await ownEvent(store, user.userId, room, now))
   if (!event) return undefined
   const { membership } = (JSON.parse(event.json) as { content: { membership: Membership } }).content
   const bySelf = event.sender === user.userId
@@ -30,6 +30,7 @@ export async function stayedSince(
   since: number,
 ): Promise<boolean> {
   if (known.membership === 'join' && known.position <= since) return true
+  if (!(await isOpen(store, room, since))) return false
   let pos = known.position - 1
   for (let steps = 0; steps < OWN_CHANGES_MAX; steps++) {
     const event = await ownEvent(store, userId, room, pos)
@@ -44,6 +45,11 @@ export async function stayedSince(
 export async function wasJoined(store: Store, userId: string, room: number, pos: number): Promise<boolean> {
   const event = await ownEvent(store, userId, room, pos)
   return event !== undefined && isJoin(event)
+}
+
+/** Whether the room was in anybody's sight at a position; what happened in it before nobody was told. */
+async function isOpen(store: Store, room: number, position: number): Promise<boolean> {
+  return ((await store.rooms.byNid(room))?.opened ?? 0) <= position
 }
 
 async function ownEvent(

@@ -14,7 +14,9 @@ import { reads as migration6 } from './0006-reads.ts'
 import { people as migration7 } from './0007-people.ts'
 import { search as migration8 } from './0008-search.ts'
 import { roomFacts as migration9 } from './0009-room-facts.ts'
+import { usage as migration10 } from './0010-usage.ts'
 import { backup as migration12 } from './0012-backup.ts'
+import { opened as migration13 } from './0013-opened.ts'
 
 export interface Migration {
   readonly number: number
@@ -34,7 +36,9 @@ export const MIGRATIONS: readonly Migration[] = [
   migration7,
   migration8,
   migration9,
+  migration10,
   migration12,
+  migration13,
 ]
 
 /** The schema number of this release. */

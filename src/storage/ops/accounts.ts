@@ -5,6 +5,7 @@ import { GuardFailed, type PlanContext } from './context.ts'
 import { forgetPerson, indexPerson } from './people.ts'
 import { clearPushersOfDevices } from './push.ts'
 import { closeInboxes, openInbox } from './to-device.ts'
+import { clearUsage } from './usage.ts'
 
 type OpOf<K extends AccountOp['op']> = Extract<AccountOp, { op: K }>
 
@@ -67,6 +68,7 @@ export function* setAccountFlags(_ctx: PlanContext, op: OpOf<'account.flags'>): 
   if (!op.deactivated) return
   yield* forgetPerson(op.user)
   yield* run('DELETE FROM openid_tokens WHERE user_id = ?1', op.user)
+  yield* clearUsage(op.user)
 }
 
 export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> {
@@ -206,6 +208,20 @@ export function* putProfile(ctx: PlanContext, op: OpOf<'profile.put'>): Sql<void
   )
   yield* indexPerson(ctx, op.user, op.fields)
   ctx.changes.push({ stream: 'profile', position: ctx.next(), user: op.user })
+}
+
+/** A write and not a read: on PostgreSQL it makes a change of the profile wait for the end of this transaction. */
+export function* guardProfile(_ctx: PlanContext, op: OpOf<'profile.says'>): Sql<void> {
+  const [row] = yield* run(
+    `INSERT INTO profiles (user_id, fields) VALUES (?1, '{}')
+     ON CONFLICT (user_id) DO UPDATE SET fields = profiles.fields RETURNING fields`,
+    op.user,
+  )
+  const fields = JSON.parse(row!.fields as string) as Record<string, unknown>
+  const said = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null)
+  if (said(fields['displayname']) !== op.displayName || said(fields['avatar_url']) !== op.avatarUrl) {
+    throw new GuardFailed({ conflict: 'profile', value: op.user })
+  }
 }
 
 export function* putUia(_ctx: PlanContext, op: OpOf<'uia.put'>): Sql<void> {

@@ -57,7 +57,7 @@ export function* insertEvent(ctx: PlanContext, op: Insert): Sql<number> {
   ctx.interned.set(eventId, nid)
   ctx.setSlot(op.slot, nid)
   ctx.eventPosition = nid
-  if (shown) ctx.changes.push({ stream: 'events', position: nid, room })
+  if (shown && !op.quiet) ctx.changes.push({ stream: 'events', position: nid, room })
   if (shown) yield* indexEvent(ctx, room, nid, op)
   return nid
 }

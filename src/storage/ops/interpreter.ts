@@ -24,12 +24,13 @@ import { recountRoom } from './recount.ts'
 import { guardUnique, indexRelation, putRelation } from './relations.ts'
 import { deleteReport, putReport } from './reports.ts'
 import { changeRoomFacts } from './room-facts.ts'
-import { createRoom, deleteRoom, forgetRoom, moveHead, setMembership } from './rooms.ts'
+import { createRoom, deleteRoom, forgetRoom, moveHead, openRoom, setMembership } from './rooms.ts'
 import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.ts'
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
 import { subscribe, unsubscribe } from './thread-subscriptions.ts'
 import * as toDevice from './to-device.ts'
+import * as usage from './usage.ts'
 
 type Handlers = {
   readonly [K in Op['op']]: (ctx: PlanContext, op: Extract<Op, { op: K }>) => Sql<unknown>
@@ -45,6 +46,7 @@ const HANDLERS: Handlers = {
   'thread.subscribe': subscribe,
   'thread.unsubscribe': unsubscribe,
   'room.create': createRoom,
+  'room.open': openRoom,
   'room.head': moveHead,
   'room.membership': setMembership,
   'room.forget': forgetRoom,
@@ -75,6 +77,7 @@ const HANDLERS: Handlers = {
   'registration_token.put': accounts.putRegistrationToken,
   'registration_token.use': accounts.useRegistrationToken,
   'profile.put': accounts.putProfile,
+  'profile.says': accounts.guardProfile,
   'uia.put': accounts.putUia,
   'uia.delete': accounts.deleteUia,
   'account_data.put': putAccountData,
@@ -103,6 +106,7 @@ const HANDLERS: Handlers = {
   ...toDevice.HANDLERS,
   ...backups.HANDLERS,
   ...dehydrated.HANDLERS,
+  ...usage.HANDLERS,
   'report.put': putReport,
   'report.delete': deleteReport,
   'delayed.put': delayed.putDelayed,

@@ -7,12 +7,12 @@ import { sweepInboxes } from './to-device.ts'
 
 type OpOf<K extends JobOp['op']> = Extract<JobOp, { op: K }>
 
-export function* putJob(_ctx: PlanContext, op: OpOf<'job.put'>): Sql<void> {
+export function* putJob(ctx: PlanContext, op: OpOf<'job.put'>): Sql<void> {
   yield* run(
     `INSERT INTO jobs (kind, key, due_ts, attempts, data) VALUES (?1, ?2, ?3, 0, ?4)
      ON CONFLICT (kind, key) DO UPDATE SET due_ts = excluded.due_ts, attempts = 0, data = excluded.data`,
     op.kind,
-    op.key,
+    typeof op.key === 'string' ? op.key : String(ctx.room(op.key.room)),
     op.dueTs,
     op.data,
   )
@@ -65,6 +65,11 @@ const SWEEPS: readonly { readonly text: string; readonly age: number }[] = [
   {
     text: `DELETE FROM openid_tokens WHERE digest IN
              (SELECT digest FROM openid_tokens WHERE expires_ts < ?1 LIMIT ?2) RETURNING digest`,
+    age: 0,
+  },
+  {
+    text: `DELETE FROM login_tokens WHERE digest IN
+             (SELECT digest FROM login_tokens WHERE expires_ts < ?1 LIMIT ?2) RETURNING digest`,
     age: 0,
   },
   {

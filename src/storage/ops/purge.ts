@@ -1,7 +1,7 @@
 /** Purging a room's history, and deleting a room, a slice at a time. docs/decisions/0011-purge.md */
 import type { RoomOp } from '#/ports/store/rooms.ts'
 import { domainOf } from '#/protocol/ids/domain.ts'
-import { ROOM_GOING } from '../sql/room-state.ts'
+import { hiddenRoomId, ROOM_GOING } from '../sql/room-state.ts'
 import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 import { uncount } from './push.ts'
@@ -107,7 +107,7 @@ export function* hideRoom(ctx: PlanContext, op: OpOf<'room.hide'>): Sql<void> {
   const rows = yield* run(
     `UPDATE rooms SET stale = ${ROOM_GOING}, room_id = ?2 WHERE nid = ?1 AND stale <> ${ROOM_GOING} RETURNING nid`,
     op.room,
-    `-${op.room}`,
+    hiddenRoomId(op.room),
   )
   if (rows.length === 0) throw new GuardFailed({ conflict: 'gone' })
   yield* run('DELETE FROM room_heads WHERE room = ?1', op.room)
@@ -127,6 +127,8 @@ export function* clearRoom(ctx: PlanContext, op: OpOf<'room.clear'>): Sql<number
   if (room?.stale !== ROOM_GOING) throw new GuardFailed({ conflict: 'gone' })
   ctx.interned.clear()
   ctx.known.clear()
+  /* Whoever makes the room still, has given it up by now; without a head it never comes into sight. */
+  yield* run('DELETE FROM room_heads WHERE room = ?1', op.room)
   for (const shown of ['arrival IS NOT NULL', 'arrival IS NULL']) {
     const text = `SELECT nid FROM events WHERE room = ?1 AND ${shown} LIMIT ?2`
     const events = yield* run(text, op.room, op.limit)

@@ -1,11 +1,13 @@
 /** Writing rooms, their heads and local memberships. */
 import type { RoomOp } from '#/ports/store/rooms.ts'
-import { run, type Sql } from '../sql/sql.ts'
+import { hiddenRoomId, ROOM_GOING } from '../sql/room-state.ts'
+import { first, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 import { followMembers } from './directory.ts'
 import { clearRoomOfUser, PUSH_OF_ROOM } from './push.ts'
 import { createRoomFacts } from './room-facts.ts'
 import { SEARCH_ROOM_TABLES } from './search.ts'
+import { USAGE_OF_ROOM } from './usage.ts'
 
 type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
 
@@ -13,10 +15,12 @@ type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
 export function* createRoom(ctx: PlanContext, op: OpOf<'room.create'>): Sql<number> {
   const nid = ctx.next()
   const made = yield* run(
-    'INSERT INTO rooms (nid, room_id, version) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING RETURNING nid',
+    `INSERT INTO rooms (nid, room_id, version, stale) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT DO NOTHING RETURNING nid`,
     nid,
-    op.roomId,
+    op.hidden ? hiddenRoomId(nid) : op.roomId,
     op.version,
+    op.hidden ? ROOM_GOING : 0,
   )
   if (made.length === 0) throw new GuardFailed({ conflict: 'taken', value: op.roomId })
   yield* run(
@@ -27,6 +31,30 @@ export function* createRoom(ctx: PlanContext, op: OpOf<'room.create'>): Sql<numb
   yield* createRoomFacts(nid)
   ctx.newRoom(nid)
   return nid
+}
+
+/** Shows a room that was made hidden; the position at which it came into sight is the result. */
+export function* openRoom(ctx: PlanContext, op: OpOf<'room.open'>): Sql<number> {
+  const { roomId, members } = op
+  const room = ctx.room(op.room)
+  const taken = yield* first('SELECT nid FROM rooms WHERE room_id = ?1', roomId)
+  if (taken) throw new GuardFailed({ conflict: 'taken', value: roomId })
+  const position = ctx.next()
+  const rows = yield* run(
+    `UPDATE rooms SET stale = 0, room_id = ?2, opened = ?3
+     WHERE nid = ?1 AND stale = ${ROOM_GOING} AND EXISTS (SELECT 1 FROM room_heads h WHERE h.room = ?1)
+     RETURNING nid`,
+    room,
+    roomId,
+    position,
+  )
+  if (rows.length === 0) throw new GuardFailed({ conflict: 'gone' })
+  for (const { user, membership } of members) {
+    if (membership !== 'join') continue
+    yield* run('UPDATE local_memberships SET pos = ?3 WHERE user_id = ?1 AND room = ?2', user, room, position)
+  }
+  ctx.changes.push({ stream: 'rooms', position, room, opened: { roomId, members } })
+  return position
 }
 
 const MOVE_HEAD = `UPDATE room_heads SET seq = seq + 1, extremities = ?3, depth = ?4, joined = joined + ?5,
@@ -107,6 +135,7 @@ const ROOM_TABLES = [
   'DELETE FROM room_facts WHERE room = ?1',
   'DELETE FROM reports WHERE room = ?1 AND room <> 0',
   'DELETE FROM delayed_events WHERE room = ?1',
+  USAGE_OF_ROOM,
   `DELETE FROM events WHERE nid IN (${EVENTS_OF})`,
   'DELETE FROM room_heads WHERE room = ?1',
   'DELETE FROM rooms WHERE nid = ?1',

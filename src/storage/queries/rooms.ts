@@ -4,7 +4,7 @@ import { ROOM_GOING } from '../sql/room-state.ts'
 import { first, type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
 
-const ROOM = 'SELECT nid, room_id, version, stale FROM rooms'
+const ROOM = 'SELECT nid, room_id, version, stale, opened FROM rooms'
 
 function roomFrom(row: Row): RoomRow {
   return {
@@ -12,6 +12,7 @@ function roomFrom(row: Row): RoomRow {
     roomId: row.room_id as string,
     version: row.version as string,
     stale: row.stale === 1,
+    opened: row.opened as number,
   }
 }
 

@@ -1,2 +1,10 @@
-/** Value of `rooms.stale` for a room that is being deleted: nobody finds it any more, and its rows go slice by slice. */
+/**
+ * Value of `rooms.stale` for a room that nobody finds: it is being deleted, or made, slice by slice. The one that is
+ * being made has a head.
+ */
 export const ROOM_GOING = 2
+
+/** What stands in place of the id of such a room, which may be anybody's. */
+export function hiddenRoomId(nid: number): string {
+  return `-${nid}`
+}

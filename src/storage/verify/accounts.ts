@@ -153,6 +153,7 @@ const ROOM_TABLES = [
   'thread_subscriptions',
   'room_aliases',
   'published_rooms',
+  'notice_rooms',
 ] as const
 
 /** Rows of rooms that do not exist. */

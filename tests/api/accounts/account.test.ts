@@ -17,6 +17,15 @@ const proof = (user: string, password: string, session?: string) => ({
   session,
 })
 
+test('a deactivation that is not as it should be deactivates nobody', async () => {
+  await using server = new TestServer()
+  const { access_token: token } = await server.register('alice')
+  const auth = proof('alice', 'wordpass')
+  await server.refused(400, 'M_BAD_JSON', 'POST', DEACTIVATE, { token, body: { auth, erase: 'yes' } })
+  await server.refused(400, 'M_BAD_JSON', 'POST', DEACTIVATE, { token, body: { auth: 'password' } })
+  await server.expect(200, 'GET', `${V3}/account/whoami`, { token })
+})
+
 test('a new password, and all other devices end', async () => {
   await using server = new TestServer()
   const here = await server.register('alice')

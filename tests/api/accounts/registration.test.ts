@@ -180,6 +180,13 @@ test('adv-68: a stage that is not offered proves nothing', async () => {
   assert.equal(await server.store.accounts.count(), 0)
 })
 
+test('the question for a token needs a token', async () => {
+  await using server = new TestServer({ registration: { requiresToken: true } })
+  const [bare] = validity('').split('?')
+  await server.refused(400, 'M_MISSING_PARAM', 'GET', bare!)
+  await server.refused(400, 'M_INVALID_PARAM', 'GET', validity('x'.repeat(10_000)))
+})
+
 test('a token that is expired or used up is not valid', async () => {
   await using server = new TestServer({ registration: { requiresToken: true } })
   await putToken(server, 'old', { expiresTs: server.now() - 1 })

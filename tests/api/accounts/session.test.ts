@@ -238,6 +238,12 @@ test('lifetimes: a session ends whatever is refreshed; tokens never outlive it',
   assert.equal(refusal.soft_logout, true)
 })
 
+test('a refresh without a refresh token, and with something else in its place', async () => {
+  await using server = new TestServer()
+  await server.refused(400, 'M_MISSING_PARAM', 'POST', `${V3}/refresh`, { body: {} })
+  await server.refused(400, 'M_BAD_JSON', 'POST', `${V3}/refresh`, { body: { refresh_token: 7 } })
+})
+
 test('lifetimes: a refresh token that was not used in time', async () => {
   await using server = new TestServer({ sessions: { refreshTokenMs: 400_000 } })
   await server.register('alice')

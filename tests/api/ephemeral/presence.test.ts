@@ -66,6 +66,18 @@ test('§5.11 set_presence: absent means online, the others as they say', async (
   await bob.refused('400 M_INVALID_PARAM', 'GET', '/_matrix/client/v3/sync?set_presence=asleep')
 })
 
+test('§5.11 set_presence=offline does not undo what the user said, nor keep them online', async () => {
+  await rest()
+  await set(bob, 'online')
+  await sync(bob, { set_presence: 'offline' })
+  assert.equal((await status(alice, bob)).presence, 'online')
+  assert.ok(presenceIn(await sync(bob, { set_presence: 'offline' })).has(bob.userId), 'and they see it')
+  await world.pass(onlineMs - 1000)
+  await sync(bob, { set_presence: 'offline' })
+  await world.pass(1000)
+  assert.equal((await status(alice, bob)).presence, 'offline')
+})
+
 test('a waiting sync keeps its user online', async () => {
   await rest()
   const since = await token(bob)
@@ -201,6 +213,15 @@ test('presence is for those who share a room', async () => {
   assert.ok(presenceIn(await sync(stranger, { since })).has(bob.userId), 'who joins sees who is there')
   assert.ok(presenceIn(await sync(bob, { since: before })).has(stranger.userId), 'and is seen')
   assert.equal((await status(stranger, bob)).presence, 'online')
+})
+
+test('who joins is told of those who are offline too', async () => {
+  await rest()
+  const newcomer = await server.user('newcomer')
+  const since = await token(newcomer)
+  await sync(bob, { set_presence: 'offline' })
+  await join(newcomer, roomId)
+  assert.equal(presenceIn(await sync(newcomer, { since })).get(bob.userId)?.presence, 'offline')
 })
 
 test('one sets the presence of oneself alone, and to what there is', async () => {

@@ -73,6 +73,7 @@ test('a device is deleted with its session, after the password was given', () =>
     const auth = password(user, asked.json.session)
     const changed = await user.call('DELETE', `${DEVICES}/${user.deviceId}`, { auth })
     assert.equal(changed.status, 403, 'what is confirmed for one device is not for another')
+    await user.refused('400 M_BAD_JSON', 'DELETE', one, { auth: 'a password' })
     await user.ok('DELETE', one, { auth })
     assert.deepEqual(await ids(user), [user.deviceId])
     await second.refused('401 M_UNKNOWN_TOKEN', 'GET', `${V3}/account/whoami`)

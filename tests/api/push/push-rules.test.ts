@@ -118,6 +118,13 @@ test('what the server defines is not deleted or overwritten', async () => {
   await alice.refused('400 M_INVALID_PARAM', 'PUT', at('override', '.mine'), { actions: [] })
 })
 
+test('guests have no push rules', async () => {
+  const guest = server.anonymous()
+  guest.become(await guest.post(`${V3}/register?kind=guest`))
+  await guest.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'PUT', at('override', 'x'), { actions: [] })
+  await guest.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'GET', RULES)
+})
+
 test('bad rules are refused with a reason', async () => {
   const refused = (errcode: string, url: string, body: unknown) =>
     alice.refused(`400 ${errcode}`, 'PUT', url, body)

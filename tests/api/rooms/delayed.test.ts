@@ -6,6 +6,7 @@ import { LIMITS } from '#/http/limit-names.ts'
 import { RateLimiter } from '#/http/rate-limiter.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { withQuery } from '../../support/api-client.ts'
+import { covers } from '../../support/covers.ts'
 import { ServerWorld, settle } from '../../support/manual-world.ts'
 import {
   createRoom,
@@ -19,6 +20,14 @@ import {
   V3,
 } from '../../support/room-calls.ts'
 import { TestServer, type TestServerOptions } from '../../support/test-server.ts'
+
+covers(
+  'GET /_matrix/client/unstable/org.matrix.msc4140/delayed_events',
+  'POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}',
+  'POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}/cancel',
+  'POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}/restart',
+  'POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}/send',
+)
 
 const DELAYED = '/_matrix/client/unstable/org.matrix.msc4140/delayed_events'
 const TYPE = 'org.example.call'
@@ -138,6 +147,7 @@ test('cancelled it is never sent; begun anew it waits again; sent now it is sent
     for (const id of [cancelled, renewed, hurried, 'nonsense']) {
       for (const action of ['cancel', 'restart', 'send']) {
         await alice.refused('404 M_NOT_FOUND', 'POST', `${DELAYED}/${id}/${action}`)
+        await alice.refused('404 M_NOT_FOUND', 'POST', `${DELAYED}/${id}`, { action })
       }
     }
   }))

@@ -76,6 +76,24 @@ test('a join carries displayname and reason', async () => {
   )
 })
 
+test('changes of membership that name nobody, or a reason that is none, are refused', async () => {
+  const roomId = await roomOf([alice, bob])
+  for (const what of ['invite', 'kick', 'ban', 'unban']) {
+    const url = inRoom(roomId, what)
+    await alice.refused('400 M_MISSING_PARAM', 'POST', url, {})
+    await alice.refused('400 M_INVALID_PARAM', 'POST', url, { user_id: 'bob' })
+    await alice.refused('400 M_BAD_JSON', 'POST', url, { user_id: [bob.userId] })
+    await alice.refused('400 M_BAD_JSON', 'POST', url, { user_id: bob.userId, reason: 7 })
+  }
+  for (const url of [
+    inRoom(roomId, 'join'),
+    inRoom(roomId, 'leave'),
+    `${V3}/join/${encodeURIComponent(roomId)}`,
+  ])
+    await bob.refused('400 M_BAD_JSON', 'POST', url, { reason: { text: 'why' } })
+  assert.equal((await membership(alice, roomId, bob)).membership, 'join')
+})
+
 test('a private room is joined by those who are invited and by nobody else', async () => {
   const roomId = await createRoom(alice)
   await bob.refused('403 M_FORBIDDEN', 'POST', inRoom(roomId, 'join'))
@@ -275,6 +293,9 @@ test('forgetting needs leaving first; then the room is out of sight, again and a
   const roomId = await roomOf([alice, bob])
   await say(alice, roomId, 'seen')
   await bob.refused('400 M_UNKNOWN', 'POST', inRoom(roomId, 'forget'))
+  const guest = server.anonymous()
+  guest.become(await guest.post(`${V3}/register?kind=guest`))
+  await guest.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'POST', inRoom(roomId, 'forget'))
   await leave(bob, roomId)
   assert.ok((await messages(bob, roomId)).chunk.length > 0, 'the past is readable until it is forgotten')
   assert.deepEqual(await bob.post(inRoom(roomId, 'forget')), {})

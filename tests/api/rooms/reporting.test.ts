@@ -92,6 +92,15 @@ test('bad reports are refused', async () => {
   await alice.refused('400 M_INVALID_PARAM', 'POST', userUrl('nobody'), { reason: '' })
 })
 
+test('guests do not report', async () => {
+  const roomId = await createRoom(alice)
+  const guest = server.anonymous()
+  guest.become(await guest.post(`${V3}/register?kind=guest`))
+  for (const url of [inRoom(roomId, 'report'), userUrl(bob.userId), inRoom(roomId, 'report', '$x')])
+    await guest.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'POST', url, { reason: '' })
+  assert.equal(await newest('room', guest), undefined)
+})
+
 test('reports are limited per account', async () => {
   const limits = new RateLimiter(realWorld.clock, {
     ...LIMITS,

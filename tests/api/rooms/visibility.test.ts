@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Answer, ApiClient, Json } from '../../support/api-client.ts'
+import { type Answer, type ApiClient, type Json, withQuery } from '../../support/api-client.ts'
+import { relationsUrl, reply } from '../../support/relation-calls.ts'
 import {
   createRoom,
   eventIds,
@@ -12,12 +13,14 @@ import {
   invite,
   join,
   leave,
+  messages,
   say,
   setState,
   sync,
   V3,
   verdict,
 } from '../../support/room-calls.ts'
+import { sliding } from '../../support/sliding-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
 const VISIBILITIES = ['world_readable', 'shared', 'invited', 'joined'] as const
@@ -110,8 +113,14 @@ const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 
 interface Scene {
   readonly roomId: string
   readonly eventId: string
+  /** Another event, sent right after it, that refers to it. */
   readonly relation: string
   readonly word: string
+  /** A token of sync from before the event, and one of paging from behind it. */
+  readonly before: string
+  readonly behind: string
+  /** Whether the room's visibility stayed as it was. */
+  readonly steady: boolean
 }
 
 /** Plays all stories around one event in one room. */
@@ -128,17 +137,21 @@ async function play(then: Visibility, now: Visibility, names: readonly string[])
     }
   }
   await pause()
+  const filter = JSON.stringify({ room: { rooms: [roomId], timeline: { limit: 1 } } })
+  const { next_batch } = await sync(alice, { filter })
   const word = `word${then}${now}${names.length}`.replaceAll('_', '')
   const eventId = await say(alice, roomId, word)
   const relates = { 'm.relates_to': { rel_type: 'm.reference', event_id: eventId } }
   const url = inRoom(roomId, 'send', 'org.example.related', alice.txn())
   const relation = (await alice.put(url, relates)).event_id
+  await reply(alice, roomId, eventId, 'in the thread')
+  const { end: behind } = await messages(alice, roomId, { dir: 'f', from: next_batch, limit: 1 })
   await pause()
   for (const name of names) {
     for (const step of storyOf(name).after) await act(roomId, readers.get(name)!, step)
   }
   if (now !== then) await visibility(roomId, now)
-  return { roomId, eventId, relation, word }
+  return { roomId, eventId, relation, word, before: next_batch, behind, steady: now === then }
 }
 
 /** Whether an answer holds the event; undefined when it is a refusal. */
@@ -146,8 +159,6 @@ type Look = (who: ApiClient, scene: Scene) => Promise<Answer>
 
 const get = (who: ApiClient, roomId: string, ...rest: string[]): Promise<Answer> =>
   who.call('GET', inRoom(roomId, ...rest))
-
-const served = (path: string): boolean => server.assembled.routes.some((route) => route.path === path)
 
 const holds = (events: Json, eventId: string): boolean => eventIds(events ?? []).includes(eventId)
 
@@ -201,25 +212,76 @@ async function checkEventReads(
   const nearest = await who.call('GET', `${time}&ts=${event.origin_server_ts}`)
   if (!expected.room) assert.equal(verdict(nearest), '403 M_FORBIDDEN', 'timestamp')
   else assert.equal(nearest.json.event_id === eventId, expected.event, 'timestamp')
-  await checkLaterReads(who, scene, expected)
+  await checkLists(who, scene, expected)
 }
 
-/** Endpoints that may not be served here; none of them may show what is hidden. */
-async function checkLaterReads(who: ApiClient, scene: Scene, expected: Expected): Promise<void> {
+/** Lists in which the event may stand. */
+async function checkLists(who: ApiClient, scene: Scene, expected: Expected): Promise<void> {
   const { roomId, eventId, relation, word } = scene
-  if (served('/_matrix/client/v1/rooms/:roomId/relations/:eventId')) {
-    const url = inRoom(roomId, 'relations', eventId).replace('/v3/', '/v1/')
-    const { status, json } = await who.call('GET', url)
-    const seen = status === 200 && holds(json.chunk, relation)
-    assert.equal(seen, expected.event && expected.room, 'relations')
+  const around = expected.event && expected.room
+  for (const rest of [[], ['m.reference'], ['m.reference', 'org.example.related']]) {
+    const { status, json } = await who.call('GET', relationsUrl(roomId, eventId, ...rest))
+    assert.equal(status === 200 && holds(json.chunk, relation), around, `relations/${rest.join('/')}`)
   }
-  if (served('/_matrix/client/v3/search')) {
-    const body = { search_categories: { room_events: { search_term: word } } }
-    const { status, json } = await who.call('POST', `${V3}/search`, body)
-    const results: Json[] = status === 200 ? (json.search_categories.room_events.results ?? []) : []
-    const seen = results.some((result) => result.result.event_id === eventId)
-    if (!expected.event) assert.ok(!seen, 'search')
-  }
+  const roots = await who.call('GET', `${inRoom(roomId, 'threads').replace('/v3/', '/v1/')}?limit=100`)
+  assert.equal(verdict(roots), expected.room ? '200' : '403 M_FORBIDDEN', 'threads')
+  if (expected.room) assert.equal(holds(roots.json.chunk, eventId), expected.event, 'threads')
+  const body = { search_categories: { room_events: { search_term: word } } }
+  const { search_categories: found } = await who.post(`${V3}/search`, body)
+  const hit = (found.room_events.results ?? []).some(({ result }: Json) => result.event_id === eventId)
+  if (expected.joined) assert.equal(hit, expected.event, 'search')
+  else assert.ok(!hit || expected.event, 'search')
+  const { notifications } = await who.get(`${V3}/notifications`, { limit: 10 })
+  const told = holds(
+    notifications.map(({ event }: Json) => event),
+    eventId,
+  )
+  assert.ok(!told || expected.event, 'notifications')
+}
+
+/** The room at one time, and as a stream. */
+async function checkTimes(who: ApiClient, scene: Scene, expected: Expected, guest: boolean): Promise<void> {
+  const { roomId, eventId, before, behind } = scene
+  const around = expected.event && expected.room
+  const then = await who.call('GET', `${inRoom(roomId, 'members')}?at=${encodeURIComponent(behind)}`)
+  assert.equal(verdict(then), around ? '200' : '403 M_FORBIDDEN', 'members at a time')
+  const stream = await who.call(
+    'GET',
+    withQuery(`${V3}/events`, { room_id: roomId, from: before, timeout: 0 }),
+  )
+  assert.equal(verdict(stream), expected.room ? '200' : '403 M_FORBIDDEN', 'events of a room')
+  const shown = expected.event && expected.covered
+  if (expected.room) assert.equal(holds(stream.json.chunk, eventId), shown, 'events of a room')
+  const aliases = await get(who, roomId, 'aliases')
+  if (guest) assert.equal(verdict(aliases), '403 M_GUEST_ACCESS_FORBIDDEN', 'aliases')
+  else if (!expected.room) assert.equal(verdict(aliases), '403 M_FORBIDDEN', 'aliases')
+  if (guest) return
+  const { chunk } = await who.get(`${V3}/events`, { from: before, timeout: 0 })
+  assert.ok(!holds(chunk, eventId) || expected.event, 'events')
+  if (!scene.steady) return
+  const { rooms } = await who.get(`${V3}/initialSync`, { limit: 100, archived: true })
+  const snapshot = rooms.find((room: Json) => room.room_id === roomId)
+  const old = holds(snapshot?.messages?.chunk, eventId)
+  if (expected.joined) assert.equal(old, expected.event, 'initialSync of all')
+  else assert.ok(!old || expected.event, 'initialSync of all')
+}
+
+/** `/sync` from before the event, and sliding sync, which shows rooms that one is in. */
+async function checkLaterSyncs(who: ApiClient, scene: Scene, expected: Expected): Promise<void> {
+  const { roomId, eventId, before } = scene
+  const filter = JSON.stringify({ room: { rooms: [roomId], timeline: { limit: 100 } } })
+  const { rooms } = await sync(who, { filter, since: before })
+  const section = rooms?.join?.[roomId] ?? rooms?.leave?.[roomId]
+  assert.ok(!holds(section?.timeline.events, eventId) || expected.event, 'sync since')
+  const subscription = { timeline_limit: 100, required_state: [['m.room.member', '*']] }
+  const answer = await sliding(who, { room_subscriptions: { [roomId]: subscription } }, { timeout: 0 })
+  const room = answer.rooms[roomId]
+  const seen = holds(room?.timeline, eventId)
+  if (expected.joined) assert.equal(seen, expected.event, 'sliding sync')
+  else assert.ok(!seen || expected.event, 'sliding sync')
+  const told = [...(room?.timeline ?? []), ...(room?.required_state ?? [])]
+  const others = told.filter((event: Json) => event.state_key !== who.userId)
+  if (!expected.room) assert.deepEqual(others, [], 'sliding sync tells of the own membership alone')
 }
 
 /** `/sync` shows rooms that one is in, and those that one left. */
@@ -246,7 +308,9 @@ for (const then of VISIBILITIES) {
         try {
           await checkRoomReads(who, scene, expected, guest)
           await checkEventReads(who, scene, expected, guest)
+          await checkTimes(who, scene, expected, guest)
           await checkSync(who, scene, expected)
+          if (!guest) await checkLaterSyncs(who, scene, expected)
         } catch (error) {
           throw new Error(`${name}: ${(error as Error).message}`, { cause: error })
         }
@@ -265,6 +329,8 @@ test('who forgot a room sees nothing of it by any way, but what everybody may re
       const nothing = { event: false, room: false, covered: false, joined: false }
       await checkRoomReads(who, scene, nothing, false)
       await checkEventReads(who, scene, nothing, false)
+      await checkTimes(who, scene, nothing, false)
+      await checkSync(who, scene, nothing)
     }
   }
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ApiClient, Json } from '../../support/api-client.ts'
-import { covers } from '../../support/covers.ts'
+import { coversPart } from '../../support/covers.ts'
 import {
   createRoom,
   eventIds,
@@ -18,7 +18,7 @@ import {
 } from '../../support/room-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
-covers('GET /_matrix/client/v3/sync')
+coversPart('GET /_matrix/client/v3/sync')
 
 let server: TestServer
 let alice: ApiClient

@@ -317,3 +317,14 @@ test('whoever joins while a list is asked for is in it', async () => {
   const rest = Object.keys((await loop.next()).rooms)
   assert.deepEqual([...new Set([...first, ...rest])].sort(), rooms.sort())
 })
+
+test('a room that the reader was banned from and forgets is in no list any more', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const room = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}`
+  const loop = new SlidingLoop(bob)
+  await alice.post(`${room}/ban`, { user_id: bob.userId })
+  assert.equal((await loop.next()).lists.all.count, 1)
+  await bob.post(`${room}/forget`, {})
+  assert.equal((await loop.next()).lists.all.count, 0)
+})

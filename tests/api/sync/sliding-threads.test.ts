@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ApiClient, Json } from '../../support/api-client.ts'
-import { covers } from '../../support/covers.ts'
+import { coversPart } from '../../support/covers.ts'
 import { reply } from '../../support/relation-calls.ts'
 import { createRoom, invite, roomOf, say, setState, texts } from '../../support/room-calls.ts'
 import { all, SlidingLoop } from '../../support/sliding-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
-covers('POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync')
+coversPart('POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync')
 
 let server: TestServer
 let alice: ApiClient

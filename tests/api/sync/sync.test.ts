@@ -437,9 +437,35 @@ test('§5.11 who left and came back within one sync gets full state and nothing 
   assert.ok(!JSON.stringify(answer).includes('behind his back'))
   assert.equal(timeline.limited, true)
   assert.deepEqual(texts(timeline.events), ['welcome back'])
-  const topic = state.events.find((event: Json) => event.type === 'm.room.topic')
-  assert.equal(topic.content.topic, 'changed meanwhile')
+  assert.ok(state.events.some((event: Json) => event.type === 'm.room.create'))
+  const topics = timeline.events.filter((event: Json) => event.type === 'm.room.topic')
+  assert.deepEqual(
+    topics.map((event: Json) => [event.content.topic, event.unsigned?.prev_content]),
+    [['changed meanwhile', undefined]],
+  )
   assert.equal(answer.rooms.leave, undefined)
+})
+
+test('§5.11 a timeline shows what was visible before and after what is hidden', async () => {
+  const bob = await server.user('bob')
+  const roomId = await createRoom(alice, { preset: 'public_chat' })
+  await say(alice, roomId, 'for all')
+  await setState(alice, roomId, 'm.room.history_visibility', { history_visibility: 'joined' })
+  await say(alice, roomId, 'for members')
+  await setState(alice, roomId, 'm.room.topic', { topic: 'first' })
+  await setState(alice, roomId, 'm.room.topic', { topic: 'second' })
+  await join(bob, roomId)
+  await say(alice, roomId, 'since')
+  const { timeline, state } = (await sync(bob)).rooms.join[roomId]
+  assert.deepEqual(texts(timeline.events), ['for all', 'since'])
+  const topics = timeline.events.filter((event: Json) => event.type === 'm.room.topic')
+  assert.deepEqual(
+    topics.map((event: Json) => event.content.topic),
+    ['second'],
+    'state that holds is told, state that was replaced is hidden',
+  )
+  assert.equal(timeline.events.at(-2).content.membership, 'join')
+  assert.ok(!state.events.some((event: Json) => event.type === 'm.room.topic'))
 })
 
 test('a changed own member event does not make a room new', async () => {

@@ -52,6 +52,7 @@ export const accountManagementRoutes = (d: AccountDeps): Route[] => [
         auth,
         operation: 'change password',
         userId: who.userId,
+        deviceId: who.deviceId,
         remote: request.remote,
       })
       if (!proof.done) return proof.reply
@@ -81,7 +82,7 @@ export const accountManagementRoutes = (d: AccountDeps): Route[] => [
         remote: request.remote,
       })
       if (!proof.done) return proof.reply
-      await d.account.deactivate(who.userId)
+      await d.account.deactivate(who.userId, body.erase ?? false)
       await d.uia.finish(proof.session)
       /* There are no addresses that an identity server would have to forget. */
       return { id_server_unbind_result: 'success' }

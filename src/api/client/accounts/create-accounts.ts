@@ -11,6 +11,7 @@ import { accountDataRoutes } from './account-data.ts'
 import { accountAuthenticator } from './authenticator.ts'
 import { clientWellKnown, type DiscoveryOptions, discoveryRoutes } from './discovery.ts'
 import { filterRoutes } from './filters.ts'
+import { loginTokenRoutes } from './login-token.ts'
 import { profileRoutes } from './profile.ts'
 import { registrationRoutes } from './registration.ts'
 import { sessionRoutes } from './session.ts'
@@ -50,6 +51,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     },
     clock: deps.world.clock,
     rng: deps.world.rng,
+    recent: services.proofs,
   })
   return {
     authenticator: accountAuthenticator(services.sessions),
@@ -67,8 +69,12 @@ function accountRoutes(d: AccountsDeps & { services: AccountServices; uia: Uia }
   const { services, uia, discovery } = d
   const { serverName, passwords, profile } = d.options
   return [
-    ...discoveryRoutes({ serverName, discovery, passwords, profile }),
+    ...discoveryRoutes({
+      ...{ serverName, discovery, passwords, profile },
+      loginTokens: services.loginTokens.options,
+    }),
     ...sessionRoutes({ ...services, clientWellKnown: clientWellKnown(discovery) }),
+    ...loginTokenRoutes({ ...services, uia, passwordsConfirm: passwords.forReauth }),
     ...registrationRoutes({ ...services, uia }),
     ...sharedSecretRoutes(services),
     ...accountManagementRoutes({ ...services, uia, passwordsConfirm: passwords.forReauth }),

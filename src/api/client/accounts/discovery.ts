@@ -5,7 +5,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import { ROOM_VERSIONS } from '#/protocol/room-version/rules.ts'
-import type { PasswordOptions, ProfileOptions } from '#/services/accounts/options.ts'
+import type { LoginTokenOptions, PasswordOptions, ProfileOptions } from '#/services/accounts/options.ts'
 
 /** What `/versions`, `/capabilities` and the well-known files say. */
 export interface DiscoveryOptions {
@@ -36,6 +36,7 @@ export interface DiscoveryDeps {
   readonly discovery: DiscoveryOptions
   readonly passwords: PasswordOptions
   readonly profile: ProfileOptions
+  readonly loginTokens: LoginTokenOptions
 }
 
 /** Versions of the specification whose endpoints, as far as they are served, behave as that version says. */
@@ -97,7 +98,7 @@ function delayedCapability({ delayedEvents }: DiscoveryOptions): object {
   return { 'org.matrix.msc4140.delayed_events': { max_delay_ms: maxDelayMs, max_scheduled: perUserMax } }
 }
 
-function capabilities({ discovery, passwords, profile }: DiscoveryDeps, who: Requester): object {
+function capabilities({ discovery, passwords, profile, loginTokens }: DiscoveryDeps, who: Requester): object {
   const available = Object.fromEntries(Object.keys(ROOM_VERSIONS).map((version) => [version, 'stable']))
   const fixed = [
     ...(profile.setDisplayname ? [] : ['displayname']),
@@ -111,7 +112,9 @@ function capabilities({ discovery, passwords, profile }: DiscoveryDeps, who: Req
     'm.set_displayname': { enabled: profile.setDisplayname },
     'm.set_avatar_url': { enabled: profile.setAvatarUrl },
     'm.3pid_changes': { enabled: false },
-    'm.get_login_token': { enabled: false },
+    'm.get_login_token': {
+      enabled: loginTokens.enabled && (!loginTokens.confirm || passwords.forReauth),
+    },
     'm.profile_fields': fields,
     'uk.tcpip.msc4133.profile_fields': fields,
     ...(who.isAdmin ? { 'm.account_moderation': { lock: true, suspend: true } } : {}),

@@ -1,9 +1,10 @@
 /** Login, refresh and logout. https://spec.matrix.org/v1.16/client-server-api/#login */
 import { type Route, route } from '#/http/route.ts'
-import { t } from '#/http/schema.ts'
+import { type Static, t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import { wrongPassword } from '#/services/accounts/errors.ts'
+import type { Tokens } from '#/services/accounts/grants.ts'
 import { PASSWORD_CHARS_MAX } from '#/services/accounts/limits.ts'
 import type { LoginService } from '#/services/accounts/login.ts'
 import type { Sessions } from '#/services/accounts/sessions.ts'
@@ -21,6 +22,7 @@ const LOGIN_BODY = t.object({
   identifier: t.opt(t.object({ type: t.text(255), user: t.opt(t.text()) })),
   user: t.opt(t.text()),
   password: t.opt(t.text(PASSWORD_CHARS_MAX)),
+  token: t.opt(t.text()),
   ...SESSION_MEMBERS,
 })
 
@@ -42,6 +44,20 @@ function userOf(body: { identifier?: { type: string; user?: string }; user?: str
   return identifier.user
 }
 
+/** Takes a body of `POST /login` the way its type says. */
+function logIn(login: LoginService, body: Static<typeof LOGIN_BODY>): Promise<Tokens> {
+  if (!login.offers(body.type)) {
+    throw new MatrixError('M_UNKNOWN', 'This kind of login is not offered here.')
+  }
+  const { password, token } = body
+  if (body.type === 'm.login.token') {
+    if (token === undefined) throw new MatrixError('M_MISSING_PARAM', 'The body lacks token.')
+    return login.withToken(token, sessionOf(body))
+  }
+  if (password === undefined) throw new MatrixError('M_MISSING_PARAM', 'The body lacks password.')
+  return login.withPassword(userOf(body), password, sessionOf(body))
+}
+
 export const sessionRoutes = (d: SessionDeps): Route[] => [
   route({
     method: 'GET',
@@ -52,7 +68,7 @@ export const sessionRoutes = (d: SessionDeps): Route[] => [
     auth: 'none',
     limit: 'none',
     servlet: 'LoginRestServlet',
-    handle: () => ({ flows: d.login.flows.map((type) => ({ type })) }),
+    handle: () => ({ flows: d.login.flows }),
   }),
   route({
     method: 'POST',
@@ -66,12 +82,7 @@ export const sessionRoutes = (d: SessionDeps): Route[] => [
     statuses: { M_UNKNOWN: 400 },
     body: LOGIN_BODY,
     async handle({ body }) {
-      if (!d.login.flows.includes(body.type)) {
-        throw new MatrixError('M_UNKNOWN', 'This kind of login is not offered here.')
-      }
-      const { password } = body
-      if (password === undefined) throw new MatrixError('M_MISSING_PARAM', 'The body lacks password.')
-      const tokens = await d.login.withPassword(userOf(body), password, sessionOf(body))
+      const tokens = await logIn(d.login, body)
       const { clientWellKnown } = d
       return {
         ...tokensAnswer(tokens),

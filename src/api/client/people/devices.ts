@@ -46,7 +46,9 @@ async function deleteDevices(
 ): Promise<object> {
   const names = [...new Set(devices)].sort()
   const operation = `delete devices ${names.join(' ')}`
-  const proof = await d.uia.run({ flows: d.reauthFlows(), auth, operation, userId: who.userId, remote })
+  const { userId, deviceId } = who
+  const asked = { flows: d.reauthFlows(), auth, operation, userId, deviceId, remote, skippable: true }
+  const proof = await d.uia.run(asked)
   if (!proof.done) return proof.reply
   await d.sessions.end(who.userId, { devices: names })
   await d.uia.finish(proof.session)

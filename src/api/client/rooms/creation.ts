@@ -5,7 +5,7 @@ import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { parseUserId, serverOf, type UserId } from '#/protocol/ids/user-id.ts'
-import type { CreateRoomService } from '#/services/rooms/create/create-room.ts'
+import { type CreateRoomService, invitedBy } from '#/services/rooms/create/create-room.ts'
 import type { Preset } from '#/services/rooms/create/presets.ts'
 import { CREATE_INVITES_MAX, INITIAL_STATE_MAX } from '#/services/rooms/limits.ts'
 import { count } from '../../rate.ts'
@@ -18,7 +18,7 @@ export interface CreationDeps {
   readonly defaultRoomVersion: string
 }
 
-const initialState = t.object({ type: t.text(255), state_key: t.opt(t.text(255)), content: t.json })
+const firstState = t.object({ type: t.text(255), state_key: t.opt(t.text(255)), content: t.json })
 
 function userIds(texts: readonly string[]): UserId[] {
   return texts.map((text) => {
@@ -49,7 +49,7 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
       invite_3pid: t.opt(t.array(t.json, CREATE_INVITES_MAX)),
       room_version: t.opt(t.text(32)),
       creation_content: t.opt(t.json),
-      initial_state: t.opt(t.array(initialState, INITIAL_STATE_MAX)),
+      initial_state: t.opt(t.array(firstState, INITIAL_STATE_MAX)),
       preset: t.opt(t.oneOf('private_chat', 'public_chat', 'trusted_private_chat')),
       is_direct: t.opt(t.bool),
       power_level_content_override: t.opt(t.json),
@@ -62,7 +62,17 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
           'Invitations by e-mail or phone are not supported here yet.',
         )
       }
-      for (const target of invite) {
+      const initialState = (body.initial_state ?? []).map((event) => ({
+        type: event.type,
+        stateKey: event.state_key ?? '',
+        content: event.content,
+      }))
+      const invited = invitedBy({ invite, initialState })
+      if (invited.length > CREATE_INVITES_MAX) {
+        const most = `A new room invites at most ${CREATE_INVITES_MAX} users; please invite others later.`
+        throw new MatrixError('M_INVALID_PARAM', most)
+      }
+      for (const target of invited) {
         count(d.limits, who, 'rc_invites.per_issuer', who.userId)
         count(d.limits, who, 'rc_invites.per_user', target)
         if (serverOf(target) === serverOf(who.userId) && !(await d.accountExists(target))) {
@@ -76,11 +86,7 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
         preset,
         creationContent: body.creation_content ?? {},
         powerLevels: body.power_level_content_override ?? {},
-        initialState: (body.initial_state ?? []).map((event) => ({
-          type: event.type,
-          stateKey: event.state_key ?? '',
-          content: event.content,
-        })),
+        initialState,
         name: body.name ?? undefined,
         topic: body.topic ?? undefined,
         invite,

@@ -172,16 +172,20 @@ export const sessions = {
   ui_auth: section(supported, 'Asking for the password again before sensitive changes.', {
     session_timeout: option(
       duration,
-      later,
+      supported,
       0,
       'How long one answer counts for further such changes; 0 for once.',
     ),
   }),
-  login_via_existing_session: section(later, 'A client may get a login token for another one (MSC3882).', {
-    enabled: option(bool, later, false, 'Whether it may.'),
-    require_ui_auth: option(bool, later, true, 'Whether it must give the password again.'),
-    token_timeout: option(duration, later, '5m', 'How long that token works.'),
-  }),
+  login_via_existing_session: section(
+    supported,
+    'A client may get a login token for another one (MSC3882).',
+    {
+      enabled: option(bool, supported, false, 'Whether it may.'),
+      require_ui_auth: option(bool, supported, true, 'Whether it must give the password again.'),
+      token_timeout: option(duration, supported, '5m', 'How long that token works.'),
+    },
+  ),
 }
 
 /** Group "Captcha". */

@@ -1,4 +1,4 @@
-/** Creating a room: all its first events in one plan, so that it exists whole or not at all. */
+/** Creating a room, which exists whole or not at all. */
 import type { World } from '#/base/world.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -15,8 +15,10 @@ import type { VerifiedPdu } from '../ingest/verified.ts'
 import { ADDITIONAL_CREATORS_MAX } from '../limits.ts'
 import type { MayInvite, MemberProfile, ProfileRules } from '../membership.ts'
 import type { RoomOptions } from '../options.ts'
+import { profileGuard, profileSpreadOp } from '../profile-spread.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
 import { type FirstEvent, RoomBuilder } from './room-builder.ts'
+import { StagedRoom } from './staged-room.ts'
 
 export interface InitialState {
   readonly type: string
@@ -50,8 +52,8 @@ export interface CreateRoomDeps {
   readonly profileRules: ProfileRules
   readonly directory: Directory
   readonly options: RoomOptions
-  /** As `MembershipService.follow`. */
-  readonly follow: (userId: UserId, roomId: RoomId, said: JsonObject) => Promise<unknown>
+  /** A durable job was added. */
+  readonly onJob: () => void
   /** Further operations for an invitation that is in a slot of the room's first plan. */
   readonly inviteOps?: (invitation: VerifiedPdu, slot: number) => Promise<readonly Op[]>
 }
@@ -77,7 +79,7 @@ export class CreateRoomService {
 
   /** Creates the room and invites. Returns its id when it is on disk. */
   async create(room: NewRoom): Promise<RoomId> {
-    const { store, signer, world, profile, follow, directory } = this.#deps
+    const { signer, world, directory } = this.#deps
     const rules = rulesOf(room.version)
     if (!rules) {
       throw new MatrixError(
@@ -85,36 +87,69 @@ export class CreateRoomService {
         `Room version ${room.version} is not supported here.`,
       )
     }
-    for (const user of room.invite) {
+    for (const user of invitedBy(room)) {
       if (serverOf(user) !== signer.serverName) {
         throw new MatrixError('M_INVALID_PARAM', 'Users of other servers cannot be invited yet.')
       }
+      await this.#deps.mayInvite(room.creator, user)
     }
-    for (const user of invitedBy(room)) await this.#deps.mayInvite(room.creator, user)
     const alias = room.aliasName === undefined ? undefined : directory.aliases.wanted(room.aliasName)
-    const building = new RoomBuilder(rules, signer, world.rng, this.#nextTs(), room.creator)
-    building.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
+    const builder = new RoomBuilder(rules, signer, world.rng, this.#nextTs(), room.creator)
+    const staged = new StagedRoom(this.#deps, builder)
+    try {
+      return await this.#make(room, rules, staged, alias)
+    } catch (error) {
+      await staged.abandon()
+      throw error
+    }
+  }
+
+  async #make(
+    room: NewRoom,
+    rules: RoomVersionRules,
+    staged: StagedRoom,
+    alias: RoomAlias | undefined,
+  ): Promise<RoomId> {
+    const { profile } = this.#deps
+    await staged.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
     const creator = await profile(room.creator)
     const joined: JsonObject = { membership: 'join', ...creator }
-    building.add({ type: 'm.room.member', stateKey: room.creator, content: joined })
-    for (const event of firstState(rules, room, alias, this.#deps.options)) building.add(event)
+    await staged.add({ type: 'm.room.member', stateKey: room.creator, content: joined })
+    const state = firstState(rules, room, alias, this.#deps.options)
+    for (const event of state) if (!isInvitation(event)) await staged.add(event)
+    for (const event of state) if (isInvitation(event)) await this.#invite(staged, event)
     for (const user of room.invite) {
       const content: Record<string, JsonValue> = {
         membership: 'invite',
         ...(this.#deps.profileRules.onInvite ? await profile(user) : {}),
       }
       if (room.isDirect) content['is_direct'] = true
-      const { pdu, slot } = building.add({ type: 'm.room.member', stateKey: user, content })
-      if (this.#deps.inviteOps) building.also(await this.#deps.inviteOps(pdu, slot))
+      await this.#invite(staged, { type: 'm.room.member', stateKey: user, content })
     }
-    const { roomId, ops } = building.plan()
-    const more = this.#directoryOps(room, roomId, alias)
+    const { roomId } = staged
+    const more = staged.named(this.#directoryOps(room, roomId, alias))
+    const ops = staged.finish()
     const active = { op: 'account.active', user: room.creator } as const
-    const result = await store.commit({ lane: roomId, ops: [active, ...ops, ...more] })
+    await this.#commit(roomId, [active, ...ops, ...more], room.creator, creator)
+    return roomId
+  }
+
+  /** Writes the plan that shows the room. A profile that is not `said` any more is spread to it. */
+  async #commit(roomId: RoomId, ops: readonly Op[], creator: UserId, said: JsonObject): Promise<void> {
+    const { store, world, onJob } = this.#deps
+    let result = await store.commit({ lane: roomId, ops: [profileGuard(creator, said), ...ops] })
+    if (!result.ok && result.conflict === 'profile') {
+      const spread = profileSpreadOp(creator, world.clock.now())
+      result = await store.commit({ lane: roomId, ops: [...ops, spread] })
+      onJob()
+    }
     if (!result.ok && result.conflict === 'deactivated') throw deactivatedAccount()
     if (!result.ok) throw new MatrixError('M_ROOM_IN_USE', `${result.value ?? roomId} is taken.`)
-    await follow(room.creator, roomId, creator)
-    return roomId
+  }
+
+  async #invite(staged: StagedRoom, event: FirstEvent): Promise<void> {
+    const { pdu, slot } = await staged.addLast(event)
+    if (this.#deps.inviteOps) staged.also(await this.#deps.inviteOps(pdu, slot))
   }
 
   /** The alias and the publication of a new room. Throws M_FORBIDDEN when the operator's rules refuse them. */
@@ -135,13 +170,18 @@ export class CreateRoomService {
 }
 
 /** Everybody whom a new room invites, in its initial state too. */
-function invitedBy(room: NewRoom): UserId[] {
+export function invitedBy(room: Pick<NewRoom, 'invite' | 'initialState'>): UserId[] {
   const users = new Set(room.invite)
   for (const { type, stateKey, content } of room.initialState) {
     const user = parseUserId(stateKey)
     if (type === 'm.room.member' && content['membership'] === 'invite' && user) users.add(user)
   }
   return [...users]
+}
+
+/** Invitations come last, because who is invited must hear of a room that is whole. */
+function isInvitation({ type, content }: FirstEvent): boolean {
+  return type === 'm.room.member' && content['membership'] === 'invite'
 }
 
 function createContent(rules: RoomVersionRules, room: NewRoom): JsonObject {

@@ -25,6 +25,14 @@ export interface FirstEvent {
 const ROOM_ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const ROOM_ID_LENGTH = 18
 
+/** Where the forward edge of a room stands behind its newest event; members are those since the last look. */
+export interface BuiltHead {
+  readonly extremities: readonly EventId[]
+  readonly depth: number
+  readonly joinedDelta: number
+  readonly invitedDelta: number
+}
+
 /** Builds events one after another on a room that is not stored yet. */
 export class RoomBuilder {
   readonly #rules: RoomVersionRules
@@ -32,7 +40,8 @@ export class RoomBuilder {
   readonly #ts: number
   readonly #sender: UserId
   readonly #state = new Map<string, Pdu>()
-  readonly #ops: Op[] = []
+  #ops: Op[] = []
+  readonly #firstSlot: number
   #roomId: RoomId | undefined
   #last: Pdu | undefined
   #slots: number
@@ -48,6 +57,7 @@ export class RoomBuilder {
     this.#signer = signer
     this.#ts = ts
     this.#sender = sender
+    this.#firstSlot = firstSlot
     this.#slots = firstSlot
     if (!rules.roomIdIsCreateHash) {
       let opaque = ''
@@ -113,25 +123,37 @@ export class RoomBuilder {
     return this.#roomId
   }
 
-  plan(): { roomId: RoomId; ops: Op[] } {
+  get version(): string {
+    return this.#rules.version
+  }
+
+  /** Events that were added and not taken. */
+  get size(): number {
+    return this.#slots - this.#firstSlot
+  }
+
+  /** The operations of the events added since the last call, and the room's head behind them. */
+  take(): { roomId: RoomId; head: BuiltHead; ops: Op[] } {
     const last = this.#last
-    const roomId = this.#roomId
-    if (!last || roomId === undefined) throw new Error('a room without events cannot be created')
-    return {
-      roomId,
-      ops: [
-        { op: 'room.create', roomId, version: this.#rules.version },
-        {
-          op: 'room.head',
-          room: 'new',
-          expect: 0,
-          extremities: [last.eventId],
-          depth: last.depth,
-          joinedDelta: this.#joined,
-          invitedDelta: this.#invited,
-        },
-        ...this.#ops,
-      ],
+    if (!last) throw new Error('a room without events cannot be created')
+    const head = {
+      extremities: [last.eventId],
+      depth: last.depth,
+      joinedDelta: this.#joined,
+      invitedDelta: this.#invited,
     }
+    const ops = this.#ops
+    this.#ops = []
+    this.#slots = this.#firstSlot
+    this.#joined = 0
+    this.#invited = 0
+    return { roomId: this.roomId, head, ops }
+  }
+
+  /** All operations that make the room, in one plan. */
+  plan(): { roomId: RoomId; ops: Op[] } {
+    const { roomId, head, ops } = this.take()
+    const create: Op = { op: 'room.create', roomId, version: this.#rules.version }
+    return { roomId, ops: [create, { op: 'room.head', room: 'new', expect: 0, ...head }, ...ops] }
   }
 }

@@ -9,10 +9,10 @@ import type { RoomOp } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { JobHandler } from '../../jobs/scheduler.ts'
+import { DELETE_KIND } from '../delete-kind.ts'
 import { CLEAR_ROWS, PURGE_ROWS, PURGE_SLICES_PER_RUN } from '../limits.ts'
 
 export const PURGE_KIND = 'rooms.purge'
-export const DELETE_KIND = 'rooms.delete'
 
 type Purge = Extract<RoomOp, { op: 'room.purge' }>
 

@@ -9,8 +9,10 @@ import { clientEvent } from '#/protocol/event/client-format.ts'
 import { relationOf } from '#/protocol/event/relation.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
+import type { ErasedUsers } from '../../accounts/erased-users.ts'
 import { pduOfRow } from '../stored-event.ts'
 import { type Bundles, canHaveBundle } from './bundles.ts'
+import { isErasedForm, withoutErased } from './erased-events.ts'
 
 /** Who reads. Without a device there are no transaction ids. */
 export interface Viewer {
@@ -44,9 +46,11 @@ export class ClientEvents {
   readonly #store: Store
   readonly #clock: Clock
   readonly #bundles: Bundles
+  readonly #erased: ErasedUsers | undefined
   readonly #shared = new WeakMap<EventRow, Promise<Shared>>()
 
-  constructor(deps: { store: Store; clock: Clock; bundles: Bundles }) {
+  constructor(deps: { store: Store; clock: Clock; bundles: Bundles; erased?: ErasedUsers }) {
+    this.#erased = deps.erased
     this.#bundles = deps.bundles
     this.#store = deps.store
     this.#clock = deps.clock
@@ -58,11 +62,15 @@ export class ClientEvents {
   }
 
   async #view(
-    rows: readonly EventRow[],
+    stored: readonly EventRow[],
     viewer: Viewer,
     options: ViewOptions,
     bundling: Bundling,
   ): Promise<string[]> {
+    const erased = await this.#erased?.among(senders(stored))
+    const rows = erased?.size
+      ? await withoutErased(this.#store, erased, stored, viewer.userId, options)
+      : stored
     const parts: Shared[] = []
     for (const row of rows) parts.push(await this.#sharedOf(row, options.rules))
     const bundles = await this.#bundlesOf(rows, parts, viewer, options, bundling)
@@ -134,7 +142,7 @@ export class ClientEvents {
   async #share(row: EventRow, rules: RoomVersionRules): Promise<Shared> {
     const pdu = pduOfRow(row, rules)
     const unsigned: Record<string, JsonValue> = {}
-    if (row.stateKey !== null) await this.#addPrevious(row, rules, unsigned)
+    if (row.stateKey !== null && !isErasedForm(row)) await this.#addPrevious(row, rules, unsigned)
     await this.#addRedaction(row, rules, unsigned)
     return {
       withRoom: open(clientEvent(pdu)),
@@ -183,6 +191,10 @@ export class ClientEvents {
 }
 
 const NO_BUNDLES: ReadonlyMap<number, string> = new Map()
+
+function senders(rows: readonly EventRow[]): string[] {
+  return rows.map((row) => row.sender)
+}
 
 function open(event: JsonObject): string {
   return JSON.stringify(event).slice(0, -1)

@@ -21,5 +21,5 @@ export function createUpgrades(deps: {
   const { store, writer, world, aliases, jobs } = deps
   const aftermath = new Aftermath({ store, writer, world, aliases, poke: () => jobs.poke() })
   jobs.handle(AFTERMATH_KIND, aftermath.handler)
-  return new UpgradeService({ ...deps, aftermath })
+  return new UpgradeService({ ...deps, aftermath, onJob: () => jobs.poke() })
 }

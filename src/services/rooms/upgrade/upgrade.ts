@@ -4,7 +4,7 @@
  * done in the old room is timed work, so that it happens also when the server stops in between.
  */
 import { SingleFlight } from '#/base/async/single-flight.ts'
-import { turn, type World } from '#/base/world.ts'
+import type { World } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -17,16 +17,18 @@ import { isArray, type JsonObject, type JsonValue, member } from '#/protocol/jso
 import { type RoomVersionRules, rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../../keys/signer.ts'
 import { type FirstEvent, RoomBuilder } from '../create/room-builder.ts'
+import { StagedRoom } from '../create/staged-room.ts'
 import { aliasesIn } from '../directory/canonical.ts'
 import { ROOM_ALIASES_MAX } from '../directory/limits.ts'
 import type { LiveRoom } from '../live-room.ts'
 import type { MemberProfile } from '../membership.ts'
 import { maySendState, powerNeeds } from '../power.ts'
+import { profileSpreadOp } from '../profile-spread.ts'
 import type { RoomWriter } from '../room-writer.ts'
 import { pduOfRow } from '../stored-event.ts'
 import type { Aftermath } from './aftermath.ts'
 import { CARRIED_TYPES, carriedCreate, carriedJoinRules, carriedLevels, ORNAMENTS } from './carried.ts'
-import { CARRIED_AT_ONCE_MAX, EVENTS_PER_TURN } from './limits.ts'
+import { CARRIED_AT_ONCE_MAX } from './limits.ts'
 
 export interface UpgradeRequest {
   readonly roomId: RoomId
@@ -43,6 +45,8 @@ export interface UpgradeDeps {
   readonly world: World
   readonly profile: MemberProfile
   readonly aftermath: Aftermath
+  /** A durable job was added. */
+  readonly onJob: () => void
 }
 
 /** What was read of the old room before its lock is taken. */
@@ -99,28 +103,34 @@ export class UpgradeService {
       lists: await listsOf(store, old, request),
     }
     let replacement: RoomId | undefined
-    let builder: RoomBuilder | undefined
-    await writer.write({
+    let staged: StagedRoom | undefined
+    const write = writer.write({
       roomId,
       needs: [...NEEDS, ...powerNeeds(sender)],
       draft: async (room) => {
+        await staged?.abandon()
         const tombstone = room.state('m.room.tombstone', '')
         replacement = await this.#replaced(room, rules.version)
         if (tombstone && replacement) return { already: tombstone.eventId }
-        builder = this.#builder(around)
+        staged = new StagedRoom(this.#deps, this.#builder(around))
         /* From version 12 on the room id is the hash of the create event, which therefore cannot name the tombstone. */
-        if (rules.roomIdIsCreateHash) builder.add(createEvent(around, room, undefined))
-        replacement = builder.roomId
+        if (rules.roomIdIsCreateHash) await staged.add(createEvent(around, room, undefined))
+        replacement = staged.roomId
         const content = { body: 'This room has been replaced', replacement_room: replacement }
         return { type: 'm.room.tombstone', stateKey: '', sender, content }
       },
       more: async (room, tombstone) => {
-        if (!builder) throw new Error('a tombstone without a new room')
-        if (!rules.roomIdIsCreateHash) builder.add(createEvent(around, room, tombstone.eventId))
-        return this.#rest(builder, around, room)
+        if (!staged) throw new Error('a tombstone without a new room')
+        if (!rules.roomIdIsCreateHash) await staged.add(createEvent(around, room, tombstone.eventId))
+        return this.#rest(staged, around, room)
       },
     })
+    await write.catch(async (error: unknown) => {
+      await staged?.abandon()
+      throw error
+    })
     if (replacement === undefined) throw new Error('an upgrade gave no room')
+    this.#deps.onJob()
     await aftermath.now(replacement, { oldRoomId: roomId, sender, aliases: around.aliases })
     return replacement
   }
@@ -142,25 +152,26 @@ export class UpgradeService {
   }
 
   /** Everything behind the create event, and what moves with the room. */
-  async #rest(builder: RoomBuilder, around: Surroundings, room: LiveRoom): Promise<Op[]> {
-    const { world, aftermath } = this.#deps
+  async #rest(staged: StagedRoom, around: Surroundings, room: LiveRoom): Promise<Op[]> {
+    const { aftermath } = this.#deps
     const { request, profile, aliases } = around
     const { sender } = request
-    builder.add({ type: 'm.room.member', stateKey: sender, content: { membership: 'join', ...profile } })
-    for (const [index, event] of stateEvents(around, room).entries()) {
-      if (index % EVENTS_PER_TURN === EVENTS_PER_TURN - 1) await turn(world.clock)
+    const joined: JsonObject = { membership: 'join', ...profile }
+    await staged.add({ type: 'm.room.member', stateKey: sender, content: joined })
+    for (const event of stateEvents(around, room)) {
       try {
-        builder.add(event)
+        await staged.add(event)
       } catch (error) {
         if (!(error instanceof MatrixError) || !ORNAMENTS.has(event.type)) throw error
       }
     }
-    const { roomId, ops } = builder.plan()
     return [
       { op: 'account.active', user: sender },
-      ...ops,
-      { op: 'directory.move', from: room.nid, to: 'new' },
-      aftermath.op(roomId, { oldRoomId: room.roomId, sender, aliases }),
+      ...staged.finish(),
+      ...staged.named([{ op: 'directory.move', from: room.nid, to: 'new' }]),
+      /* The profile was read a while ago; where it says the same still, nothing happens. */
+      profileSpreadOp(sender, this.#deps.world.clock.now()),
+      aftermath.op(staged.roomId, { oldRoomId: room.roomId, sender, aliases }),
     ]
   }
 }

@@ -6,7 +6,7 @@ import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { rulesOf } from '#/protocol/room-version/rules.ts'
-import { accessRoom } from '../../rooms/read/access.ts'
+import { accessRoom, rulesForEvents } from '../../rooms/read/access.ts'
 import type { ClientEvents, Viewer } from '../../rooms/read/client-events.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
@@ -136,7 +136,8 @@ export class EventStreamService {
       const row = await this.#store.rooms.byNid(room)
       const rules = row && rulesOf(row.version)
       if (!rules) continue
-      const seen = await visibleTo(this.#store, some, viewer.userId, rules)
+      const open = (await rulesForEvents(this.#store, row, viewer.userId)) !== undefined
+      const seen = open ? await visibleTo(this.#store, some, viewer.userId, rules) : []
       const visible = new Set(seen.map((entry) => entry.row))
       const own = (event: EventRow) => event.type === 'm.room.member' && event.stateKey === viewer.userId
       const shown = some.filter((event) => visible.has(event) || own(event))

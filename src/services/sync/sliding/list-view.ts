@@ -36,7 +36,8 @@ export class ListView {
     const { isDm, tags, notTags } = this.#filters
     const labelled = isDm !== undefined || tags !== undefined || notTags !== undefined
     const ignored = [...from.ignored].sort().join(' ')
-    const version = `${labelled ? from.labels.version : ''} ${from.spaces?.version ?? ''} ${ignored}`
+    const { forgets } = from.user
+    const version = `${labelled ? from.labels.version : ''} ${from.spaces?.version ?? ''} ${forgets} ${ignored}`
     const changed = this.#position < 0 ? undefined : from.user.changedSince(this.#position)
     const anew = changed === undefined || version !== this.#version
     if (anew) this.#rebuild(now, from)

@@ -171,7 +171,7 @@ class Update {
     return this.#from !== undefined && !expanded ? read : this.#visible(read)
   }
 
-  /** A timeline has no holes: what lies before a hidden event is left to `/messages`. */
+  /** Leaves out what is hidden; how the state is now the wanted state tells. */
   async #visible({ rows, limited }: Timeline): Promise<Timeline> {
     const first = rows[0]
     if (!first) return { rows, limited }
@@ -180,8 +180,7 @@ class Update {
     const seen = await visibleTo(this.#deps.store, rows, viewer.userId, rules)
     const memberships = new Map(seen.map(({ row, membership }) => [row.nid, membership]))
     if (!this.#joined) memberships.set(this.#end, known.membership)
-    const hidden = rows.findLastIndex((row) => !memberships.has(row.nid))
-    return { rows: rows.slice(hidden + 1), limited: limited || hidden >= 0, memberships }
+    return { rows: rows.filter((row) => memberships.has(row.nid)), limited, memberships }
   }
 
   /** Whether the client holds, or is given, every event after what it knows. */

@@ -6,7 +6,7 @@ import type { JsonObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { unreadParts } from '../../push/counts.ts'
-import type { ClientEvents } from '../../rooms/read/client-events.ts'
+import type { ClientEvents, Viewer, ViewOptions } from '../../rooms/read/client-events.ts'
 import { type RoomEventFilter, relatedOnly } from '../../rooms/read/event-filter.ts'
 import { formatStream, formatTopological } from '../../rooms/read/tokens.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
@@ -16,7 +16,7 @@ import type { LazyMembers } from '../lazy-members.ts'
 import type { StateCache } from '../state-cache.ts'
 import { eventsJson, type SyncRequest } from './request.ts'
 import type { Summaries } from './summary.ts'
-import { type ReadNewest, readTimeline, type Timeline } from './timeline.ts'
+import { type ReadNewest, readTimeline, type Timeline, withoutHidden } from './timeline.ts'
 
 export interface SectionDeps {
   readonly store: Store
@@ -112,7 +112,7 @@ async function eventParts(
   const view = { rules, withoutRoomId: true, federationFormat: request.filter.eventFormat === 'federation' }
   const viewer = { userId: request.userId, deviceId: request.deviceId }
   const timelineView = membershipAt ? { ...view, membershipAt } : view
-  const timelineTexts = pick(await deps.clientEvents.view(timeline.rows, viewer, timelineView), request)
+  const timelineTexts = pick(await timelineJson(deps, timeline, viewer, timelineView), request)
   const changed = asEverybody(request)
     ? await deps.stateCache.texts(state.rows, rules)
     : pick(await deps.clientEvents.view(state.rows, viewer, view), request)
@@ -124,6 +124,22 @@ async function eventParts(
     `"account_data":${eventsJson(ask.accountData)}`,
   ]
 }
+
+/** The timeline's events; those that are there as state without what held before them, which is hidden too. */
+async function timelineJson(
+  deps: SectionDeps,
+  { rows, asState = NONE }: Timeline,
+  viewer: Viewer,
+  view: ViewOptions,
+): Promise<readonly string[]> {
+  if (asState.size === 0) return deps.clientEvents.view(rows, viewer, view)
+  const seen = rows.filter((row) => !asState.has(row))
+  const texts = (await deps.clientEvents.view(seen, viewer, view)).values()
+  const plain = (await deps.clientEvents.plain([...asState], view.rules)).values()
+  return rows.map((row) => (asState.has(row) ? plain : texts).next().value!)
+}
+
+const NONE: ReadonlySet<EventRow> = new Set()
 
 /** The events with only the fields that the filter names. */
 function pick(texts: readonly string[], request: SyncRequest): readonly string[] {
@@ -163,12 +179,8 @@ async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<
   const seen = await visibleTo(deps.store, read.rows, request.userId, ask.rules)
   const visible = new Set(seen.map((entry) => entry.row.nid))
   if (ask.left !== undefined) visible.add(ask.left)
-  /*
-   * A timeline has no holes: what lies before a hidden event is left to /messages, and the state at the start then
-   * holds what the hidden events changed.
-   */
-  const hidden = read.rows.findLastIndex((row) => !visible.has(row.nid))
-  return { rows: read.rows.slice(hidden + 1), limited: limited || hidden >= 0, present: false }
+  const shown = await withoutHidden(deps.store, read.rows, (row) => visible.has(row.nid), now)
+  return { ...shown, limited, present: false }
 }
 
 /** The state that a section tells of. */

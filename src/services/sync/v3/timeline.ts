@@ -1,5 +1,6 @@
 /** The newest events of one room for a sync answer. */
 import type { EventRow } from '#/ports/store/events.ts'
+import type { Store } from '#/ports/store/store.ts'
 import type { RoomEventFilter } from '../../rooms/read/event-filter.ts'
 import { TIMELINE_SCAN_MAX } from '../limits.ts'
 
@@ -8,6 +9,8 @@ export interface Timeline {
   readonly rows: readonly EventRow[]
   /** Whether events between `since` and the first row are left out. */
   readonly limited: boolean
+  /** Rows among them that the reader may know as the room's state, not as what happened; absent for none. */
+  readonly asState?: ReadonlySet<EventRow>
 }
 
 /** Reads events of the room in (after, upto], newest first. */
@@ -50,4 +53,24 @@ export async function readTimeline(
     if (scanned >= TIMELINE_SCAN_MAX) return { rows: passed.reverse(), limited: true }
     upto = last.nid - 1
   }
+}
+
+/**
+ * Leaves out what the reader may not see. State that holds at `end` stays, since the client is told of it anyway and
+ * would miss it: what happened in a room between two stays of the reader, for example.
+ */
+export async function withoutHidden(
+  store: Store,
+  rows: readonly EventRow[],
+  isVisible: (row: EventRow) => boolean,
+  end: number,
+): Promise<Pick<Timeline, 'rows' | 'asState'>> {
+  const hidden = rows.filter((row) => row.stateKey !== null && !isVisible(row))
+  const [one] = hidden
+  if (!one) return { rows: rows.filter(isVisible) }
+  const keys = hidden.map((row) => [row.type, row.stateKey ?? ''] as const)
+  const held = await store.state.at(one.room, { branch: 0, pos: end }, keys)
+  const holding = new Set(held.map((row) => row.nid))
+  const asState = new Set(hidden.filter((row) => holding.has(row.nid)))
+  return { rows: rows.filter((row) => asState.has(row) || isVisible(row)), asState }
 }

@@ -1,0 +1,152 @@
+/** Somebody with matrix-js-sdk as a full client uses it: threads on, members loaded lazily. */
+import {
+  ClientEvent,
+  createClient,
+  type IStartClientOpts,
+  type MatrixClient,
+  type MatrixEvent,
+  type Room,
+  SyncState,
+} from 'matrix-js-sdk'
+import type { LiveServer, Session } from '../../support/live-server.ts'
+import { until } from '../conversation.ts'
+import { complainingLogger, fetchNoting } from './quiet.ts'
+
+/** Long enough to be a long poll; short enough to end with the test. */
+const POLL_MS = 10_000
+const PASSWORD = 'a password of the tests'
+
+/** The server, and all who come. Disposing it stops their loops. */
+export class Stage implements Disposable {
+  readonly server: LiveServer
+  readonly people: Person[] = []
+
+  constructor(server: LiveServer) {
+    this.server = server
+  }
+
+  /** A new account, whose device does not sync yet. */
+  async person(name: string): Promise<Person> {
+    return this.#device(await this.server.makeAccount(name, PASSWORD))
+  }
+
+  /** A new account, whose device syncs. */
+  async enter(name: string): Promise<Person> {
+    return (await this.person(name)).start()
+  }
+
+  /** One more device of an account, which syncs. */
+  async another({ userId }: Person): Promise<Person> {
+    const identifier = { type: 'm.id.user', user: userId }
+    const body = { type: 'm.login.password', identifier, password: PASSWORD }
+    const session = await this.server.call('POST', '/_matrix/client/v3/login', body)
+    return this.#device(session as unknown as Session).start()
+  }
+
+  #device(session: Session): Person {
+    const person = new Person(this.server, session)
+    this.people.push(person)
+    return person
+  }
+
+  [Symbol.dispose](): void {
+    for (const person of this.people) person.stop()
+  }
+}
+
+/** One device of one account. */
+export class Person {
+  readonly client: MatrixClient
+  readonly complaints: string[] = []
+
+  constructor(server: LiveServer, session: Session) {
+    const { user_id: userId, access_token: accessToken, device_id: deviceId } = session
+    const logger = complainingLogger(this.complaints)
+    const fetchFn = fetchNoting(this.complaints)
+    this.client = createClient({
+      ...{ baseUrl: server.url, userId, accessToken, deviceId, logger, fetchFn },
+      timelineSupport: true,
+    })
+  }
+
+  get userId(): string {
+    return this.client.getSafeUserId()
+  }
+
+  /** Starts the loop; resolves after the first answer. */
+  async start(options: IStartClientOpts = {}): Promise<this> {
+    const prepared = new Promise<void>((done) => {
+      this.client.on(ClientEvent.Sync, (state) => {
+        if (state === SyncState.Prepared) done()
+      })
+    })
+    await this.client.startClient({
+      initialSyncLimit: 20,
+      pollTimeout: POLL_MS,
+      threadSupport: true,
+      lazyLoadMembers: true,
+      ...options,
+    })
+    await prepared
+    return this
+  }
+
+  /** The room as this client knows it by now. */
+  room(roomId: string): Room {
+    const room = this.client.getRoom(roomId)
+    if (!room) throw new Error(`${this.userId} does not know ${roomId}`)
+    return room
+  }
+
+  /** Waits for something that this client learns through its own loop. */
+  sees(what: string, test: () => boolean): Promise<void> {
+    return until(test, () => `${this.userId} sees ${what}`)
+  }
+
+  /** Waits for an event of the room, thread or not, and gives the client's own object for it. */
+  async event(roomId: string, eventId: string): Promise<MatrixEvent> {
+    const find = () => this.client.getRoom(roomId)?.findEventById(eventId)
+    await this.sees(`${eventId}`, () => find() !== undefined)
+    return find() as MatrixEvent
+  }
+
+  /** Sends text; into a thread, which is opened first, when its root is given. */
+  async say(roomId: string, body: string, threadId: string | null = null): Promise<string> {
+    const room = this.client.getRoom(roomId)
+    if (threadId !== null && room && !room.getThread(threadId)) {
+      room.createThread(threadId, await this.event(roomId, threadId), [], true)
+    }
+    const content = { msgtype: 'm.text', body } as Parameters<MatrixClient['sendMessage']>[2]
+    return (await this.client.sendMessage(roomId, threadId, content)).event_id
+  }
+
+  stop(): void {
+    this.client.stopClient()
+  }
+}
+
+/** A room that the first of them made, in which the others have joined and all know it. */
+export async function roomOf(
+  host: Person,
+  guests: readonly Person[],
+  options: Parameters<MatrixClient['createRoom']>[0] = {},
+): Promise<string> {
+  const { room_id: roomId } = await host.client.createRoom({
+    invite: guests.map((g) => g.userId),
+    ...options,
+  })
+  for (const guest of guests) await guest.client.joinRoom(roomId)
+  const last = guests.at(-1)?.userId ?? host.userId
+  for (const person of [host, ...guests]) {
+    await person.sees('the room with all its members', () => hasJoined(person.client.getRoom(roomId), last))
+  }
+  return roomId
+}
+
+/** In the timeline: the count of members is set a moment before it, and what is said then would come first. */
+function hasJoined(room: Room | null, userId: string): boolean {
+  const events = room?.getLiveTimeline().getEvents() ?? []
+  const isJoin = (event: MatrixEvent) =>
+    event.getType() === 'm.room.member' && event.getContent()['membership'] === 'join'
+  return events.some((event) => isJoin(event) && event.getStateKey() === userId)
+}
