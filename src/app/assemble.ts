@@ -62,6 +62,7 @@ import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { Summaries } from '#/services/sync/v3/summary.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createE2ee, e2eeDeactivationOps } from './create-e2ee.ts'
 import { createKeys } from './create-keys.ts'
 import { createLater } from './create-later.ts'
 import { createPurge } from './create-purge.ts'
@@ -145,13 +146,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     anyRegistrationToken: (now) => store.accounts.anyRegistrationToken(now),
     hooks: {
       ...usage.hooks,
-      profileOps: (userId, now) => [profileSpreadOp(userId, now)],
       profileOps: (userId, now, change) => [profileSpreadOp(userId, now, change)],
       onProfileChanged: () => jobs.poke(),
       deactivationOps: (userId, now) => [
         leaveAllOp(userId, now),
         { op: 'delayed.clear', user: userId },
         { op: 'push.clear', user: userId },
+        ...e2eeDeactivationOps(userId),
       ],
       onDeactivated: () => jobs.poke(),
       accountDataOps: (userId, type, content) => push.rules.accountDataOps(userId, type, content),
@@ -209,11 +210,12 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const { staleDevicesMs } = options
   const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
+  const e2ee = createE2ee({ store, clock, log, serverName, limits })
+  const { inboxes } = e2ee
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
-
     e2ee: keys.e2ee,
-    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
+    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, inboxes, defaultAccountData },
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
   }
@@ -301,6 +303,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...reads.routes,
     ...later.routes,
+    ...e2ee.routes,
     ...pushRoutes(push),
     healthRoute(() => healthOf(store)),
   ])
@@ -337,6 +340,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       feed.close()
       keys.close()
       push.close()
+      e2ee.close()
       slidingSync.close()
       reads.close()
       reading.close()

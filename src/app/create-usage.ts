@@ -92,7 +92,7 @@ export function createNotices(
       : undefined,
     agreed: consentGuard(consent),
     isNoticesRoom: async (roomId: string, userId: Parameters<ServerNotices['isRoomOf']>[1]) =>
-      notices !== undefined && notices.isRoomOf(roomId, userId),
+      (await notices?.isRoomOf(roomId, userId)) ?? false,
     onSync: triggers && ((...who: Parameters<NoticeTriggers['onSync']>) => triggers.onSync(...who)),
   }
   return { notices, guard: (routes) => guardRoutes(routes, guards) }

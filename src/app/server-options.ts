@@ -137,6 +137,9 @@ function syncOptions({ rooms, server }: Config): SyncOptions {
     excludedRooms: new Set(rooms.excludeRoomsFromSync ?? []),
     /* -1 stands for none but the program's own. */
     timelineMax: most < 0 ? TIMELINE_LIMIT_MAX : Math.max(1, most),
+  }
+}
+
 /** Which presets of new rooms are encrypted whatever the client says, as clients look for it. */
 function forcedEncryption({ rooms }: Config): Record<string, boolean> {
   const { encryptionEnabledByDefaultForRoomType: types } = rooms
