@@ -17,6 +17,7 @@ import type { LimitName } from '#/http/limit-names.ts'
 import { healthRoute, metricsRoute } from '#/http/ops-routes.ts'
 import { json, type Reply } from '#/http/reply.ts'
 import { requestIds } from '#/http/request-ids.ts'
+import type { Requester } from '#/http/requester.ts'
 import type { Route } from '#/http/route.ts'
 import type { Passwords } from '#/ports/passwords.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -46,19 +47,23 @@ import {
   profileSpreadHandler,
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
+import type { PurgeService } from '#/services/rooms/purge/purge.ts'
 import { createReading } from '#/services/rooms/read/reading.ts'
 import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/redact-related.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { createUpgrades } from '#/services/rooms/upgrade/create-upgrades.ts'
-import { carrySettings } from '#/services/rooms/upgrade/settings.ts'
+import { type CopyRules, carrySettings } from '#/services/rooms/upgrade/settings.ts'
 import { Feed } from '#/services/sync/feed.ts'
+import { SYNC_OPTIONS_DEFAULT } from '#/services/sync/options.ts'
 import { RoomRules } from '#/services/sync/room-rules.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { Summaries } from '#/services/sync/v3/summary.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createE2ee, e2eeDeactivationOps } from './create-e2ee.ts'
+import { createKeys } from './create-keys.ts'
 import { createLater } from './create-later.ts'
 import { createPurge } from './create-purge.ts'
 import { createReads } from './create-reads.ts'
@@ -89,6 +94,9 @@ export function explainStoreError(error: unknown): MatrixError | Reply | undefin
   if (error.kind === 'limit') {
     return new MatrixError('M_TOO_LARGE', 'The answer would be too large.')
   }
+  if (error.kind === 'text') {
+    return new MatrixError('M_INVALID_PARAM', 'A text in the request has a character that cannot be kept.')
+  }
   if (error.kind === 'unavailable' || error.kind === 'closed') {
     const sentence = 'The server cannot store anything just now. Please try again later.'
     return json(503, { errcode: 'M_UNKNOWN', error: sentence })
@@ -104,6 +112,8 @@ export interface AssembledServer {
   readonly notices: ServerNotices | undefined
   /** Every route that the client listener serves. */
   readonly routes: readonly Route[]
+  /** Deletes history and rooms; whoever may do so asks it. */
+  readonly purge: PurgeService
   /** Begins timed work. */
   start(): void
   /** Answers waiting syncs now, because the server stops. */
@@ -136,12 +146,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     anyRegistrationToken: (now) => store.accounts.anyRegistrationToken(now),
     hooks: {
       ...usage.hooks,
-      profileOps: (userId, now) => [profileSpreadOp(userId, now)],
+      profileOps: (userId, now, change) => [profileSpreadOp(userId, now, change)],
       onProfileChanged: () => jobs.poke(),
       deactivationOps: (userId, now) => [
         leaveAllOp(userId, now),
         { op: 'delayed.clear', user: userId },
         { op: 'push.clear', user: userId },
+        ...e2eeDeactivationOps(userId),
       ],
       onDeactivated: () => jobs.poke(),
       accountDataOps: (userId, type, content) => push.rules.accountDataOps(userId, type, content),
@@ -165,6 +176,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     cacheBytes: options.cacheBytes / 4,
     follow: (...event) => push.live.ops(...event),
   })
+  const copyRules: CopyRules = (userId, from, to) => push.rules.copyRoom(userId, from, to)
   const membership = new MembershipService({
     writer,
     store,
@@ -172,11 +184,16 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     profile,
     mayInvite,
     profileRules,
-    onJoined: (userId, roomId) => carrySettings(store, userId, roomId),
+    onJoined: (userId, roomId) => carrySettings(store, copyRules, userId, roomId),
     forgetOnLeave: options.rooms.forgetOnLeave,
     onForget: (userId, room) => feed.forget(userId, room),
   })
   const feed = new Feed(store, options.cacheBytes / 4)
+  const { sessions } = accounts.services
+  sessions.onEnded((userId) => feed.sessionEnded(userId))
+  const stillIn = async ({ sessionId }: Requester): Promise<void> => {
+    if (typeof sessionId === 'string') await sessions.check(sessionId)
+  }
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
     store,
@@ -188,8 +205,14 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const ephemeral = createEphemeral({ store, world, options: options.presence })
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
+  const { staleDevicesMs } = options
+  const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
+  const e2ee = createE2ee({ store, clock, log, serverName, limits })
+  const { inboxes } = e2ee
   const syncing = {
-    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
+    options: options.sync ?? SYNC_OPTIONS_DEFAULT,
+    e2ee: keys.e2ee,
+    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, inboxes, defaultAccountData },
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
   }
@@ -213,11 +236,11 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     onJob: () => jobs.poke(),
   })
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
-  await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
+  const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
   const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
-  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs })
+  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })
   const createRoom = new CreateRoomService({
     store,
     signer,
@@ -245,6 +268,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...accounts.routes,
     ...relations.routes,
     ...people.routes,
+    ...keys.routes,
     ...roomRoutes({
       send,
       ...directory,
@@ -259,6 +283,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reads: reads.reads,
       messages: reads.messages,
       sync,
+      stillIn,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
       ...ephemeral,
@@ -266,13 +291,16 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomsOf: (userId) => feed.roomsOf(userId),
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
+    ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
+    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...(await createSearch({
       ...{ store, clock, clientEvents, ignored, erased: reading.erased, jobs },
       enabled: options.enableSearch,
     })),
-    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
+    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...reads.routes,
     ...later.routes,
+    ...e2ee.routes,
     ...pushRoutes(push),
     healthRoute(() => healthOf(store)),
   ])
@@ -302,18 +330,19 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     openid: people.openid,
     notices,
     routes,
+    purge,
     start: () => jobs.start(),
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
       feed.close()
+      keys.close()
       push.close()
+      e2ee.close()
       slidingSync.close()
       reads.close()
       reading.close()
       stateCache.close()
       ephemeral.close()
-      reads.close()
-      reading.close()
       accounts.close()
       await jobs.close()
       await lastSeen.close()

@@ -96,7 +96,7 @@ export async function createNotices(
       : undefined,
     agreed: consentGuard(consent),
     isNoticesRoom: async (roomId: string, userId: Parameters<ServerNotices['isRoomOf']>[1]) =>
-      notices !== undefined && notices.isRoomOf(roomId, userId),
+      (await notices?.isRoomOf(roomId, userId)) ?? false,
     onSync: triggers && ((...who: Parameters<NoticeTriggers['onSync']>) => triggers.onSync(...who)),
   }
   return { notices, guard: (routes) => guardRoutes(routes, guards) }

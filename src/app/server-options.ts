@@ -8,6 +8,8 @@ import type { PresenceOptions } from '#/services/ephemeral/presence.ts'
 import type { DelayedOptions } from '#/services/rooms/delayed-events.ts'
 import type { RoomOptions } from '#/services/rooms/options.ts'
 import type { RetentionOptions } from '#/services/rooms/purge/retention.ts'
+import { TIMELINE_LIMIT_MAX } from '#/services/rooms/read/limits.ts'
+import type { SyncOptions } from '#/services/sync/options.ts'
 import type { Config } from './config/config.ts'
 import type { FileReader } from './config/files.ts'
 import type { PeopleOptions } from './people.ts'
@@ -40,8 +42,11 @@ export interface ServerOptions {
   /** Whether messages are indexed and can be searched. */
   readonly enableSearch: boolean
   readonly delayedEvents: DelayedOptions
+  /** `delete_stale_devices_after`, milliseconds; absent never. */
+  readonly staleDevicesMs?: number | undefined
   /** `retention`; absent keeps everything. */
   readonly retention?: RetentionOptions | undefined
+  readonly sync?: SyncOptions | undefined
   /** Memory of rooms and events kept ready, in bytes. */
   readonly cacheBytes: number
 }
@@ -51,7 +56,8 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
   const { registration, passwords, sessions, server } = config
   const { policy } = passwords
   const { defaultRoomVersion } = server
-  const { msc3912Enabled, msc4306Enabled } = config.experimental.experimentalFeatures
+  const { msc3912Enabled, msc4069ProfileInhibitPropagation, msc4306Enabled } =
+    config.experimental.experimentalFeatures
   return {
     experimental: { redactsRelated: msc3912Enabled, threadSubscriptions: msc4306Enabled },
     accounts: {
@@ -88,6 +94,7 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
         setAvatarUrl: registration.enableSetAvatarUrl,
         requireAuth: server.requireAuthForProfileRequests,
         sharedRoomsOnly: server.limitProfileRequestsToUsersWhoShareRooms,
+        inhibitsPropagation: msc4069ProfileInhibitPropagation,
       },
     },
     usage: usageOptions(config),
@@ -102,8 +109,10 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
       rtcTransports: rtcTransports(config),
       support: undefined,
       unstableFeatures: {
+        ...forcedEncryption(config),
         'org.matrix.msc3882': sessions.loginViaExistingSession.enabled,
         'org.matrix.msc3912': msc3912Enabled,
+        'org.matrix.msc4069': msc4069ProfileInhibitPropagation,
         'org.matrix.msc4306': msc4306Enabled,
       },
       forgetOnLeave: config.rooms.forgetRoomsOnLeave,
@@ -112,11 +121,32 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
     defaultRoomVersion,
     presence: presenceOptions(config),
     enableSearch: server.enableSearch,
+    sync: syncOptions(config),
     rooms: roomOptions(config),
     cacheBytes: config.myelin.cacheBytes,
     delayedEvents: delayedOptions(config),
+    staleDevicesMs: server.deleteStaleDevicesAfter ?? undefined,
     retention: retentionOptions(config),
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
+  }
+}
+
+function syncOptions({ rooms, server }: Config): SyncOptions {
+  const most = server.filterTimelineLimit
+  return {
+    excludedRooms: new Set(rooms.excludeRoomsFromSync ?? []),
+    /* -1 stands for none but the program's own. */
+    timelineMax: most < 0 ? TIMELINE_LIMIT_MAX : Math.max(1, most),
+  }
+}
+
+/** Which presets of new rooms are encrypted whatever the client says, as clients look for it. */
+function forcedEncryption({ rooms }: Config): Record<string, boolean> {
+  const { encryptionEnabledByDefaultForRoomType: types } = rooms
+  return {
+    'io.element.e2ee_forced.public': types === 'all',
+    'io.element.e2ee_forced.private': types !== 'off',
+    'io.element.e2ee_forced.trusted_private': types !== 'off',
   }
 }
 

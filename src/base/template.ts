@@ -84,13 +84,13 @@ export function renderTemplate(template: Template, values: TemplateValues): stri
   return template
     .map((part) => {
       if ('text' in part) return part.text
-      if ('name' in part) return escapeHtml(String(valueOf(values, part.name)))
-      const yes = Boolean(valueOf(values, part.when)) !== part.not
+      if ('name' in part) return escapeHtml(String(givenOf(values, part.name)))
+      const yes = Boolean(givenOf(values, part.when)) !== part.not
       return renderTemplate(yes ? part.yes : part.no, values)
     })
     .join('')
 }
 
-function valueOf(values: TemplateValues, name: string): string | boolean {
+function givenOf(values: TemplateValues, name: string): string | boolean {
   return Object.hasOwn(values, name) ? (values[name] ?? '') : ''
 }

@@ -77,7 +77,8 @@ export const ERRCODES = {
   M_UNABLE_TO_GRANT_JOIN: 400,
   M_UNACTIONABLE: 400,
   M_UNAUTHORIZED: 401,
-  M_UNKNOWN: 500,
+  /** A refusal that has no code of its own. Bugs are no MatrixError and are answered with 500. */
+  M_UNKNOWN: 400,
   M_UNKNOWN_DEVICE: 400,
   M_UNKNOWN_POS: 400,
   M_UNKNOWN_TOKEN: 401,

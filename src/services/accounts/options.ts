@@ -101,6 +101,8 @@ export interface ProfileOptions {
   readonly requireAuth: boolean
   /** `limit_profile_requests_to_users_who_share_rooms`; asks for authentication too. */
   readonly sharedRoomsOnly: boolean
+  /** `msc4069_profile_inhibit_propagation`: a client may keep a change out of its rooms by the older name, too. */
+  readonly inhibitsPropagation?: boolean
 }
 
 export interface AccountOptions {
@@ -122,9 +124,16 @@ export type AccountLimit = 'rc_registration' | 'rc_login.account' | 'rc_login.fa
  * What happens elsewhere when an account changes. The operations of the first two go into the plan of the change, so
  * that nothing is lost in a crash (a durable job); the callbacks run after its commit and must not throw.
  */
+/** A change of a field that member events carry, which goes into some of them. */
+export interface ProfileChange {
+  readonly field: 'displayname' | 'avatar_url'
+  /** The member events that are changed: those that say this, null for nothing; absent for all. */
+  readonly before?: string | null
+}
+
 export interface AccountHooks {
   /** The displayname or avatar_url of a user changes at `now`. */
-  readonly profileOps?: (userId: UserId, now: number) => readonly Op[]
+  readonly profileOps?: (userId: UserId, now: number, change: ProfileChange) => readonly Op[]
   readonly onProfileChanged?: (userId: UserId) => void
   /** An account is made. What `onRegistered` does is waited for before anybody is told. */
   readonly registrationOps?: (userId: UserId) => readonly Op[]

@@ -83,7 +83,7 @@ function accountRoutes(d: AccountsDeps & { services: AccountServices; uia: Uia }
     ...(services.consent === undefined ? [] : consentRoutes({ consent: services.consent })),
     ...sharedSecretRoutes(services),
     ...accountManagementRoutes({ ...services, uia, passwordsConfirm: passwords.forReauth }),
-    ...profileRoutes(services),
+    ...profileRoutes({ ...services, inhibitsPropagation: profile.inhibitsPropagation ?? false }),
     ...accountDataRoutes(services),
     ...filterRoutes(services),
   ]

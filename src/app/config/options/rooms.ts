@@ -104,7 +104,7 @@ export const rooms = {
     'Power levels of new rooms, by preset; replaces top-level keys.',
   ),
   forget_rooms_on_leave: option(bool, supported, false, 'Whether who leaves a room forgets it.'),
-  exclude_rooms_from_sync: option(orNull(list(string)), later, [], 'Rooms no client is shown.'),
+  exclude_rooms_from_sync: option(orNull(list(string)), supported, [], 'Rooms no client is shown.'),
   exclude_rooms_from_presence: option(
     orNull(list(string)),
     supported,
