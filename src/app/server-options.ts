@@ -72,8 +72,8 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
         inhibitInUse: registration.inhibitUserInUseError,
       },
       passwords: {
-        forLogin: passwords.enabledForLogin,
-        forReauth: passwords.enabledForReauth,
+        forLogin: passwords.enabledForLogin && passwords.localdbEnabled,
+        forReauth: passwords.enabledForReauth && passwords.localdbEnabled,
         policy: policy.enabled ? policy : undefined,
       },
       sessions: {
