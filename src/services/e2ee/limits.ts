@@ -36,5 +36,6 @@ export const BACKUP_PAGE_KEYS = 500
 
 /** Bytes of `device_data` of a dehydrated device. */
 export const DEHYDRATED_BYTES_MAX = 256 * 1024
-/** Messages in one answer about a dehydrated device, and without a wish of the client. */
+/** Messages in one answer about a dehydrated device, also without a wish of the client, and their characters. */
 export const DEHYDRATED_PAGE_MAX = 100
+export const DEHYDRATED_CHARS_MAX = 1024 * 1024
