@@ -9,6 +9,7 @@ import { delayedById, delayedOfUser } from './queries/delayed.ts'
 import * as directory from './queries/directory.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
+import { bindKeys } from './queries/keys.ts'
 import * as people from './queries/people.ts'
 import * as push from './queries/push.ts'
 import { notificationList } from './queries/push-list.ts'
@@ -134,6 +135,7 @@ export function readerOver(read: RunQuery): Reader {
     },
     roomFacts: { of: bind(roomFactsOf) },
     people: people.bindPeople(bind),
+    keys: bindKeys(bind),
     usage: bindUsage(bind),
     directory: {
       alias: bind(directory.aliasByName),

@@ -181,6 +181,22 @@ const countOf = ({ room }: Pick<Base, 'room'>): Op => ({
   queue: [{ user, actions: '["notify"]' }],
 })
 
+const uploadOf = (device: string, keyId: string): Op => ({
+  op: 'keys.upload',
+  user,
+  device,
+  keys: { body: '{"algorithms":[]}', signatures: '{}' },
+  oneTime: [{ algorithm: 'signed_curve25519', keyId, json: '{"key":"k"}' }],
+  fallback: [{ algorithm: 'signed_curve25519', keyId: 'F', json: '{"key":"f"}' }],
+  most: 10,
+})
+
+const crossSigning: Op = {
+  op: 'keys.cross_signing',
+  user,
+  keys: [{ usage: 'master', publicKey: 'm', body: '{"usage":["master"]}', signatures: '{}' }],
+}
+
 /** Messages that wait, one for two devices, and a backup. */
 function e2eePlan(): Plan {
   const ops: Op[] = [
@@ -332,6 +348,20 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     toDevice([{ ...toOne(user, '*'), request: 'r' }, { ...toOne(other, 'DEVICE', '{}') }]),
     toDevice([{ ...toOne(user, '*', '{}'), request: 'r', cancels: { floor: 0, given: [] } }]),
   ],
+  'keys.upload': () => [uploadOf('DEVICE', 'AAAB')],
+  'keys.claim': () => [
+    uploadOf('DEVICE', 'AAAC'),
+    { op: 'keys.claim', wishes: [{ user, device: 'DEVICE', algorithm: 'signed_curve25519' }] },
+  ],
+  'keys.cross_signing': () => [crossSigning],
+  'keys.sign': () => [
+    crossSigning,
+    { op: 'keys.sign', user, body: '{"usage":["master"]}', signatures: '{"a":{}}' },
+  ],
+  'keys.sign_user': () => [
+    { op: 'keys.sign_user', signer: user, user: other, publicKey: 'p', keyId: 'ed25519:u', signature: 's' },
+  ],
+  'to_device.put': () => [toDevice([toOne(user, '*'), toOne(other, 'DEVICE')], { txn: 'another' })],
   'to_device.delivered': () => [
     { op: 'to_device.delivered', devices: [{ user: other, device: 'DEVICE', upto: LATER }], limit: 10 },
   ],

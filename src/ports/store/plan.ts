@@ -12,6 +12,7 @@ import type { DelayedOp } from './delayed.ts'
 import type { DirectoryOp } from './directory.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
+import type { KeyOp } from './keys.ts'
 import type { PeopleOp } from './people.ts'
 import type { PushOp } from './push.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
@@ -34,6 +35,7 @@ export type Op =
   | DirectoryOp
   | EventOp
   | JobOp
+  | KeyOp
   | PeopleOp
   | PushOp
   | ReceiptOp
@@ -62,6 +64,8 @@ export interface Change {
     | 'devices'
     | 'receipts'
     | 'thread_subscriptions'
+    | 'device_lists'
+    | 'one_time_keys'
     | 'to_device'
     | 'rooms'
   readonly position: number
@@ -69,10 +73,14 @@ export interface Change {
   readonly room?: number
   /** User of an `account_data`, `profile`, `devices` or `receipts` change. */
   readonly user?: string
-  /** Device of a `to_device` change. */
-  readonly device?: string
   /** The event itself where this process wrote it; anyone else reads it by its position. */
   readonly event?: EventRow
+  /** Rooms in which the change of somebody's device list is news; absent where it is news to the viewer alone. */
+  readonly rooms?: readonly number[]
+  readonly viewer?: string
+  /** Device of a `to_device` or `one_time_keys` change; of the latter, whether others claimed keys of it. */
+  readonly device?: string
+  readonly claimed?: true
   /** The receipt itself, of a `receipts` change. */
   readonly receipt?: ReceiptRow
   /** Of a `rooms` change: a room came into sight, with these members of this server. */
@@ -91,6 +99,8 @@ export interface Conflict {
     | 'gone'
     /** The account that acts was deactivated. */
     | 'deactivated'
+    /** There are too many already. */
+    | 'full'
     /** The profile says something else by now. */
     | 'profile'
     /** The same annotation is there already. */

@@ -7,6 +7,7 @@ import type { DelayedReader } from './delayed.ts'
 import type { DirectoryReader } from './directory.ts'
 import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
+import type { KeyReader } from './keys.ts'
 import type { PeopleReader } from './people.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
 import type { PushReader } from './push.ts'
@@ -33,6 +34,7 @@ export interface Reader {
   readonly push: PushReader
   readonly roomFacts: RoomFactsReader
   readonly jobs: JobReader
+  readonly keys: KeyReader
   readonly search: SearchReader
   readonly people: PeopleReader
   readonly directory: DirectoryReader

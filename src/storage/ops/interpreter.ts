@@ -16,6 +16,7 @@ import * as delayed from './delayed.ts'
 import { deleteAlias, moveDirectory, publishRoom, putAlias } from './directory.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
+import { KEY_HANDLERS } from './keys.ts'
 import * as people from './people.ts'
 import * as purge from './purge.ts'
 import * as push from './push.ts'
@@ -103,6 +104,7 @@ const HANDLERS: Handlers = {
   'search.fill': fillSearch,
   'search.clear': clearSearch,
   ...people.HANDLERS,
+  ...KEY_HANDLERS,
   ...toDevice.HANDLERS,
   ...backups.HANDLERS,
   ...dehydrated.HANDLERS,

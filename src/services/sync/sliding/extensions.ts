@@ -5,6 +5,7 @@ import type { Store } from '#/ports/store/store.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { subscriptionGroups, type ThreadSubscriptions } from '../../rooms/thread-subscriptions.ts'
 import { type ActiveUser, MOVED, NO_ROOM } from '../active-user.ts'
+import type { E2eeSync } from '../e2ee.ts'
 import type { Inbox } from '../inbox.ts'
 import type { Inboxes } from '../inboxes.ts'
 import type { DefaultAccountData } from '../v3/sync.ts'
@@ -19,6 +20,7 @@ export interface ExtensionDeps {
   /** Undefined where users do not subscribe to threads. */
   readonly threadSubscriptions: ThreadSubscriptions | undefined
   readonly defaultAccountData: DefaultAccountData
+  readonly e2ee: E2eeSync
   readonly inboxes: Inboxes
 }
 
@@ -107,7 +109,14 @@ export async function extensionsAnswer(deps: ExtensionDeps, ask: ExtensionAsk): 
     if (texts.length > 0) empty = false
   }
   if (extensions.e2ee) {
-    parts.push('"e2ee":{"device_one_time_keys_count":{},"device_unused_fallback_key_types":[]}')
+    const since = ask.told.extensions.get('e2ee')
+    const e2ee = await deps.e2ee.part(ask.user, ask.request.deviceId, since, now)
+    told.set('e2ee', now)
+    parts.push(`"e2ee":{${e2ee.members}}`)
+    if (e2ee.news) empty = false
+  } else if (ask.told.extensions.has('e2ee')) {
+    /* Who leaves it out for once misses nothing. */
+    told.set('e2ee', ask.told.extensions.get('e2ee')!)
   }
   return { json: `{${parts.join(',')}}`, empty, told }
 }

@@ -8,11 +8,13 @@ import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { type ActiveUser, type KnownMembership, MOVED, NO_ROOM } from '../active-user.ts'
 import { gapOfDamage } from '../damage.ts'
+import type { E2eeSync } from '../e2ee.ts'
 import type { Feed } from '../feed.ts'
 import type { Inbox } from '../inbox.ts'
 import type { Inboxes } from '../inboxes.ts'
 import { LazyMembers } from '../lazy-members.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import type { SyncOptions } from '../options.ts'
 import { membershipAt, stayedSince, wasJoined } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
@@ -43,6 +45,8 @@ export interface SyncDeps {
   /** Whether a user is not to see an invite by somebody. */
   readonly hidesInvite: (userId: string, sender: string) => Promise<boolean>
   readonly ephemeral: EphemeralDeps
+  readonly options: SyncOptions
+  readonly e2ee: E2eeSync
   readonly inboxes: Inboxes
 }
 
@@ -75,7 +79,8 @@ export class SyncService {
     const { store, clientEvents, ignored, stateCache, summaries } = deps
     this.#ephemeral = new EphemeralSync(deps.ephemeral)
     const lazyMembers = new LazyMembers()
-    this.#section = { store, clientEvents, ignored, stateCache, lazyMembers, summaries }
+    const { timelineMax } = deps.options
+    this.#section = { store, clientEvents, ignored, stateCache, lazyMembers, summaries, timelineMax }
   }
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
@@ -113,9 +118,10 @@ export class SyncService {
       }
       const left = deadline - clock.monotonic()
       if (left <= 0 || request.signal.aborted || feed.stopping) {
-        return answerJson(this.#token(user, since), NOTHING, emptyRooms())
+        const e2ee = await this.#deps.e2ee.counts(user, request.deviceId)
+        return answerJson(this.#token(user, since), NOTHING, emptyRooms(), e2ee)
       }
-      if (!hasNews()) await waitForNews(clock, user, left, request.signal)
+      await waitForNews(clock, user, left, request, hasNews)
     }
   }
 
@@ -152,9 +158,10 @@ export class SyncService {
       toDevice: messages.texts,
     }
     const lists = [...Object.values(global), ...Object.values(rooms).map((group) => [...group.keys()])]
-    const empty = lists.every((list) => list.length === 0)
+    const e2ee = await this.#deps.e2ee.part(user, request.deviceId, since, now)
+    const empty = !e2ee.news && lists.every((list) => list.length === 0)
     const reached = { position: now, version: part.version, toDevice: messages.reached }
-    return { json: answerJson(this.#token(user, reached), global, rooms), empty, reached }
+    return { json: answerJson(this.#token(user, reached), global, rooms, e2ee.members), empty, reached }
   }
 
   /** Account data that changed, by room. */
@@ -226,7 +233,8 @@ export class SyncService {
   async #room(user: ActiveUser, request: SyncRequest, room: number, answering: Answering): Promise<void> {
     const { now, rooms: into } = answering
     const known = await membershipAt(this.#deps.store, user, room, now)
-    if (!known || !passesRoom(request, known.roomId)) return
+    if (!known || this.#deps.options.excludedRooms.has(known.roomId)) return
+    if (!passesRoom(request, known.roomId)) return
     const { membership } = known
     if (membership === 'invite' || membership === 'knock') {
       if (request.since === undefined || known.position > request.since) {
