@@ -210,7 +210,15 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const { staleDevicesMs } = options
   const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
-  const e2ee = createE2ee({ store, clock, log, serverName, limits })
+  const e2ee = createE2ee({
+    ...{ store, clock, log, serverName, limits },
+    dehydrating: options.experimental.dehydratedDevices
+      ? {
+          upload: (userId, device, upload) => keys.deviceKeys.upload(userId, device, upload),
+          end: (userId, devices) => accounts.services.sessions.end(userId, { devices }),
+        }
+      : undefined,
+  })
   const { inboxes } = e2ee
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
@@ -294,8 +302,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomsOf: (userId) => feed.roomsOf(userId),
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
-    ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
-    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...(await createSearch({
       ...{ store, clock, clientEvents, ignored, erased: reading.erased, jobs },
       enabled: options.enableSearch,

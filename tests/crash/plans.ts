@@ -361,7 +361,6 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'keys.sign_user': () => [
     { op: 'keys.sign_user', signer: user, user: other, publicKey: 'p', keyId: 'ed25519:u', signature: 's' },
   ],
-  'to_device.put': () => [toDevice([toOne(user, '*'), toOne(other, 'DEVICE')], { txn: 'another' })],
   'to_device.delivered': () => [
     { op: 'to_device.delivered', devices: [{ user: other, device: 'DEVICE', upto: LATER }], limit: 10 },
   ],
