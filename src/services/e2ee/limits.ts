@@ -2,8 +2,8 @@
 
 /** Bytes of the content of a message to a device. As in Synapse: what fits into a message between servers. */
 export const TO_DEVICE_CONTENT_BYTES_MAX = 65_536
-/** Bytes of a request that sends some. */
-export const TO_DEVICE_BODY_BYTES_MAX = 4 * 1024 * 1024
+/** Bytes of a request that sends some: a thousand devices, each with a content of its own. */
+export const TO_DEVICE_BODY_BYTES_MAX = 2 * 1024 * 1024
 /** Devices that one request names, and users all of whose devices it names. */
 export const TO_DEVICE_DEVICES_MAX = 5000
 export const TO_DEVICE_USERS_MAX = 500
