@@ -131,15 +131,9 @@ export class SlidingSyncService {
     if (!extensions.toDevice) return undefined
     const { since } = extensions.toDevice
     const token = since === undefined ? undefined : parseStream(since)
-    if (since !== undefined && !token) {
-      throw new MatrixError(
-        'M_INVALID_PARAM',
-        'The token in `since` of the messages is not one of this server.',
-      )
-    }
     const { inboxes, store } = this.#deps
     const inbox = await inboxes.of(user, deviceId)
-    /* A token of before a restore begins anew. */
+    /* A token of before a restore, or of another program that served this name, begins anew. */
     if (token?.epoch !== store.epoch) return { inbox, since: 0 }
     inboxes.confirm(inbox, token.position)
     return { inbox, since: token.position }
