@@ -8,6 +8,7 @@ import {
   parseEventFilter,
   parseRoomEventFilter,
   type RoomEventFilter,
+  roomsAt,
   setTest,
   textsAt,
 } from '../rooms/read/event-filter.ts'
@@ -45,7 +46,7 @@ export function parseSyncFilter(json: JsonObject): SyncFilter {
     accountData: parseEventFilter(objectAt(json, 'account_data')),
     unreadThreads: flagAt(objectAt(room, 'timeline'), 'unread_thread_notifications'),
     includeLeave: flagAt(room, 'include_leave'),
-    passesRoom: setTest(textsAt(room, 'rooms'), textsAt(room, 'not_rooms')),
+    passesRoom: setTest(roomsAt(room, 'rooms'), roomsAt(room, 'not_rooms')),
     eventFields: fields?.map(splitField),
     eventFormat: format ?? 'client',
   }

@@ -63,6 +63,9 @@ test('a filter that is not there and one that is broken are refused', async () =
     '{"room":[]}',
     '{"room":{"timeline":{"limit":"many"}}}',
     '{"event_format":"x"}',
+    '{"room":{"rooms":["nonsense"]}}',
+    '{"room":{"not_rooms":["#a:b"]}}',
+    '{"room":{"state":{"rooms":["!a:b",""]}}}',
   ]
   for (const filter of [...broken, '{"room":{"timeline":{"types":[1]}}}', '{"event_fields":"content"}']) {
     await alice.refused('400 M_INVALID_PARAM', 'GET', `${V3}/sync?filter=${encodeURIComponent(filter)}`)

@@ -2,6 +2,7 @@
 import type { RelatedBy } from '#/ports/store/relations.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
+import { parseRoomId } from '#/protocol/ids/room-id.ts'
 import { isArray, isObject, type JsonObject, member } from '#/protocol/json/value.ts'
 import { FILTER_LIST_MAX, FILTER_RELATED_MAX, TIMELINE_LIMIT_DEFAULT, TIMELINE_LIMIT_MAX } from './limits.ts'
 
@@ -51,6 +52,13 @@ export function textsAt(json: JsonObject, key: string): readonly string[] | unde
     throw bad(`${key} is not a list of at most ${FILTER_LIST_MAX} strings`)
   }
   return value as readonly string[]
+}
+
+/** A member that is a list of room ids. */
+export function roomsAt(json: JsonObject, key: string): readonly string[] | undefined {
+  const rooms = textsAt(json, key)
+  if (rooms?.some((text) => parseRoomId(text) === undefined)) throw bad(`${key} has what is no room id`)
+  return rooms
 }
 
 /** A member that is true or false; absent is false. */
@@ -117,7 +125,7 @@ export function parseEventFilter(json: JsonObject): EventFilter {
   const containsUrl = member(json, 'contains_url')
   const type = starTest(types, notTypes)
   const sender = setTest(senders, notSenders)
-  const room = setTest(textsAt(json, 'rooms'), textsAt(json, 'not_rooms'))
+  const room = setTest(roomsAt(json, 'rooms'), roomsAt(json, 'not_rooms'))
   const wantsUrl = typeof containsUrl === 'boolean' ? containsUrl : undefined
   const url = (event: Filterable): boolean => wantsUrl === undefined || hasUrl(event.json) === wantsUrl
   return {
