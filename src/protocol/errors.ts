@@ -42,6 +42,7 @@ export const ERRCODES = {
   M_CAPTCHA_NEEDED: 400,
   M_CONNECTION_FAILED: 400,
   M_CONNECTION_TIMEOUT: 400,
+  M_CONSENT_NOT_GIVEN: 403,
   M_DUPLICATE_ANNOTATION: 400,
   M_EXCLUSIVE: 400,
   M_EXPIRED_ACCOUNT: 403,
@@ -95,9 +96,10 @@ export const ERRCODES = {
 export type Errcode = keyof typeof ERRCODES
 
 interface Extra {
+  M_CONSENT_NOT_GIVEN: { readonly consent_uri: string }
   M_INCOMPATIBLE_ROOM_VERSION: { readonly room_version: string }
   M_LIMIT_EXCEEDED: { readonly retry_after_ms: number }
-  M_RESOURCE_LIMIT_EXCEEDED: { readonly admin_contact: string; readonly limit_type?: string }
+  M_RESOURCE_LIMIT_EXCEEDED: { readonly admin_contact?: string; readonly limit_type?: string }
   M_UNKNOWN_TOKEN: { readonly soft_logout: boolean }
   M_USER_LOCKED: { readonly soft_logout: boolean }
   M_WRONG_ROOM_KEYS_VERSION: { readonly current_version: string }

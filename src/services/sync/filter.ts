@@ -1,14 +1,15 @@
 /** Filters of `/sync`. https://spec.matrix.org/v1.16/client-server-api/#filtering */
+import { parseRoomId } from '#/protocol/ids/room-id.ts'
 import { isObject, type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
 import {
   bad,
   type EventFilter,
   flagAt,
+  idsAt,
   objectAt,
   parseEventFilter,
   parseRoomEventFilter,
   type RoomEventFilter,
-  roomsAt,
   setTest,
   textsAt,
 } from '../rooms/read/event-filter.ts'
@@ -46,7 +47,7 @@ export function parseSyncFilter(json: JsonObject): SyncFilter {
     accountData: parseEventFilter(objectAt(json, 'account_data')),
     unreadThreads: flagAt(objectAt(room, 'timeline'), 'unread_thread_notifications'),
     includeLeave: flagAt(room, 'include_leave'),
-    passesRoom: setTest(roomsAt(room, 'rooms'), roomsAt(room, 'not_rooms')),
+    passesRoom: setTest(idsAt(room, 'rooms', parseRoomId), idsAt(room, 'not_rooms', parseRoomId)),
     eventFields: fields?.map(splitField),
     eventFormat: format ?? 'client',
   }

@@ -62,6 +62,9 @@ test('a filter that is not there and one that is broken are refused', async () =
     '{',
     '{"room":[]}',
     '{"room":{"timeline":{"limit":"many"}}}',
+    '{"room":{"timeline":{"rooms":["not a room"]}}}',
+    '{"room":{"rooms":["not a room"]}}',
+    '{"room":{"timeline":{"senders":["not a sender"]}}}',
     '{"event_format":"x"}',
     '{"room":{"rooms":["nonsense"]}}',
     '{"room":{"not_rooms":["#a:b"]}}',
@@ -98,6 +101,8 @@ test('the limit of the timeline is obeyed, from one to a hundred', async () => {
   const ask = async (limit: number) =>
     (await section(bob, roomId, { room: { timeline: { limit } } })).timeline
   assert.deepEqual(texts((await ask(1)).events), ['n11'])
+  const none = await ask(0)
+  assert.deepEqual([none.events, none.limited], [[], true])
   assert.equal((await ask(12)).events.length, 12)
   const whole = await ask(100_000)
   assert.deepEqual([whole.events[0].type, whole.limited], ['m.room.create', false])
@@ -399,7 +404,7 @@ test('§5.11 heroes: those who left, where nobody else is there', async () => {
   })
 })
 
-test('counts of a summary follow joins, invites and leaves', async () => {
+test('§5.11 counts of a summary follow joins, invites and leaves, and are left out while they stay', async () => {
   const bob = await server.user('bob')
   const carol = await server.user('carol')
   const roomId = await createRoom(bob, { invite: [carol.userId] })
