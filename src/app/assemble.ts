@@ -207,7 +207,15 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const { staleDevicesMs } = options
   const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
-  const e2ee = createE2ee({ store, clock, log, serverName, limits })
+  const e2ee = createE2ee({
+    ...{ store, clock, log, serverName, limits },
+    dehydrating: options.experimental.dehydratedDevices
+      ? {
+          upload: (userId, device, upload) => keys.deviceKeys.upload(userId, device, upload),
+          end: (userId, devices) => accounts.services.sessions.end(userId, { devices }),
+        }
+      : undefined,
+  })
   const { inboxes } = e2ee
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
