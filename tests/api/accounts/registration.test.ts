@@ -94,6 +94,8 @@ test('names: grammar, underscore, digits, length, case', async () => {
     const body = { username, password: 'wordpass', auth: DUMMY }
     await server.refused(400, 'M_INVALID_USERNAME', 'POST', REGISTER, { body })
   }
+  const withNul = { username: 'a\u0000', password: 'wordpass', auth: DUMMY }
+  await server.refused(400, 'M_INVALID_PARAM', 'POST', REGISTER, { body: withNul })
   for (const username of ['alice', 'ALICE', 'aLice']) {
     const body = { username, password: 'wordpass', auth: DUMMY }
     await server.refused(400, 'M_USER_IN_USE', 'POST', REGISTER, { body })
