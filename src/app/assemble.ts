@@ -45,6 +45,7 @@ import {
   profileSpreadHandler,
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
+import { Expiry, type ReadStore } from '#/services/rooms/read/expiry.ts'
 import { createReading } from '#/services/rooms/read/reading.ts'
 import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/redact-related.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
@@ -114,7 +115,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
   const lastSeen = new LastSeen({ store, clock, log })
-  const reading = createReading({ store, clock })
+  const expiry = options.retention && new Expiry({ store, clock, policy: options.retention })
+  const readStore: ReadStore = expiry ? { ...store, expiry } : store
+  const reading = createReading({ store: readStore, clock })
   const { clientEvents, ignored } = reading
   const push = createPush({ store, clock, serverName, clientEvents, ignored })
   const accounts = createAccounts({
@@ -173,7 +176,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   }
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
-    store,
+    store: readStore,
     clock,
     clientEvents,
     ignored,
@@ -184,8 +187,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
-
-    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
+    ...{ log, store: readStore, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
   }
@@ -210,7 +212,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
   await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
-  const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData })
+  const reads = createReads({ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
   const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })
@@ -258,10 +260,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomsOf: (userId) => feed.roomsOf(userId),
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
-    ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
-    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...(await createSearch({
-      ...{ store, clock, clientEvents, ignored, erased: reading.erased, jobs },
+      ...{ store: readStore, clock, clientEvents, ignored, erased: reading.erased, jobs },
       enabled: options.enableSearch,
     })),
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
@@ -301,6 +301,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       feed.close()
       push.close()
       slidingSync.close()
+      expiry?.close()
       reads.close()
       reading.close()
       stateCache.close()
