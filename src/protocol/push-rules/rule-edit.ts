@@ -12,7 +12,7 @@ import {
   type PushRuleset,
 } from './ruleset.ts'
 
-/** Actions of old that mean nothing any more and are left out wherever they are met. */
+/** Actions of old that mean nothing any more: a client gets back what it set, and nothing comes of it. */
 const HISTORICAL: ReadonlySet<PushAction> = new Set(['dont_notify', 'coalesce'])
 
 /** The actions without the historical ones. https://spec.matrix.org/v1.19/client-server-api/#historical-actions */

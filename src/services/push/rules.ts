@@ -21,7 +21,6 @@ import {
 } from '#/protocol/push-rules/profile.ts'
 import {
   findRule,
-  liveActions,
   onPresentDefaults,
   type RulePlace,
   withChange,
@@ -112,7 +111,7 @@ export class PushRules {
   /** Makes or changes a rule of the user's own. Throws M_UNKNOWN when the rule to put it beside is not there. */
   put(userId: UserId, kind: PushRuleKind, rule: PushRule, place: RulePlace): Promise<void> {
     return this.#change(userId, (rules) => {
-      const changed = withRule(rules, kind, { ...rule, actions: liveActions(rule.actions) }, place)
+      const changed = withRule(rules, kind, rule, place)
       if (changed) return changed
       throw new MatrixError('M_UNKNOWN', `There is no rule of yours named ${place.before ?? place.after}.`)
     })
@@ -143,7 +142,7 @@ export class PushRules {
   ): Promise<void> {
     return this.#change(userId, (rules) => {
       existing(rules, kind, ruleId)
-      return withChange(rules, kind, ruleId, { actions: liveActions(actions) })
+      return withChange(rules, kind, ruleId, { actions })
     })
   }
 

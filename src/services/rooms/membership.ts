@@ -135,6 +135,9 @@ export class MembershipService {
         const present = room.state('m.room.member', target)
         if (change.renew && present && membershipOf(present) !== 'join') return { already: present.eventId }
         refuseImpossible(change, present && membershipOf(present))
+        const rejects =
+          membership === 'leave' && sender === target && present?.content['membership'] === 'invite'
+        if (rejects && (await this.#store.usage.noticesOf(room.nid)) === target) throw notRejected()
         const stays = present !== undefined && membershipOf(present) === 'join'
         if (guest && !stays && !guestsMayJoin(room.state('m.room.guest_access', ''))) {
           throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'This room does not let guests in.')
@@ -266,6 +269,11 @@ function refuseImpossible(change: MembershipChange, present: string | undefined)
   if (membership === 'join' && present === 'ban') {
     throw new MatrixError('M_FORBIDDEN', 'You are banned from this room.')
   }
+}
+
+/** https://spec.matrix.org/v1.16/client-server-api/#server-notices */
+function notRejected(): MatrixError<'M_CANNOT_LEAVE_SERVER_NOTICE_ROOM'> {
+  return new MatrixError('M_CANNOT_LEAVE_SERVER_NOTICE_ROOM', 'You cannot reject this invite of the server.')
 }
 
 /** Whether a member event already says the same; who authorised the join does not count. */

@@ -95,6 +95,7 @@ export class SendService {
     if (type === 'm.room.redaction' && typeof content['redacts'] === 'string') {
       return this.redact(from, roomId, content['redacts'] as EventId, content, transaction, ops)
     }
+    refuseOwnTombstone(roomId, type, content)
     return this.#once(from, transaction, async () => {
       const guards = await checkRelation(this.#store, { roomId, sender: from.userId, type, content })
       return this.#writer.write({
@@ -117,6 +118,7 @@ export class SendService {
   ): Promise<string> {
     const change = type === 'm.room.member' && memberChange(from.userId, roomId, stateKey, content)
     if (change) return this.#membership.change({ ...change, ops })
+    refuseOwnTombstone(roomId, type, content)
     let guards: readonly Op[] = []
     const eventId = await this.#writer.write({
       roomId,
@@ -161,7 +163,7 @@ export class SendService {
             throw new MatrixError('M_FORBIDDEN', 'You are not in this room.')
           }
           if (!row || row.room !== room?.nid) {
-            throw new MatrixError('M_NOT_FOUND', 'There is no such event in this room.')
+            throw new MatrixError('M_INVALID_PARAM', 'There is no such event in this room.')
           }
           const { redacts: _, ...rest } = content
           return { type: 'm.room.redaction', sender: from.userId, content: rest, redacts: targetId }
@@ -265,6 +267,13 @@ export class SendService {
       if (before === undefined) throw error
       return before
     }
+  }
+}
+
+/** A tombstone that leads back into its own room would send clients round in circles. */
+function refuseOwnTombstone(roomId: string, type: string, content: JsonObject): void {
+  if (type === 'm.room.tombstone' && content['replacement_room'] === roomId) {
+    throw new MatrixError('M_INVALID_PARAM', 'A room cannot be replaced by itself.')
   }
 }
 

@@ -134,12 +134,24 @@ test('the old room is closed for ordinary members', async () => {
   assert.deepEqual([closed.events_default, closed.invite], [61, 90])
 })
 
+test('a room is not replaced by itself', async () => {
+  const roomId = await roomOf([alice])
+  const content = { body: 'moved', replacement_room: roomId }
+  await alice.refused('400 M_INVALID_PARAM', 'PUT', inRoom(roomId, 'state', 'm.room.tombstone'), content)
+  await alice.refused(
+    '400 M_INVALID_PARAM',
+    'PUT',
+    inRoom(roomId, 'send', 'm.room.tombstone', 'one'),
+    content,
+  )
+})
+
 test('only who may send a tombstone upgrades', async () => {
   const oldId = await roomOf([alice, bob])
   const body = { new_version: '11' }
   await bob.refused('403 M_FORBIDDEN', 'POST', path(oldId), body)
   await carol.refused('403 M_FORBIDDEN', 'POST', path(oldId), body)
-  await carol.refused('403 M_FORBIDDEN', 'POST', path('!nowhere:test.example'), body)
+  await carol.refused('404 M_NOT_FOUND', 'POST', path('!nowhere:test.example'), body)
   await server.anonymous().refused('401 M_MISSING_TOKEN', 'POST', path(oldId), body)
   assert.equal((await allState(alice, oldId)).has('m.room.tombstone|'), false)
   const rooms = (await alice.get(`${V3}/joined_rooms`)).joined_rooms.length

@@ -342,3 +342,12 @@ test('a room that the reader was banned from and forgets is in no list any more'
   await bob.post(`${room}/forget`, {})
   assert.equal((await loop.next()).lists.all.count, 0)
 })
+
+test('adv-52 room_name_like does not tell a banned user what the room is called since', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  await alice.post(`/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/ban`, { user_id: bob.userId })
+  await setState(alice, roomId, 'm.room.name', { name: 'after all' })
+  assert.deepEqual(await passing(bob, { room_name_like: 'after' }), [])
+  assert.deepEqual(await passing(bob, {}), [roomId])
+})

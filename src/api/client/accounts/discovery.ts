@@ -64,6 +64,8 @@ const UNSTABLE_FEATURES = {
   'org.matrix.msc4143': true,
   /* `use_state_after` of sync under its unstable name. */
   'org.matrix.msc4222': true,
+  /* Cross-signing; old clients look for it here. */
+  'org.matrix.e2e_cross_signing': true,
   /* Sliding sync. */
   'org.matrix.simplified_msc3575': true,
   /* Threads, and relations of relations. */

@@ -213,7 +213,7 @@ export const server = {
   ),
   delete_stale_devices_after: option(
     orNull(duration),
-    later,
+    supported,
     null,
     'After how much time without use a device is logged out and deleted.',
     'never',

@@ -114,8 +114,10 @@ function passes(
   if (isInvite !== undefined && (known.membership === 'invite') !== isInvite) return false
   if (roomTypes !== undefined && !roomTypes.includes(facts.roomType)) return false
   if (notRoomTypes?.includes(facts.roomType)) return false
-  if (roomNameLike !== undefined && !(facts.name ?? '').toLowerCase().includes(roomNameLike.toLowerCase())) {
-    return false
+  if (roomNameLike !== undefined) {
+    /* Who is out of a room does not learn what it is called since. */
+    if (known.membership === 'leave' || known.membership === 'ban') return false
+    if (!(facts.name ?? '').toLowerCase().includes(roomNameLike.toLowerCase())) return false
   }
   if (spaces !== undefined && !spaces.rooms.has(known.roomId)) return false
   return passesTags(filters, labels.tags.get(room))
