@@ -45,8 +45,8 @@ const MEMBER_NEEDS = (userId: string): StateKeyPair[] => [['m.room.member', user
 /** What a room must not lose: what it is (adv-14), and which servers it keeps out. */
 const UNREDACTABLE: ReadonlySet<string> = new Set(['m.room.create', 'm.room.server_acl'])
 
-/** MSC3912 under its unstable name. */
-const WITH_RELATIONS = 'org.matrix.msc3912.with_relations'
+/** MSC3912, by the name of the proposal and by the unstable one that clients use. */
+const WITH_RELATIONS = ['with_rel_types', 'org.matrix.msc3912.with_relations'] as const
 
 export class SendService {
   readonly #writer: RoomWriter
@@ -204,16 +204,15 @@ export class SendService {
 
   /** What a redaction says, and the kinds of relations that it takes with it (MSC3912), where that is switched on. */
   #withRelated(given: JsonObject): { content: JsonObject; relTypes: readonly string[] } {
-    const relTypes = this.#redactsRelated ? member(given, WITH_RELATIONS) : undefined
-    if (relTypes === undefined) return { content: given, relTypes: [] }
+    const name = this.#redactsRelated ? WITH_RELATIONS.find((key) => Object.hasOwn(given, key)) : undefined
+    const relTypes = name && member(given, name)
+    if (name === undefined || relTypes === undefined) return { content: given, relTypes: [] }
     const all = isArray(relTypes) && relTypes.length <= REDACT_REL_TYPES_MAX ? relTypes : [undefined]
     if (!all.every((relType) => typeof relType === 'string')) {
-      throw new MatrixError(
-        'M_BAD_JSON',
-        `\`${WITH_RELATIONS}\` is a list of at most ${REDACT_REL_TYPES_MAX} strings.`,
-      )
+      throw new MatrixError('M_BAD_JSON', `\`${name}\` is a list of at most ${REDACT_REL_TYPES_MAX} strings.`)
     }
-    const { [WITH_RELATIONS]: _, ...content } = given
+    const entries = Object.entries(given).filter(([key]) => !WITH_RELATIONS.some((other) => other === key))
+    const content = Object.fromEntries(entries) as JsonObject
     return { content, relTypes: all as readonly string[] }
   }
 

@@ -204,7 +204,7 @@ for (const version of ['1', '2', '11']) {
 }
 
 for (const version of ['1', '9', '10', '11', '12']) {
-  test(`version ${version}: the create event is not redacted, the room keeps its version (adv-14)`, async () => {
+  test(`version ${version}: the create event is not redacted, the room keeps its version (adv-14, adv-22)`, async () => {
     const roomId = await roomOf([alice, bob], { room_version: version })
     const create = (await allState(alice, roomId)).get('m.room.create|')
     await alice.refused('403 M_FORBIDDEN', 'PUT', redactUrl(alice, roomId, create.event_id), {})

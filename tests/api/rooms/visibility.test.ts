@@ -297,7 +297,7 @@ async function checkSync(who: ApiClient, { roomId, eventId }: Scene, expected: E
 
 for (const then of VISIBILITIES) {
   for (const now of VISIBILITIES) {
-    test(`an event under ${then}, in a room that is ${now} now: every reader on every way`, async () => {
+    test(`adv-48, adv-51, adv-54 an event under ${then}, in a room that is ${now} now: every reader on every way`, async () => {
       const full = Object.keys(STORIES)
       const names = then === now ? [...full, ...full.map((name) => `guest ${name}`)] : full
       const scene = await play(then, now, names)

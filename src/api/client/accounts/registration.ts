@@ -10,7 +10,7 @@ import { type JsonObject, member } from '#/protocol/json/value.ts'
 import type { GuestAccounts } from '#/services/accounts/guests.ts'
 import { PASSWORD_CHARS_MAX, REGISTERED_LATELY_MAX, USERNAME_CHARS_MAX } from '#/services/accounts/limits.ts'
 import type { LoginService } from '#/services/accounts/login.ts'
-import type { Registered, RegistrationService } from '#/services/accounts/registration.ts'
+import { type Registered, type RegistrationService, TERMS_STAGE } from '#/services/accounts/registration.ts'
 import { SESSION_MEMBERS, sessionOf, tokensAnswer } from './shared.ts'
 
 export interface RegistrationDeps {
@@ -92,6 +92,7 @@ function registerRoute(d: RegistrationDeps): Route {
           password: body.password,
           token: typeof token === 'string' ? token : undefined,
           guest,
+          agreed: proof.completed[TERMS_STAGE] !== undefined,
           session: body.inhibit_login === true ? undefined : sessionOf(body),
         },
         address,

@@ -2,6 +2,7 @@
 import type { UiaStage } from '#/http/uia.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { isObject, type JsonObject, member } from '#/protocol/json/value.ts'
+import type { Consent } from '#/services/accounts/consent.ts'
 import type { Credentials } from '#/services/accounts/credentials.ts'
 import { PASSWORD_CHARS_MAX } from '#/services/accounts/limits.ts'
 import type { RegistrationTokens } from '#/services/accounts/registration-tokens.ts'
@@ -19,6 +20,11 @@ export function registrationTokenStage(tokens: RegistrationTokens): UiaStage {
       return { ok: false, errcode: 'M_UNAUTHORIZED', error: 'This registration token is not valid.' }
     },
   }
+}
+
+/** https://spec.matrix.org/v1.16/client-server-api/#terms-of-service-at-registration */
+export function termsStage(consent: Consent): UiaStage {
+  return { params: () => consent.terms, check: async () => ({ ok: true }) }
 }
 
 /** https://spec.matrix.org/v1.16/client-server-api/#password-based */
