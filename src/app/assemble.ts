@@ -244,8 +244,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     onJob: () => jobs.poke(),
   })
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
-  const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral })
   const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
+  const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
   const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })
