@@ -250,6 +250,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
   const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
   const reads = createReads({ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData })
+  const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
   const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })
