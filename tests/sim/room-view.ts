@@ -182,15 +182,15 @@ export class RoomView {
 
   /** Puts a page of history (newest first) before a stretch. Returns whether the gap is closed. */
   fill(stretch: Stretch, page: readonly string[], end: string | undefined): boolean {
-    const index = this.stretches.indexOf(stretch)
-    const before = this.stretches
-      .slice(0, index)
-      .findLast((earlier) => earlier.events.length > 0)
-      ?.events.at(-1)
+    const earlier = this.stretches.slice(0, this.stretches.indexOf(stretch))
+    const before = earlier.findLast((one) => one.events.length > 0)?.events.at(-1)
     for (const id of page) {
       if (this.#known.has(id)) {
-        if (id !== before && !this.#lossy()) throw this.#wrong(`history before a gap repeats ${id}`)
-        this.#close(index)
+        if (id !== before) {
+          if (!this.#lossy()) throw this.#wrong(`history before a gap repeats ${id}`)
+          this.#cutBehind(id, stretch)
+        }
+        this.#close(this.stretches.indexOf(stretch))
         return true
       }
       this.#learn(id)
@@ -198,9 +198,25 @@ export class RoomView {
     }
     stretch.gap = end
     if (end !== undefined) return false
-    if (before !== undefined && !this.#lossy()) throw this.#wrong(`history ended without meeting ${before}`)
-    this.#close(index)
+    if (before !== undefined) {
+      if (!this.#lossy()) throw this.#wrong(`history ended without meeting ${before}`)
+      /* All that is left of what came earlier is in this stretch now. */
+      this.stretches.splice(0, earlier.length)
+    }
+    this.#close(this.stretches.indexOf(stretch))
     return true
+  }
+
+  /** Drops what lies between an event of an earlier stretch and a stretch: it is gone, or ignored. */
+  #cutBehind(id: string, stretch: Stretch): void {
+    const index = this.stretches.indexOf(stretch)
+    const at = this.stretches.findIndex((one) => one.events.includes(id))
+    /* It was dropped itself, with others that came before it. */
+    if (at < 0) return
+    if (at >= index) throw this.#wrong(`history before a gap repeats ${id}, which is behind it`)
+    const { events } = this.stretches[at]!
+    events.length = events.indexOf(id) + 1
+    this.stretches.splice(at + 1, index - at - 1)
   }
 
   /** Nothing is missing before a stretch, nor before those that are empty in front of it. */
