@@ -26,6 +26,8 @@ export class RoomView {
   membership: 'join' | 'leave' = 'join'
   readonly stretches: Stretch[] = []
   readonly #known = new Set<string>()
+  /** Events of timelines that are state, and may be there as such alone: history need not show them again. */
+  readonly #states = new Set<string>()
   /** Event ids by `type NUL state_key`. */
   state = new Map<string, string>()
   /** Senders of events that came in timelines of syncs. */
@@ -63,7 +65,10 @@ export class RoomView {
     timeline: { events: ClientEvent[]; limited: boolean; prev_batch: string },
     { fresh, again, initial }: { fresh: boolean; again: boolean; initial: boolean },
   ): void {
-    for (const event of timeline.events) this.senders.add(event.sender)
+    for (const event of timeline.events) {
+      this.senders.add(event.sender)
+      if (event.state_key !== undefined) this.#states.add(event.event_id)
+    }
     let ids = timeline.events.map((event) => event.event_id as string)
     if (fresh || (again && timeline.limited)) {
       const overlap = this.#overlap(ids)
@@ -183,10 +188,11 @@ export class RoomView {
   /** Puts a page of history (newest first) before a stretch. Returns whether the gap is closed. */
   fill(stretch: Stretch, page: readonly string[], end: string | undefined): boolean {
     const earlier = this.stretches.slice(0, this.stretches.indexOf(stretch))
-    const before = earlier.findLast((one) => one.events.length > 0)?.events.at(-1)
+    const events = earlier.flatMap((one) => one.events)
+    const firm = events.findLastIndex((id) => !this.#states.has(id))
     for (const id of page) {
       if (this.#known.has(id)) {
-        if (id !== before) {
+        if (events.indexOf(id) < Math.max(firm, 0)) {
           if (!this.#lossy()) throw this.#wrong(`history before a gap repeats ${id}`)
           this.#cutBehind(id, stretch)
         }
@@ -198,8 +204,8 @@ export class RoomView {
     }
     stretch.gap = end
     if (end !== undefined) return false
-    if (before !== undefined) {
-      if (!this.#lossy()) throw this.#wrong(`history ended without meeting ${before}`)
+    if (firm >= 0) {
+      if (!this.#lossy()) throw this.#wrong(`history ended without meeting ${events[firm]}`)
       /* All that is left of what came earlier is in this stretch now. */
       this.stretches.splice(0, earlier.length)
     }
