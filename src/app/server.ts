@@ -10,6 +10,7 @@ import type { SigningKey } from '#/protocol/crypto/ed25519.ts'
 import { parseSigningKeys } from '#/protocol/crypto/signing-key-file.ts'
 import { assemble } from './assemble.ts'
 import type { Config } from './config/config.ts'
+import { diskReader } from './config/files.ts'
 import { openStore } from './database.ts'
 import { firstToken } from './first-token.ts'
 import { listenerOptions } from './listen.ts'
@@ -54,7 +55,7 @@ export async function startServer(
     serverName,
     signingKey,
     passwords: passwordsFor(config.passwords.pepper),
-    options: serverOptions(config),
+    options: serverOptions(config, diskReader()),
   })
   owned.defer(() => server.close())
   const token = await firstToken(store, world)

@@ -6,10 +6,13 @@
 
 import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
+import type { BackupOp } from './backups.ts'
+import type { DehydratedOp } from './dehydrated.ts'
 import type { DelayedOp } from './delayed.ts'
 import type { DirectoryOp } from './directory.ts'
 import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
+import type { KeyOp } from './keys.ts'
 import type { PeopleOp } from './people.ts'
 import type { PushOp } from './push.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
@@ -20,15 +23,19 @@ import type { OpenedMember, RoomOp } from './rooms.ts'
 import type { SearchOp } from './search.ts'
 import type { StateOp } from './state.ts'
 import type { ThreadSubscriptionOp } from './thread-subscriptions.ts'
+import type { ToDeviceOp } from './to-device.ts'
 import type { UsageOp } from './usage.ts'
 
 export type Op =
   | AccountDataOp
   | AccountOp
+  | BackupOp
+  | DehydratedOp
   | DelayedOp
   | DirectoryOp
   | EventOp
   | JobOp
+  | KeyOp
   | PeopleOp
   | PushOp
   | ReceiptOp
@@ -39,6 +46,7 @@ export type Op =
   | SearchOp
   | StateOp
   | ThreadSubscriptionOp
+  | ToDeviceOp
   | UsageOp
 
 export interface Plan {
@@ -56,6 +64,9 @@ export interface Change {
     | 'devices'
     | 'receipts'
     | 'thread_subscriptions'
+    | 'device_lists'
+    | 'one_time_keys'
+    | 'to_device'
     | 'rooms'
   readonly position: number
   /** Room of an `events` or `receipts` change, and of room account data. */
@@ -64,6 +75,12 @@ export interface Change {
   readonly user?: string
   /** The event itself where this process wrote it; anyone else reads it by its position. */
   readonly event?: EventRow
+  /** Rooms in which the change of somebody's device list is news; absent where it is news to the viewer alone. */
+  readonly rooms?: readonly number[]
+  readonly viewer?: string
+  /** Device of a `to_device` or `one_time_keys` change; of the latter, whether others claimed keys of it. */
+  readonly device?: string
+  readonly claimed?: true
   /** The receipt itself, of a `receipts` change. */
   readonly receipt?: ReceiptRow
   /** Of a `rooms` change: a room came into sight, with these members of this server. */
@@ -82,6 +99,8 @@ export interface Conflict {
     | 'gone'
     /** The account that acts was deactivated. */
     | 'deactivated'
+    /** There are too many already. */
+    | 'full'
     /** The profile says something else by now. */
     | 'profile'
     /** The same annotation is there already. */

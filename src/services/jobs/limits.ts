@@ -15,3 +15,6 @@ export const SWEEP_MS = 10 * 60 * 1000
 export const SWEEP_FIRST_MS = 60_000
 /** Rows per table that one sweep deletes; when it meets the limit the next sweep follows at once. */
 export const SWEEP_ROWS = 1000
+/** How often devices that nobody uses are looked for, and how many are deleted at a time. */
+export const STALE_DEVICES_MS = 24 * 3_600_000
+export const STALE_DEVICES_AT_ONCE = 100

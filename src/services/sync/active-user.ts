@@ -1,6 +1,12 @@
 /** What is kept ready of a user who syncs: memberships, and which rooms changed lately. */
 import type { Membership } from '#/ports/store/rooms.ts'
-import { CHANGES_PER_USER, WAITING_PER_USER_MAX } from './limits.ts'
+import type { Inbox } from './inbox.ts'
+import {
+  CHANGES_PER_USER,
+  CLAIMED_DEVICES_KEPT,
+  DEVICE_NEWS_PER_USER,
+  WAITING_PER_USER_MAX,
+} from './limits.ts'
 
 export interface KnownMembership {
   readonly roomId: string
@@ -15,7 +21,18 @@ export interface KnownMembership {
 }
 
 /** What moved in a room, as bits. `counts` stands for the user's own receipts, which change what is unread. */
-export const MOVED = { events: 1, data: 2, receipts: 4, everything: 23, threads: 8, counts: 16 } as const
+export const MOVED = {
+  events: 1,
+  data: 2,
+  receipts: 4,
+  everything: 23,
+  threads: 8,
+  counts: 16,
+  /** Somebody's membership, beside `events`. */
+  members: 32,
+  /** Device lists, in no room. */
+  devices: 64,
+} as const
 
 /** Stands for news that is not in a room: account data and the like. */
 export const NO_ROOM = 0
@@ -35,6 +52,7 @@ export class ActiveUser {
     this.userId = userId
     this.memberships = memberships
     this.#floor = floor
+    this.#deviceFloor = floor
     this.#ephemeral = ephemeral
   }
 
@@ -78,6 +96,48 @@ export class ActiveUser {
     return this.#ephemeral > version
   }
 
+  /** Every changed device list after it is in `#deviceNews`. */
+  #deviceFloor: number
+  #deviceNews: { readonly position: number; readonly userId: string }[] = []
+
+  /** Notes that the devices or keys of somebody changed whom the user sees. */
+  touchDevices(position: number, userId: string): void {
+    this.#deviceNews.push({ position, userId })
+    if (this.#deviceNews.length > DEVICE_NEWS_PER_USER) {
+      const dropped = this.#deviceNews.splice(0, DEVICE_NEWS_PER_USER / 2)
+      this.#deviceFloor = dropped.at(-1)!.position
+    }
+    this.touch(position, NO_ROOM, MOVED.devices)
+  }
+
+  /** Users whose device lists changed in (since, upto]; undefined when that is too long ago to remember. */
+  deviceListsSince(since: number, upto: number): string[] | undefined {
+    if (since < this.#deviceFloor) return undefined
+    const users = new Set<string>()
+    for (let i = this.#deviceNews.length - 1; i >= 0; i--) {
+      const { position, userId } = this.#deviceNews[i]!
+      if (position <= since) break
+      if (position <= upto) users.add(userId)
+    }
+    return [...users]
+  }
+
+  /** When keys of the user's devices were claimed last, by device. */
+  readonly #claimed = new Map<string, number>()
+
+  /** Notes that somebody claimed a key of one of the user's devices. */
+  touchKeys(position: number, deviceId: string): void {
+    this.#claimed.delete(deviceId)
+    this.#claimed.set(deviceId, position)
+    if (this.#claimed.size > CLAIMED_DEVICES_KEPT) this.#claimed.delete(this.#claimed.keys().next().value!)
+    this.touch(position, NO_ROOM, MOVED.devices)
+  }
+
+  /** Whether a key of a device was claimed after a position, as far as is remembered. */
+  keysClaimedSince(deviceId: string, since: number): boolean {
+    return (this.#claimed.get(deviceId) ?? 0) > since
+  }
+
   /** Account data moved at this position last. */
   #data = 0
 
@@ -96,6 +156,9 @@ export class ActiveUser {
   hasNewsSince(since: number): boolean {
     return since < this.#floor || (this.#changes.at(-1)?.position ?? 0) > since
   }
+
+  /** Inboxes of those devices that sync, by device id. */
+  readonly inboxes = new Map<string, Inbox>()
 
   /** How many rooms were forgotten while the user is kept ready; what has seen fewer is out of date. */
   forgets = 0
@@ -122,6 +185,15 @@ export class ActiveUser {
     }
     this.#waiting.add(wake)
     return () => this.#waiting.delete(wake)
+  }
+
+  /** How often a session of the user has ended, or may have. */
+  endings = 0
+
+  /** Wakes all who wait, because a session has ended: perhaps theirs. */
+  sessionEnded(): void {
+    this.endings++
+    this.wake()
   }
 
   wake(): void {

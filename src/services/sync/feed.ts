@@ -54,6 +54,11 @@ export class Feed {
     for (const user of this.#users.values()) user.wake()
   }
 
+  /** Lets those who wait for news of a user find out whether they still may. */
+  sessionEnded(userId: string): void {
+    this.#users.get(userId)?.sessionEnded()
+  }
+
   close(): void {
     this.#stop()
     this.stopWaiting()
@@ -126,9 +131,13 @@ export class Feed {
     if (stream === 'events' && room !== undefined && event !== undefined) {
       const own = event.type === 'm.room.member' && event.stateKey === user.userId
       if (own) this.#moveMember(user, event, new Set())
-      if (user.memberships.get(room)?.membership === 'join') user.touch(position, room)
+      if (user.memberships.get(room)?.membership === 'join') user.touch(position, room, movedByEvent(event))
     } else if (stream === 'rooms') {
       this.#takeOpened(user, change)
+    } else if (stream === 'device_lists' && change.user !== undefined) {
+      if (seesDevices(user, change)) user.touchDevices(position, change.user)
+    } else if (stream === 'one_time_keys' && change.claimed && change.user === user.userId) {
+      user.touchKeys(position, change.device ?? '')
     } else if (stream === 'account_data' && change.user === user.userId) {
       user.touchData(position, room ?? NO_ROOM)
     } else if (stream === 'thread_subscriptions' && change.user === user.userId) {
@@ -180,8 +189,16 @@ export class Feed {
       const user = this.#users.get(change.user)
       user?.touch(change.position, NO_ROOM, MOVED.threads)
       if (user) woken.add(user)
+    } else if (change.stream === 'to_device') {
+      this.#takeMessage(change, woken)
     } else if (change.stream === 'receipts' && change.room !== undefined) {
       this.#takeReceipt(change.room, change, woken)
+    } else if (change.stream === 'device_lists') {
+      this.#takeDevices(change, woken)
+    } else if (change.stream === 'one_time_keys' && change.claimed && change.user !== undefined) {
+      const user = this.#users.get(change.user)
+      user?.touchKeys(change.position, change.device ?? '')
+      if (user) woken.add(user)
     } else if (change.stream === 'rooms') {
       for (const { user: userId } of change.opened?.members ?? []) {
         const user = this.#users.get(userId)
@@ -190,6 +207,27 @@ export class Feed {
         woken.add(user)
       }
     }
+  }
+
+  /** Devices or keys of somebody changed: news to those in their rooms, or to one user alone. */
+  #takeDevices({ user: userId, viewer, rooms, position }: Change, woken: Set<ActiveUser>): void {
+    if (userId === undefined) return
+    const told = new Set<ActiveUser>()
+    const self = this.#users.get(viewer ?? userId)
+    if (self) told.add(self)
+    for (const room of rooms ?? []) for (const user of this.#byRoom.get(room) ?? []) told.add(user)
+    for (const user of told) {
+      user.touchDevices(position, userId)
+      woken.add(user)
+    }
+  }
+
+  #takeMessage({ user: userId = '', device = '', position }: Change, woken: Set<ActiveUser>): void {
+    const user = this.#users.get(userId)
+    const inbox = user?.inboxes.get(device)
+    if (!user || !inbox) return
+    inbox.arrived(position)
+    woken.add(user)
   }
 
   /** A room that was made out of sight is there; its earlier events were not told one by one. */
@@ -208,7 +246,7 @@ export class Feed {
       inviter: membership === 'invite' ? sender : undefined,
     })
     if (joined) this.#enter(room, user)
-    user.touch(position, room)
+    user.touch(position, room, MOVED.events | MOVED.members)
   }
 
   #takeReceipt(room: number, change: Change, woken: Set<ActiveUser>): void {
@@ -262,8 +300,9 @@ export class Feed {
       const user = this.#users.get(row.stateKey)
       if (user) this.#moveMember(user, row, woken)
     }
+    const what = movedByEvent(row)
     for (const user of this.#byRoom.get(room) ?? []) {
-      user.touch(position, room)
+      user.touch(position, room, what)
       woken.add(user)
     }
   }
@@ -293,7 +332,7 @@ export class Feed {
     if (membership === 'join') this.#enter(row.room, user)
     else {
       this.#exit(row.room, user)
-      user.touch(row.nid, row.room)
+      user.touch(row.nid, row.room, movedByEvent(row))
       woken.add(user)
     }
   }
@@ -313,6 +352,16 @@ function seesReceipt(user: ActiveUser, { room, user: owner, receipt }: Change): 
 
 function movedBy(user: ActiveUser, { user: owner }: Change): number {
   return owner === user.userId ? MOVED.receipts | MOVED.counts : MOVED.receipts
+}
+
+function movedByEvent({ type, stateKey }: EventRow): number {
+  return type === 'm.room.member' && stateKey !== null ? MOVED.events | MOVED.members : MOVED.events
+}
+
+/** One's own device list is always news. */
+function seesDevices(user: ActiveUser, { user: owner, viewer, rooms }: Change): boolean {
+  if ((viewer ?? owner) === user.userId) return true
+  return rooms?.some((room) => user.memberships.get(room)?.membership === 'join') ?? false
 }
 
 /** A membership as a member event says it. */

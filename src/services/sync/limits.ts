@@ -15,6 +15,12 @@ export const STATES_PER_ROOM = 4
 export const SUMMARIES_MAX = 10_000
 export const STATE_TEXTS_MAX = 5000
 export const STATE_TEXT_CHARS_MAX = 2000
+/** Changed device lists remembered per user; an older token is answered from the store. */
+export const DEVICE_NEWS_PER_USER = 200
+/** Members of a room without encryption who are new to who joins it; with more nobody is. */
+export const UNENCRYPTED_FACES_MAX = 1000
+/** Devices of a user whose claimed keys are remembered. */
+export const CLAIMED_DEVICES_KEPT = 1000
 /** Recent events kept ready per room. */
 export const RECENT_EVENTS_PER_ROOM = 30
 /** Bytes of recent events kept ready, without a setting. */
@@ -27,6 +33,14 @@ export const CHANGES_PER_USER = 500
 export const ROOMS_AT_ONCE = 4
 /** Requests of one user that may wait at once; the oldest is answered empty. */
 export const WAITING_PER_USER_MAX = 50
+/** Messages to a device in one answer, and their characters. */
+export const TO_DEVICE_GIVEN_MAX = 100
+export const TO_DEVICE_CHARS_MAX = 1024 * 1024
+/** Delivered messages are deleted after this time, milliseconds, or when so many devices have some ... */
+export const DELIVERED_MS = 500
+export const DELIVERED_AT_ONCE = 100
+/** ... at most so many of each device at once. */
+export const DELIVERED_ROWS = 500
 /** Members read to find heroes. */
 export const HERO_SCAN_MAX = 100
 /** Changes of the reader's own member event that are followed back; with more the room is told anew. */
@@ -47,3 +61,5 @@ export const SNAPSHOT_CHARS_MAX = 32 * 1024 * 1024
 /** Answers of `/initialSync` that are made at once; more are refused for the moment. */
 export const SNAPSHOTS_AT_ONCE = 4
 export const SNAPSHOT_RETRY_MS = 5000
+/** Events of a room's timeline in one answer, without a setting. */
+export const TIMELINE_DEFAULT_MAX = 100

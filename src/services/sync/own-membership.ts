@@ -47,6 +47,27 @@ export async function wasJoined(store: Store, userId: string, room: number, pos:
   return event !== undefined && isJoin(event)
 }
 
+/**
+ * Where a user who was joined at `since` left last, before `known`: the position of the event that ended the stay. An
+ * invite may have come behind it. `since` itself where that is too many changes ago.
+ */
+export async function leftAt(
+  store: Store,
+  userId: string,
+  room: number,
+  known: KnownMembership,
+  since: number,
+): Promise<number> {
+  let end = known.position
+  for (let steps = 0; steps < OWN_CHANGES_MAX; steps++) {
+    const before = await ownEvent(store, userId, room, end - 1)
+    if (before === undefined) return since
+    if (isJoin(before)) return end
+    end = before.nid
+  }
+  return since
+}
+
 /** Whether the room was in anybody's sight at a position; what happened in it before nobody was told. */
 async function isOpen(store: Store, room: number, position: number): Promise<boolean> {
   return ((await store.rooms.byNid(room))?.opened ?? 0) <= position

@@ -15,6 +15,8 @@ import { people as migration7 } from './0007-people.ts'
 import { search as migration8 } from './0008-search.ts'
 import { roomFacts as migration9 } from './0009-room-facts.ts'
 import { usage as migration10 } from './0010-usage.ts'
+import { keys as migration11 } from './0011-keys.ts'
+import { backup as migration12 } from './0012-backup.ts'
 import { opened as migration13 } from './0013-opened.ts'
 
 export interface Migration {
@@ -36,6 +38,8 @@ export const MIGRATIONS: readonly Migration[] = [
   migration8,
   migration9,
   migration10,
+  migration11,
+  migration12,
   migration13,
 ]
 

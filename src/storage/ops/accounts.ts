@@ -2,8 +2,10 @@
 import type { AccountOp } from '#/ports/store/accounts.ts'
 import { first, placeholders, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
+import { deleteKeysOfDevices, deleteKeysOfUser, noteDeviceList } from './keys.ts'
 import { forgetPerson, indexPerson } from './people.ts'
 import { clearPushersOfDevices } from './push.ts'
+import { closeInboxes, openInbox } from './to-device.ts'
 import { clearUsage } from './usage.ts'
 
 type OpOf<K extends AccountOp['op']> = Extract<AccountOp, { op: K }>
@@ -52,7 +54,7 @@ export function* guardActive(_ctx: PlanContext, op: OpOf<'account.active'>): Sql
   if (row?.deactivated === 1) throw new GuardFailed({ conflict: 'deactivated', value: op.user })
 }
 
-export function* setAccountFlags(_ctx: PlanContext, op: OpOf<'account.flags'>): Sql<void> {
+export function* setAccountFlags(ctx: PlanContext, op: OpOf<'account.flags'>): Sql<void> {
   const bit = (flag: boolean | undefined) => (flag === undefined ? null : flag ? 1 : 0)
   const rows = yield* run(
     `UPDATE accounts SET admin = COALESCE(?2, admin), deactivated = COALESCE(?3, deactivated),
@@ -67,10 +69,16 @@ export function* setAccountFlags(_ctx: PlanContext, op: OpOf<'account.flags'>): 
   if (!op.deactivated) return
   yield* forgetPerson(op.user)
   yield* run('DELETE FROM openid_tokens WHERE user_id = ?1', op.user)
+  yield* deleteKeysOfUser(ctx, op.user)
   yield* clearUsage(op.user)
 }
 
 export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> {
+  const known = yield* first(
+    'SELECT display_name FROM devices WHERE user_id = ?1 AND device_id = ?2',
+    op.user,
+    op.device,
+  )
   yield* run(
     `INSERT INTO devices (user_id, device_id, display_name, created_ts) VALUES (?1, ?2, ?3, ?4)
      ON CONFLICT (user_id, device_id) DO UPDATE SET display_name = COALESCE(excluded.display_name, devices.display_name)`,
@@ -80,7 +88,11 @@ export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> 
     op.ts,
   )
   if (op.most !== undefined) yield* makePlace(op.user, op.device, op.most)
-  ctx.changes.push({ stream: 'devices', position: ctx.next(), user: op.user })
+  const renamed = op.displayName !== null && op.displayName !== known?.display_name
+  if (!known || renamed) yield* noteDeviceList(ctx, op.user)
+  const position = ctx.next()
+  yield* openInbox(op.user, op.device, position)
+  ctx.changes.push({ stream: 'devices', position, user: op.user })
 }
 
 /** Deletes the devices used longest ago, but for `keep`, until there are no more than `most`. */
@@ -93,9 +105,13 @@ function* makePlace(user: string, keep: string, most: number): Sql<void> {
     DEVICES_DELETED_AT_ONCE,
     most - 1,
   )
-  for (const { device_id: device } of gone) {
-    yield* run('DELETE FROM tokens WHERE user_id = ?1 AND device_id = ?2', user, device!)
-    yield* run('DELETE FROM devices WHERE user_id = ?1 AND device_id = ?2', user, device!)
+  const names = gone.map((row) => row.device_id as string)
+  if (names.length > 0) yield* deleteKeysOfDevices(user, names, keep)
+  for (const device of names) {
+    yield* run('DELETE FROM tokens WHERE user_id = ?1 AND device_id = ?2', user, device)
+    yield* run('DELETE FROM devices WHERE user_id = ?1 AND device_id = ?2', user, device)
+    yield* run('DELETE FROM dehydrated_devices WHERE user_id = ?1 AND device_id = ?2', user, device)
+    yield* closeInboxes('user_id = ?1 AND device_id = ?2', user, device)
   }
 }
 
@@ -122,8 +138,13 @@ export function* deleteDevices(ctx: PlanContext, op: OpOf<'device.delete'>): Sql
   if (op.devices?.length === 0) return
   const params = [op.user, keep, ...(op.devices ?? [])]
   yield* clearPushersOfDevices(op.user, op.devices, keep)
+  yield* deleteKeysOfDevices(op.user, op.devices, keep)
+  yield* noteDeviceList(ctx, op.user)
   yield* run(`DELETE FROM tokens WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
-  yield* run(`DELETE FROM devices WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
+  const which = `user_id = ?1 AND device_id <> ?2${among}`
+  yield* run(`DELETE FROM devices WHERE ${which}`, ...params)
+  yield* run(`DELETE FROM dehydrated_devices WHERE ${which}`, ...params)
+  yield* closeInboxes(which, ...params)
   ctx.changes.push({ stream: 'devices', position: ctx.next(), user: op.user })
 }
 

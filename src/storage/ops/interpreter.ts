@@ -9,11 +9,14 @@ import {
   putFilter,
 } from './account-data.ts'
 import * as accounts from './accounts.ts'
+import * as backups from './backups.ts'
 import type { PlanContext } from './context.ts'
+import * as dehydrated from './dehydrated.ts'
 import * as delayed from './delayed.ts'
 import { deleteAlias, moveDirectory, publishRoom, putAlias } from './directory.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
 import { finishJob, putJob, retryJob, sweep } from './jobs.ts'
+import { KEY_HANDLERS } from './keys.ts'
 import * as people from './people.ts'
 import * as purge from './purge.ts'
 import * as push from './push.ts'
@@ -27,6 +30,7 @@ import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.t
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
 import { subscribe, unsubscribe } from './thread-subscriptions.ts'
+import * as toDevice from './to-device.ts'
 import * as usage from './usage.ts'
 
 type Handlers = {
@@ -100,6 +104,10 @@ const HANDLERS: Handlers = {
   'search.fill': fillSearch,
   'search.clear': clearSearch,
   ...people.HANDLERS,
+  ...KEY_HANDLERS,
+  ...toDevice.HANDLERS,
+  ...backups.HANDLERS,
+  ...dehydrated.HANDLERS,
   ...usage.HANDLERS,
   'report.put': putReport,
   'report.delete': deleteReport,

@@ -5,7 +5,9 @@ import { first, run, type Sql } from '../sql/sql.ts'
 import { verifyAccounts, verifyOwners } from './accounts.ts'
 import { verifyCounts } from './counts.ts'
 import { verifyDirectory } from './directory.ts'
+import { verifyE2ee } from './e2ee.ts'
 import { verifyEvents, verifyOriginals, verifyTxns } from './events.ts'
+import { verifyKeys } from './keys.ts'
 import { INTEGRITY_LINES_MAX } from './limits.ts'
 import { verifyRelations } from './relations.ts'
 import { type FindingListener, Findings, type VerifyReport } from './report.ts'
@@ -39,6 +41,8 @@ export function* verifyStore(engine: EngineName, listener: FindingListener): Sql
   yield* section(findings, 'counts', () => verifyCounts(findings))
   yield* section(findings, 'search', () => verifySearch(findings))
   yield* section(findings, 'accounts', () => verifyAccounts(findings))
+  yield* section(findings, 'keys', () => verifyKeys(findings))
+  yield* section(findings, 'e2ee', () => verifyE2ee(findings))
   yield* section(findings, 'owners', () => verifyOwners(findings))
   yield* section(findings, 'positions', () => checkPositions(findings, meta.position))
   const { list, counts, checked } = findings
@@ -101,6 +105,13 @@ const POSITIONS = [
   ['push_actions', 'event'],
   ['relation_targets', 'nid'],
   ['thread_subscriptions', 'pos'],
+  ['device_keys', 'nid'],
+  ['one_time_keys', 'nid'],
+  ['device_list_changes', 'pos'],
+  ['inboxes', 'nid'],
+  ['inbox_contents', 'pos'],
+  ['inbox_txns', 'pos'],
+  ['backup_versions', 'nid'],
 ] as const
 
 /** A number above the counter would be given out a second time. */

@@ -9,7 +9,7 @@ import { SERVER_NAME, TestServer } from '../../support/test-server.ts'
 import { verifyFindings } from '../../support/verify-server.ts'
 import { watchedStore } from '../../support/watched-store.ts'
 
-covers('POST /_matrix/client/v3/createRoom', 'POST /_matrix/client/v3/rooms/:roomId/upgrade')
+covers('POST /_matrix/client/v3/createRoom', 'POST /_matrix/client/v3/rooms/{roomId}/upgrade')
 
 const watch = watchedStore()
 const { plans } = watch

@@ -268,7 +268,7 @@ test('the extensions of encryption answer in their empty form', async () => {
   const answer = await sliding(bob, { extensions, txn_id: 'mine' })
   assert.deepEqual(answer.extensions, {
     to_device: { next_batch: '7', events: [] },
-    e2ee: { device_one_time_keys_count: {}, device_unused_fallback_key_types: [] },
+    e2ee: { device_one_time_keys_count: { signed_curve25519: 0 }, device_unused_fallback_key_types: [] },
   })
   assert.equal(answer.txn_id, 'mine')
 })

@@ -48,6 +48,8 @@ const VERSIONS = [
 
 /** Proposals that are served under names of their own, or whose stable names clients look for here. */
 const UNSTABLE_FEATURES = {
+  /* Changes of a profile that keep out of rooms. */
+  'computer.gingershaped.msc4466': true,
   /* Custom profile fields under their stable paths. */
   'uk.tcpip.msc4133': true,
   'uk.tcpip.msc4133.stable': true,
@@ -62,6 +64,8 @@ const UNSTABLE_FEATURES = {
   'org.matrix.msc4143': true,
   /* `use_state_after` of sync under its unstable name. */
   'org.matrix.msc4222': true,
+  /* Cross-signing; old clients look for it here. */
+  'org.matrix.e2e_cross_signing': true,
   /* Sliding sync. */
   'org.matrix.simplified_msc3575': true,
   /* Threads, and relations of relations. */

@@ -1,5 +1,5 @@
 import { either, list, map, object, orNull, section } from '../compound-types.ts'
-import { accepted, later, laterQuiet, option, required, supported } from '../option.ts'
+import { accepted, later, option, required, supported } from '../option.ts'
 import { bool, int, path, positiveDuration, secret, string } from '../types.ts'
 
 /** Group "API configuration". */
@@ -36,7 +36,7 @@ export const api = {
     supported,
     'Signs short-lived tokens of this server. Without it `registration_shared_secret` is taken.',
   ),
-  form_secret: secret(laterQuiet, 'Signs values in forms, such as consent.'),
+  form_secret: secret(supported, 'Signs values in forms, such as consent.'),
 }
 
 /** Group "Signing keys". */

@@ -2,12 +2,15 @@
 import type { PresenceName } from '../../ephemeral/presence-state.ts'
 import type { EphemeralSeen } from '../../rooms/read/tokens.ts'
 import type { SyncFilter } from '../filter.ts'
+import type { WaitingRequest } from '../wait.ts'
 
-export interface SyncRequest {
+export interface SyncRequest extends WaitingRequest {
   readonly userId: string
   readonly deviceId: string
   /** Position to go on from; undefined for an initial sync or after a restore. */
   readonly since: number | undefined
+  /** Position up to which the client has its messages; undefined for an initial sync. */
+  readonly toDevice: number | undefined
   /** What the client has seen of typing and presence. */
   readonly seen: EphemeralSeen | undefined
   /** What the client says of its presence; undefined to leave it as it is. */
@@ -23,8 +26,6 @@ export interface SyncRequest {
   readonly stateAfter: StateAfterName | undefined
   /** Milliseconds to wait for news. */
   readonly timeoutMs: number
-  /** Aborts when the client has gone. */
-  readonly signal: AbortSignal
 }
 
 /** `state_after` was `org.matrix.msc4222.state_after` before it was specified. */
@@ -52,13 +53,15 @@ function objectJson(entries: ReadonlyMap<string, string>): string {
 export interface GlobalAnswer {
   readonly accountData: readonly string[]
   readonly presence: readonly string[]
+  readonly toDevice: readonly string[]
 }
 
-/** The whole answer; groups without rooms are left out. */
+/** The whole answer; groups without rooms are left out. `e2ee` are the members about encryption. */
 export function answerJson(
   nextBatch: string,
-  { accountData, presence }: GlobalAnswer,
+  { accountData, presence, toDevice }: GlobalAnswer,
   rooms: RoomsAnswer,
+  e2ee: string,
 ): string {
   const groups: string[] = []
   for (const name of ['join', 'invite', 'knock', 'leave'] as const) {
@@ -67,6 +70,7 @@ export function answerJson(
   let json = `{"next_batch":${JSON.stringify(nextBatch)}`
   if (accountData.length > 0) json += `,"account_data":${eventsJson(accountData)}`
   if (presence.length > 0) json += `,"presence":${eventsJson(presence)}`
+  if (toDevice.length > 0) json += `,"to_device":${eventsJson(toDevice)}`
   if (groups.length > 0) json += `,"rooms":{${groups.join(',')}}`
-  return `${json},"device_one_time_keys_count":{},"device_unused_fallback_key_types":[]}`
+  return `${json},${e2ee}}`
 }
