@@ -192,10 +192,9 @@ export class RoomView {
     const firm = events.findLastIndex((id) => !this.#states.has(id))
     for (const id of page) {
       if (this.#known.has(id)) {
-        if (events.indexOf(id) < Math.max(firm, 0)) {
-          if (!this.#lossy()) throw this.#wrong(`history before a gap repeats ${id}`)
-          this.#cutBehind(id, stretch)
-        }
+        const at = events.indexOf(id)
+        if (at < Math.max(firm, 0) && !this.#lossy()) throw this.#wrong(`history before a gap repeats ${id}`)
+        if (at < events.length - 1) this.#cutBehind(id, stretch)
         this.#close(this.stretches.indexOf(stretch))
         return true
       }
@@ -204,11 +203,9 @@ export class RoomView {
     }
     stretch.gap = end
     if (end !== undefined) return false
-    if (firm >= 0) {
-      if (!this.#lossy()) throw this.#wrong(`history ended without meeting ${events[firm]}`)
-      /* All that is left of what came earlier is in this stretch now. */
-      this.stretches.splice(0, earlier.length)
-    }
+    if (firm >= 0 && !this.#lossy()) throw this.#wrong(`history ended without meeting ${events[firm]}`)
+    /* All that is left of what came earlier is in this stretch now. */
+    this.stretches.splice(0, earlier.length)
     this.#close(this.stretches.indexOf(stretch))
     return true
   }
