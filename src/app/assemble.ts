@@ -29,7 +29,7 @@ import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
 import { LastSeen } from '#/services/accounts/last-seen.ts'
 import type { OpenidTokens } from '#/services/accounts/openid.ts'
 import { USAGE_DEFAULT } from '#/services/accounts/usage-rules.ts'
-import { noticesProfile, type ServerNotices } from '#/services/admin/server-notices.ts'
+import type { ServerNotices } from '#/services/admin/server-notices.ts'
 import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
@@ -167,10 +167,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const mayInvite: MayInvite = async (sender, target) => {
     if (sender !== systemUser) await people.invites.check(sender, target)
   }
-  const profile: MemberProfile = async (userId) =>
-    options.notices && userId === systemUser
-      ? noticesProfile(options.notices)
-      : accounts.profileMembers(userId)
+  const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({
     store,
@@ -210,7 +207,15 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const { staleDevicesMs } = options
   const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
-  const e2ee = createE2ee({ store, clock, log, serverName, limits })
+  const e2ee = createE2ee({
+    ...{ store, clock, log, serverName, limits },
+    dehydrating: options.experimental.dehydratedDevices
+      ? {
+          upload: (userId, device, upload) => keys.deviceKeys.upload(userId, device, upload),
+          end: (userId, devices) => accounts.services.sessions.end(userId, { devices }),
+        }
+      : undefined,
+  })
   const { inboxes } = e2ee
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
@@ -262,7 +267,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     options: options.rooms.autoJoin,
   })
   jobs.handle(AUTO_JOIN_KIND, autoJoin.handler)
-  const { notices, guard } = createNotices({
+  const { notices, guard } = await createNotices({
     ...{ store, world, log, send, membership, createRoom, usage, accounts: accounts.services },
     roomVersion: options.defaultRoomVersion,
     options: options.notices,
