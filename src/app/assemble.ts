@@ -57,6 +57,7 @@ import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
 import { Summaries } from '#/services/sync/v3/summary.ts'
 import { SyncService } from '#/services/sync/v3/sync.ts'
+import { createE2ee, e2eeDeactivationOps } from './create-e2ee.ts'
 import { createKeys } from './create-keys.ts'
 import { createLater } from './create-later.ts'
 import { createPurge } from './create-purge.ts'
@@ -132,6 +133,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         leaveAllOp(userId, now),
         { op: 'delayed.clear', user: userId },
         { op: 'push.clear', user: userId },
+        ...e2eeDeactivationOps(userId),
       ],
       onDeactivated: () => jobs.poke(),
       accountDataOps: (userId, type, content) => push.rules.accountDataOps(userId, type, content),
@@ -177,9 +179,11 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const { staleDevicesMs } = options
   const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
+  const e2ee = createE2ee({ store, clock, log, serverName, limits })
+  const { inboxes } = e2ee
   const syncing = {
     e2ee: keys.e2ee,
-    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
+    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, inboxes, defaultAccountData },
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
   }
@@ -259,6 +263,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
     ...reads.routes,
     ...later.routes,
+    ...e2ee.routes,
     ...pushRoutes(push),
     healthRoute(() => healthOf(store)),
   ]
@@ -293,6 +298,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       feed.close()
       keys.close()
       push.close()
+      e2ee.close()
       slidingSync.close()
       reads.close()
       reading.close()

@@ -67,3 +67,5 @@ export const SEARCH_PARTS_MAX = 64
 export const SEARCH_FILL_EVENTS = 200
 /** Pages of the index that one search reads; then it is gone on with by its token. */
 export const SEARCH_PAGES_MAX = 4096
+/** Messages that go at once from an inbox that is full. */
+export const INBOX_DROP_ROWS = 200

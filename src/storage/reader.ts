@@ -3,6 +3,8 @@ import type { Reader } from '#/ports/store/store.ts'
 import * as data from './queries/account-data.ts'
 import * as accounts from './queries/accounts.ts'
 import { authChain } from './queries/auth-chain.ts'
+import { bindBackups } from './queries/backups.ts'
+import { dehydratedOf } from './queries/dehydrated.ts'
 import { delayedById, delayedOfUser } from './queries/delayed.ts'
 import * as directory from './queries/directory.ts'
 import * as events from './queries/events.ts'
@@ -20,6 +22,7 @@ import * as rooms from './queries/rooms.ts'
 import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
 import * as threads from './queries/thread-subscriptions.ts'
+import { bindToDevice } from './queries/to-device.ts'
 import { bindUsage } from './queries/usage.ts'
 
 export type RunQuery = <Args extends readonly unknown[], T>(query: Query<Args, T>, args: Args) => Promise<T>
@@ -143,6 +146,9 @@ export function readerOver(read: RunQuery): Reader {
       publishedCount: bind(directory.publishedCount),
     },
     reports: { byNid: bind(reportByNid), page: bind(reportPage) },
+    toDevice: bindToDevice(bind),
+    backups: bindBackups(bind),
+    dehydrated: { of: bind(dehydratedOf) },
     delayed: { byId: bind(delayedById), ofUser: bind(delayedOfUser) },
     jobs: { due: bind(data.jobsDue), next: bind(data.jobsNext) },
   }

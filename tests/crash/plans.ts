@@ -2,6 +2,7 @@
 import { realWorld } from '#/base/world.ts'
 import type { Op, Plan } from '#/ports/store/plan.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
+import { backupKey, newBackup, putKeys, toDevice, toOne } from '../support/e2ee-ops.ts'
 import { commitAll } from '../support/filled-database.ts'
 import { accountPlan, RoomScript, relating, SCRIPT_SERVER, scriptUser } from '../support/room-script.ts'
 
@@ -39,6 +40,7 @@ export async function makeBase(path: string): Promise<Base> {
       await commitAll(store, accountPlan(name, 'DEVICE', `${i}`.repeat(64)))
     }
     await commitAll(store, tablesPlan())
+    await commitAll(store, e2eePlan())
     await commitAll(store, { lane: 'search', ops: [{ op: 'search.enable', on: true }] })
     room.created(await commitAll(store, room.create().plan))
     await commitAll(store, directoryPlan(room.nid))
@@ -195,6 +197,16 @@ const crossSigning: Op = {
   keys: [{ usage: 'master', publicKey: 'm', body: '{"usage":["master"]}', signatures: '{}' }],
 }
 
+/** Messages that wait, one for two devices, and a backup. */
+function e2eePlan(): Plan {
+  const ops: Op[] = [
+    toDevice([{ content: '{}', devices: [], users: [user, other] }], { txn: 'one' }),
+    newBackup(other),
+    putKeys(other, 1, [backupKey('!r', 's')]),
+  ]
+  return { lane: other, ops }
+}
+
 /** Adding an operation to the ports makes this fail to compile until it has a plan here. */
 const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'event.insert': message,
@@ -344,6 +356,17 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'keys.sign_user': () => [
     { op: 'keys.sign_user', signer: user, user: other, publicKey: 'p', keyId: 'ed25519:u', signature: 's' },
   ],
+  'to_device.put': () => [toDevice([toOne(user, '*'), toOne(other, 'DEVICE')], { txn: 'another' })],
+  'to_device.delivered': () => [
+    { op: 'to_device.delivered', devices: [{ user: other, device: 'DEVICE', upto: LATER }], limit: 10 },
+  ],
+  'backup.create': () => [newBackup(other)],
+  'backup.update': () => [{ op: 'backup.update', user: other, version: 1, authData: '{}' }],
+  'backup.delete': () => [{ op: 'backup.delete', user: other, version: 1 }],
+  'backup.put': () => [putKeys(other, 1, [backupKey('!r', 'new'), backupKey('!r', 's', { verified: true })])],
+  'backup.drop': () => [{ op: 'backup.drop', user: other, version: 1, limit: 10 }],
+  'backup.clear': () => [{ op: 'backup.clear', user: other }],
+  'dehydrated.put': () => [{ op: 'dehydrated.put', user, device: 'DEVICE', data: '{}' }],
   'report.put': ({ room }) => [
     {
       op: 'report.put',

@@ -8,6 +8,7 @@ import type { Store } from '#/ports/store/store.ts'
 import { DEFAULT_PROFILE } from '#/protocol/push-rules/profile.ts'
 import { STATE_OLDER_INLINE_BYTES, STATE_TAIL_ROWS } from '#/storage/limits.ts'
 import { openSqliteInline } from '#/storage/sqlite/store.ts'
+import { backupKey, newBackup, putKeys, toDevice, toOne } from './e2ee-ops.ts'
 import { accountPlan, RoomScript, relating, SCRIPT_SERVER, scriptUser } from './room-script.ts'
 
 /** A fresh folder for one test. */
@@ -112,7 +113,20 @@ export async function fill(store: Store): Promise<Filled> {
     ],
   }
   await commitAll(store, data)
+  await commitAll(store, { lane: creator, ops: e2eeOps(users[0]!, users[1]!) })
   return { rooms, users }
+}
+
+/** Messages that wait for devices, a backup with keys, and a dehydrated device. */
+function e2eeOps(one: string, two: string): Op[] {
+  return [
+    { op: 'device.put', user: one, device: 'DEHYDRATED', displayName: null, ts: 1 },
+    { op: 'dehydrated.put', user: one, device: 'DEHYDRATED', data: '{"algorithm":"a"}' },
+    toDevice([{ content: '{"a":"é"}', devices: [], users: [one, two] }], { txn: 'first' }),
+    toDevice([toOne(one, 'DEVICE'), toOne(two, 'DEVICE', '{}')], { txn: 'second' }),
+    newBackup(one),
+    putKeys(one, 1, [backupKey('!r', 's'), backupKey('!r', 't')]),
+  ]
 }
 
 async function fillRoom(store: Store, room: RoomScript, users: Filled['users']): Promise<void> {

@@ -6,6 +6,8 @@
 
 import type { AccountDataOp } from './account-data.ts'
 import type { AccountOp } from './accounts.ts'
+import type { BackupOp } from './backups.ts'
+import type { DehydratedOp } from './dehydrated.ts'
 import type { DelayedOp } from './delayed.ts'
 import type { DirectoryOp } from './directory.ts'
 import type { EventOp, EventRow } from './events.ts'
@@ -21,11 +23,14 @@ import type { OpenedMember, RoomOp } from './rooms.ts'
 import type { SearchOp } from './search.ts'
 import type { StateOp } from './state.ts'
 import type { ThreadSubscriptionOp } from './thread-subscriptions.ts'
+import type { ToDeviceOp } from './to-device.ts'
 import type { UsageOp } from './usage.ts'
 
 export type Op =
   | AccountDataOp
   | AccountOp
+  | BackupOp
+  | DehydratedOp
   | DelayedOp
   | DirectoryOp
   | EventOp
@@ -41,6 +46,7 @@ export type Op =
   | SearchOp
   | StateOp
   | ThreadSubscriptionOp
+  | ToDeviceOp
   | UsageOp
 
 export interface Plan {
@@ -60,6 +66,7 @@ export interface Change {
     | 'thread_subscriptions'
     | 'device_lists'
     | 'one_time_keys'
+    | 'to_device'
     | 'rooms'
   readonly position: number
   /** Room of an `events` or `receipts` change, and of room account data. */
@@ -71,7 +78,7 @@ export interface Change {
   /** Rooms in which the change of somebody's device list is news; absent where it is news to the viewer alone. */
   readonly rooms?: readonly number[]
   readonly viewer?: string
-  /** Device of a `one_time_keys` change, and whether others claimed keys of it. */
+  /** Device of a `to_device` or `one_time_keys` change, and whether others claimed keys of it. */
   readonly device?: string
   readonly claimed?: true
   /** The receipt itself, of a `receipts` change. */

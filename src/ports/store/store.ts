@@ -1,6 +1,8 @@
 /** The store: one commit function for writes, readers by noun. Both engines keep the same contract (tests/contract). */
 import type { AccountDataReader } from './account-data.ts'
 import type { AccountReader } from './accounts.ts'
+import type { BackupReader } from './backups.ts'
+import type { DehydratedReader } from './dehydrated.ts'
 import type { DelayedReader } from './delayed.ts'
 import type { DirectoryReader } from './directory.ts'
 import type { EventReader } from './events.ts'
@@ -17,6 +19,7 @@ import type { RoomReader } from './rooms.ts'
 import type { SearchReader } from './search.ts'
 import type { StateReader } from './state.ts'
 import type { ThreadSubscriptionReader } from './thread-subscriptions.ts'
+import type { ToDeviceReader } from './to-device.ts'
 import type { UsageReader } from './usage.ts'
 
 export interface Reader {
@@ -37,6 +40,9 @@ export interface Reader {
   readonly directory: DirectoryReader
   readonly reports: ReportReader
   readonly delayed: DelayedReader
+  readonly toDevice: ToDeviceReader
+  readonly backups: BackupReader
+  readonly dehydrated: DehydratedReader
   readonly usage: UsageReader
 }
 

@@ -1,5 +1,6 @@
 /** What is kept ready of a user who syncs: memberships, and which rooms changed lately. */
 import type { Membership } from '#/ports/store/rooms.ts'
+import type { Inbox } from './inbox.ts'
 import {
   CHANGES_PER_USER,
   CLAIMED_DEVICES_KEPT,
@@ -155,6 +156,9 @@ export class ActiveUser {
   hasNewsSince(since: number): boolean {
     return since < this.#floor || (this.#changes.at(-1)?.position ?? 0) > since
   }
+
+  /** Inboxes of those devices that sync, by device id. */
+  readonly inboxes = new Map<string, Inbox>()
 
   /** How many rooms were forgotten while the user is kept ready; what has seen fewer is out of date. */
   forgets = 0

@@ -184,6 +184,8 @@ export class Feed {
       const user = this.#users.get(change.user)
       user?.touch(change.position, NO_ROOM, MOVED.threads)
       if (user) woken.add(user)
+    } else if (change.stream === 'to_device') {
+      this.#takeMessage(change, woken)
     } else if (change.stream === 'receipts' && change.room !== undefined) {
       this.#takeReceipt(change.room, change, woken)
     } else if (change.stream === 'device_lists') {
@@ -213,6 +215,14 @@ export class Feed {
       user.touchDevices(position, userId)
       woken.add(user)
     }
+  }
+
+  #takeMessage({ user: userId = '', device = '', position }: Change, woken: Set<ActiveUser>): void {
+    const user = this.#users.get(userId)
+    const inbox = user?.inboxes.get(device)
+    if (!user || !inbox) return
+    inbox.arrived(position)
+    woken.add(user)
   }
 
   /** A room that was made out of sight is there; its earlier events were not told one by one. */

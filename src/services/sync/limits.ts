@@ -33,6 +33,14 @@ export const CHANGES_PER_USER = 500
 export const ROOMS_AT_ONCE = 4
 /** Requests of one user that may wait at once; the oldest is answered empty. */
 export const WAITING_PER_USER_MAX = 50
+/** Messages to a device in one answer, and their characters. */
+export const TO_DEVICE_GIVEN_MAX = 100
+export const TO_DEVICE_CHARS_MAX = 1024 * 1024
+/** Delivered messages are deleted after this time, milliseconds, or when so many devices have some ... */
+export const DELIVERED_MS = 500
+export const DELIVERED_AT_ONCE = 100
+/** ... at most so many of each device at once. */
+export const DELIVERED_ROWS = 500
 /** Members read to find heroes. */
 export const HERO_SCAN_MAX = 100
 /** Changes of the reader's own member event that are followed back; with more the room is told anew. */

@@ -16,6 +16,7 @@ import { search as migration8 } from './0008-search.ts'
 import { roomFacts as migration9 } from './0009-room-facts.ts'
 import { usage as migration10 } from './0010-usage.ts'
 import { keys as migration11 } from './0011-keys.ts'
+import { backup as migration12 } from './0012-backup.ts'
 import { opened as migration13 } from './0013-opened.ts'
 
 export interface Migration {
@@ -38,6 +39,7 @@ export const MIGRATIONS: readonly Migration[] = [
   migration9,
   migration10,
   migration11,
+  migration12,
   migration13,
 ]
 

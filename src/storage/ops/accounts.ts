@@ -5,6 +5,7 @@ import { GuardFailed, type PlanContext } from './context.ts'
 import { deleteKeysOfDevices, deleteKeysOfUser, noteDeviceList } from './keys.ts'
 import { forgetPerson, indexPerson } from './people.ts'
 import { clearPushersOfDevices } from './push.ts'
+import { closeInboxes, openInbox } from './to-device.ts'
 import { clearUsage } from './usage.ts'
 
 type OpOf<K extends AccountOp['op']> = Extract<AccountOp, { op: K }>
@@ -89,7 +90,9 @@ export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> 
   if (op.most !== undefined) yield* makePlace(op.user, op.device, op.most)
   const renamed = op.displayName !== null && op.displayName !== known?.display_name
   if (!known || renamed) yield* noteDeviceList(ctx, op.user)
-  ctx.changes.push({ stream: 'devices', position: ctx.next(), user: op.user })
+  const position = ctx.next()
+  yield* openInbox(op.user, op.device, position)
+  ctx.changes.push({ stream: 'devices', position, user: op.user })
 }
 
 /** Deletes the devices used longest ago, but for `keep`, until there are no more than `most`. */
@@ -107,6 +110,8 @@ function* makePlace(user: string, keep: string, most: number): Sql<void> {
   for (const device of names) {
     yield* run('DELETE FROM tokens WHERE user_id = ?1 AND device_id = ?2', user, device)
     yield* run('DELETE FROM devices WHERE user_id = ?1 AND device_id = ?2', user, device)
+    yield* run('DELETE FROM dehydrated_devices WHERE user_id = ?1 AND device_id = ?2', user, device)
+    yield* closeInboxes('user_id = ?1 AND device_id = ?2', user, device)
   }
 }
 
@@ -136,7 +141,10 @@ export function* deleteDevices(ctx: PlanContext, op: OpOf<'device.delete'>): Sql
   yield* deleteKeysOfDevices(op.user, op.devices, keep)
   yield* noteDeviceList(ctx, op.user)
   yield* run(`DELETE FROM tokens WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
-  yield* run(`DELETE FROM devices WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
+  const which = `user_id = ?1 AND device_id <> ?2${among}`
+  yield* run(`DELETE FROM devices WHERE ${which}`, ...params)
+  yield* run(`DELETE FROM dehydrated_devices WHERE ${which}`, ...params)
+  yield* closeInboxes(which, ...params)
   ctx.changes.push({ stream: 'devices', position: ctx.next(), user: op.user })
 }
 

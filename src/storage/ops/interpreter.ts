@@ -9,7 +9,9 @@ import {
   putFilter,
 } from './account-data.ts'
 import * as accounts from './accounts.ts'
+import * as backups from './backups.ts'
 import type { PlanContext } from './context.ts'
+import * as dehydrated from './dehydrated.ts'
 import * as delayed from './delayed.ts'
 import { deleteAlias, moveDirectory, publishRoom, putAlias } from './directory.ts'
 import { claimTxn, insertEvent, redactEvent } from './events.ts'
@@ -28,6 +30,7 @@ import { clearSearch, enableSearch, fillSearch, restartSearch } from './search.t
 import { changeState, openBranch, setStatePoint } from './state.ts'
 import { writeTails } from './state-log.ts'
 import { subscribe, unsubscribe } from './thread-subscriptions.ts'
+import * as toDevice from './to-device.ts'
 import * as usage from './usage.ts'
 
 type Handlers = {
@@ -102,6 +105,9 @@ const HANDLERS: Handlers = {
   'search.clear': clearSearch,
   ...people.HANDLERS,
   ...KEY_HANDLERS,
+  ...toDevice.HANDLERS,
+  ...backups.HANDLERS,
+  ...dehydrated.HANDLERS,
   ...usage.HANDLERS,
   'report.put': putReport,
   'report.delete': deleteReport,

@@ -1,7 +1,9 @@
 /** Durable timed work, and the sweep of rows whose time is over. */
 import type { JobOp } from '#/ports/store/jobs.ts'
 import { run, type Sql } from '../sql/sql.ts'
+import { sweepBackups } from './backups.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
+import { sweepInboxes } from './to-device.ts'
 
 type OpOf<K extends JobOp['op']> = Extract<JobOp, { op: K }>
 
@@ -46,6 +48,11 @@ const SWEEPS: readonly { readonly text: string; readonly age: number }[] = [
     age: TXN_KEEP_MS,
   },
   {
+    text: `DELETE FROM inbox_txns WHERE ts < ?1 AND pos IN (SELECT pos FROM inbox_txns ORDER BY pos LIMIT ?2)
+           RETURNING pos`,
+    age: TXN_KEEP_MS,
+  },
+  {
     text: `DELETE FROM event_originals WHERE event IN
              (SELECT event FROM event_originals WHERE keep_until < ?1 LIMIT ?2) RETURNING event`,
     age: 0,
@@ -76,5 +83,7 @@ const SWEEPS: readonly { readonly text: string; readonly age: number }[] = [
 export function* sweep(_ctx: PlanContext, op: OpOf<'job.sweep'>): Sql<number> {
   let gone = 0
   for (const { text, age } of SWEEPS) gone += (yield* run(text, op.now - age, op.limit)).length
+  gone += yield* sweepInboxes(op.limit)
+  gone += yield* sweepBackups(op.limit)
   return gone
 }

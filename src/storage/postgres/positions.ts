@@ -43,6 +43,7 @@ function positionsOfOp(op: Op): number {
   /* The device, and its user's device list. */
   if (op.op === 'device.put' || op.op === 'device.delete') return 2
   if (op.op === 'keys.upload') return 3 + op.oneTime.length
+  if (op.op === 'to_device.put') return 1 + op.messages.length
   return op.op === 'directory.reindex' ? op.limit : 1
 }
 

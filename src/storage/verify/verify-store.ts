@@ -5,6 +5,7 @@ import { first, run, type Sql } from '../sql/sql.ts'
 import { verifyAccounts, verifyOwners } from './accounts.ts'
 import { verifyCounts } from './counts.ts'
 import { verifyDirectory } from './directory.ts'
+import { verifyE2ee } from './e2ee.ts'
 import { verifyEvents, verifyOriginals, verifyTxns } from './events.ts'
 import { verifyKeys } from './keys.ts'
 import { INTEGRITY_LINES_MAX } from './limits.ts'
@@ -41,6 +42,7 @@ export function* verifyStore(engine: EngineName, listener: FindingListener): Sql
   yield* section(findings, 'search', () => verifySearch(findings))
   yield* section(findings, 'accounts', () => verifyAccounts(findings))
   yield* section(findings, 'keys', () => verifyKeys(findings))
+  yield* section(findings, 'e2ee', () => verifyE2ee(findings))
   yield* section(findings, 'owners', () => verifyOwners(findings))
   yield* section(findings, 'positions', () => checkPositions(findings, meta.position))
   const { list, counts, checked } = findings
@@ -106,6 +108,10 @@ const POSITIONS = [
   ['device_keys', 'nid'],
   ['one_time_keys', 'nid'],
   ['device_list_changes', 'pos'],
+  ['inboxes', 'nid'],
+  ['inbox_contents', 'pos'],
+  ['inbox_txns', 'pos'],
+  ['backup_versions', 'nid'],
 ] as const
 
 /** A number above the counter would be given out a second time. */

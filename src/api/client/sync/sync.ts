@@ -105,6 +105,7 @@ export function syncRoutes(d: SyncRouteDeps): Route[] {
           userId: who.userId,
           deviceId: who.deviceId ?? '',
           since: since?.position,
+          toDevice: since?.toDevice ?? since?.position,
           seen: since?.ephemeral,
           filter: await filters.of(who.userId, query.filter),
           fullState: query.full_state ?? false,

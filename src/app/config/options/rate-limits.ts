@@ -48,7 +48,7 @@ export const rateLimits = {
     remote: limit(supported, 0.01, 10, 'Of other rooms.'),
   }),
   rc_joins_per_room: limit(supported, 1, 10, 'Joins, per room, of local and remote users.'),
-  rc_key_requests: limit(later, 20, 100, 'Requests for room keys between devices, per account.'),
+  rc_key_requests: limit(supported, 20, 100, 'Requests for room keys between devices, per account.'),
   rc_3pid_validation: limit(later, 0.003, 5, 'Proofs of addresses, per account and per IP address.'),
   rc_invites: section(supported, 'Invites.', {
     per_room: limit(supported, 0.3, 10, 'Per room.'),

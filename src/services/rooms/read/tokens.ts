@@ -9,6 +9,8 @@ export interface StreamToken {
   readonly position: number
   /** What a syncing client has seen of what lives in memory; absent where that is nothing. */
   readonly ephemeral?: EphemeralSeen | undefined
+  /** The position up to which the client has its messages, where more of them wait. */
+  readonly toDevice?: number | undefined
 }
 
 /** Typing and presence as a client has seen them, in one life of the server. docs/decisions/0007-ephemeral.md */
@@ -32,11 +34,12 @@ export interface SlidingToken extends StreamToken {
 }
 
 /** Longest token that is looked at. */
-const TOKEN_CHARS_MAX = 80
+const TOKEN_CHARS_MAX = 100
 
-export function formatStream({ epoch, position, ephemeral }: StreamToken): string {
+export function formatStream({ epoch, position, ephemeral, toDevice }: StreamToken): string {
   const text = `s${epoch}_${position}`
-  return ephemeral ? `${text}_${ephemeral.life}_${ephemeral.version}${ephemeral.typing ? '_1' : ''}` : text
+  const seen = ephemeral ? `_${ephemeral.life}_${ephemeral.version}${ephemeral.typing ? '_1' : ''}` : ''
+  return `${text}${seen}${toDevice === undefined ? '' : `d${toDevice}`}`
 }
 
 export function formatTopological({ epoch, depth, arrival }: TopologicalToken): string {
@@ -66,6 +69,14 @@ export function parseSliding(text: string): SlidingToken | undefined {
 }
 
 export function parseStream(text: string): StreamToken | undefined {
+  const mark = text.lastIndexOf('d')
+  if (mark < 0) return parseStreamAlone(text)
+  const token = parseStreamAlone(text.slice(0, mark))
+  const toDevice = numbersOf(text.slice(mark), 'd', 1)?.[0]
+  return token && toDevice !== undefined && toDevice >= 0 ? { ...token, toDevice } : undefined
+}
+
+function parseStreamAlone(text: string): StreamToken | undefined {
   const numbers = numbersOf(text, 's', 2, 4, 5)
   if (!numbers || numbers.slice(1).some((number) => number < 0)) return undefined
   const [epoch, position, life, version, typing] = numbers as [number, number, ...number[]]

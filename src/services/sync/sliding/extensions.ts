@@ -6,6 +6,8 @@ import { formatStream } from '../../rooms/read/tokens.ts'
 import { subscriptionGroups, type ThreadSubscriptions } from '../../rooms/thread-subscriptions.ts'
 import { type ActiveUser, MOVED, NO_ROOM } from '../active-user.ts'
 import type { E2eeSync } from '../e2ee.ts'
+import type { Inbox } from '../inbox.ts'
+import type { Inboxes } from '../inboxes.ts'
 import type { DefaultAccountData } from '../v3/sync.ts'
 import type { SentRoom, Told } from './connections.ts'
 import { type EphemeralDeps, receiptsPart, typingPart } from './ephemeral-extensions.ts'
@@ -19,6 +21,13 @@ export interface ExtensionDeps {
   readonly threadSubscriptions: ThreadSubscriptions | undefined
   readonly defaultAccountData: DefaultAccountData
   readonly e2ee: E2eeSync
+  readonly inboxes: Inboxes
+}
+
+/** Messages that the client asks for: those of its device after a position. */
+export interface Mail {
+  readonly inbox: Inbox
+  readonly since: number
 }
 
 /** What extensions look at. */
@@ -26,6 +35,7 @@ export interface ExtensionAsk {
   readonly request: SlidingRequest
   readonly user: ActiveUser
   readonly told: Told
+  readonly mail: Mail | undefined
   /** Inclusive end of what is told. */
   readonly now: number
   /** Version of typing up to which this answer tells. */
@@ -90,9 +100,13 @@ export async function extensionsAnswer(deps: ExtensionDeps, ask: ExtensionAsk): 
       empty = false
     }
   }
-  if (extensions.toDevice) {
-    const next = JSON.stringify(extensions.toDevice.since ?? '0')
-    parts.push(`"to_device":{"next_batch":${next},"events":[]}`)
+  if (extensions.toDevice && ask.mail) {
+    const { inbox, since } = ask.mail
+    const limit = Math.max(1, extensions.toDevice.limit)
+    const { texts, reached } = await deps.inboxes.page(inbox, since, now, limit)
+    const next = JSON.stringify(formatStream({ epoch: deps.store.epoch, position: reached }))
+    parts.push(`"to_device":{"next_batch":${next},"events":[${texts.join(',')}]}`)
+    if (texts.length > 0) empty = false
   }
   if (extensions.e2ee) {
     const since = ask.told.extensions.get('e2ee')

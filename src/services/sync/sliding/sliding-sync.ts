@@ -11,12 +11,13 @@ import { MatrixError } from '#/protocol/errors.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import type { Ephemeral } from '../../ephemeral/create-ephemeral.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
-import { formatSliding, parseSliding } from '../../rooms/read/tokens.ts'
+import { formatSliding, parseSliding, parseStream } from '../../rooms/read/tokens.ts'
 import type { ThreadSubscriptions } from '../../rooms/thread-subscriptions.ts'
 import type { ActiveUser } from '../active-user.ts'
 import { gapOfDamage } from '../damage.ts'
 import type { E2eeSync } from '../e2ee.ts'
 import type { Feed } from '../feed.ts'
+import type { Inboxes } from '../inboxes.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import { membershipAt } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
@@ -26,7 +27,7 @@ import type { DefaultAccountData } from '../v3/sync.ts'
 import { waitForNews } from '../wait.ts'
 import { whileSyncing } from '../while-syncing.ts'
 import { Connection, Connections, type SentRoom } from './connections.ts'
-import { type ExtensionsAnswer, extensionsAnswer } from './extensions.ts'
+import { type ExtensionsAnswer, extensionsAnswer, type Mail } from './extensions.ts'
 import { FactsCache } from './facts-cache.ts'
 import { LabelsCache } from './labels.ts'
 import { ANSWER_CHARS_MAX, ANSWER_ROOMS_MAX, LIST_BYTES_MAX } from './limits.ts'
@@ -48,6 +49,7 @@ export interface SlidingSyncDeps {
   readonly ephemeral: Ephemeral
   readonly ignored: IgnoredUsers
   readonly threadSubscriptions: ThreadSubscriptions | undefined
+  readonly inboxes: Inboxes
   readonly defaultAccountData: DefaultAccountData
   readonly e2ee: E2eeSync
 }
@@ -103,17 +105,42 @@ export class SlidingSyncService {
     const connection = request.pos === undefined ? new Connection() : this.#connectionAt(request, request.pos)
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
     const { serial } = connection
+    const mail = await this.#mail(user, request)
     for (;;) {
       const now = feed.position
       const { version } = this.#deps.ephemeral.versions
       const left = deadline - clock.monotonic()
       const last = left <= 0 || request.signal.aborted || feed.stopping || request.pos === undefined
-      const text = await this.#answer(user, request, connection, last)
+      const text = await this.#answer(user, request, connection, mail, last)
       if (text !== undefined) return text
-      const typing = request.extensions.typing !== undefined && user.hasEphemeralSince(version)
-      if (!typing && !user.hasNewsSince(now)) await waitForNews(clock, user, left, request.signal)
-      if (connection.serial !== serial) throw unknownPos()
+      const typing = () => request.extensions.typing !== undefined && user.hasEphemeralSince(version)
+      const hasNews = () => typing() || user.hasNewsSince(now) || (mail?.inbox.hasNewsSince(now) ?? false)
+      /* Woken by what is for another device, or for nobody who asked, it goes on waiting. */
+      for (let rest = left; !hasNews() && rest > 0; rest = deadline - clock.monotonic()) {
+        await waitForNews(clock, user, rest, request.signal)
+        if (connection.serial !== serial) throw unknownPos()
+        if (request.signal.aborted || feed.stopping) break
+      }
     }
+  }
+
+  /** The inbox of the device, where the client asks for messages; it has those up to `since`. */
+  async #mail(user: ActiveUser, { deviceId, extensions }: SlidingRequest): Promise<Mail | undefined> {
+    if (!extensions.toDevice) return undefined
+    const { since } = extensions.toDevice
+    const token = since === undefined ? undefined : parseStream(since)
+    if (since !== undefined && !token) {
+      throw new MatrixError(
+        'M_INVALID_PARAM',
+        'The token in `since` of the messages is not one of this server.',
+      )
+    }
+    const { inboxes, store } = this.#deps
+    const inbox = await inboxes.of(user, deviceId)
+    /* A token of before a restore begins anew. */
+    if (token?.epoch !== store.epoch) return { inbox, since: 0 }
+    inboxes.confirm(inbox, token.position)
+    return { inbox, since: token.position }
   }
 
   #connectionAt(request: SlidingRequest, pos: string): Connection {
@@ -129,6 +156,7 @@ export class SlidingSyncService {
     user: ActiveUser,
     request: SlidingRequest,
     connection: Connection,
+    mail: Mail | undefined,
     last: boolean,
   ): Promise<string | undefined> {
     const { serial, told } = connection
@@ -136,7 +164,7 @@ export class SlidingSyncService {
     const counts = new Map(sight.windows.map(({ name, view }) => [name, view.order.size]))
     const found = await candidates(sight, this.#deps.world.clock)
     const rooms = await this.#rooms(sight, found, now)
-    const extensions = await this.#extensions(sight, rooms, now)
+    const extensions = await this.#extensions(sight, rooms, mail, now)
     const sameCounts = [...counts].every(([name, count]) => told.counts.get(name) === count)
     if (!last && rooms.texts.size === 0 && extensions.empty && sameCounts) return undefined
     /* While this was made, the client went on from another answer: it does not wait for this one any more. */
@@ -289,7 +317,12 @@ export class SlidingSyncService {
     return ['"timeline":[]', '"limited":true', `"prev_batch":${JSON.stringify(token)}`]
   }
 
-  #extensions(sight: Sight, rooms: RoomsAnswer, now: number): Promise<ExtensionsAnswer> {
+  #extensions(
+    sight: Sight,
+    rooms: RoomsAnswer,
+    mail: Mail | undefined,
+    now: number,
+  ): Promise<ExtensionsAnswer> {
     const { connection, request, user, windows, subscribed } = sight
     const inScope = (scope: ExtensionScope, room: number): boolean => {
       if (scope.lists === undefined && scope.rooms === undefined) return true
@@ -302,6 +335,7 @@ export class SlidingSyncService {
       request,
       user,
       told: connection.told,
+      mail,
       now,
       known: (room) => connection.room(room),
       *knownRooms() {

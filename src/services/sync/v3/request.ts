@@ -8,6 +8,8 @@ export interface SyncRequest {
   readonly deviceId: string
   /** Position to go on from; undefined for an initial sync or after a restore. */
   readonly since: number | undefined
+  /** Position up to which the client has its messages; undefined for an initial sync. */
+  readonly toDevice: number | undefined
   /** What the client has seen of typing and presence. */
   readonly seen: EphemeralSeen | undefined
   /** What the client says of its presence; undefined to leave it as it is. */
@@ -52,12 +54,13 @@ function objectJson(entries: ReadonlyMap<string, string>): string {
 export interface GlobalAnswer {
   readonly accountData: readonly string[]
   readonly presence: readonly string[]
+  readonly toDevice: readonly string[]
 }
 
 /** The whole answer; groups without rooms are left out. `e2ee` are the members about encryption. */
 export function answerJson(
   nextBatch: string,
-  { accountData, presence }: GlobalAnswer,
+  { accountData, presence, toDevice }: GlobalAnswer,
   rooms: RoomsAnswer,
   e2ee: string,
 ): string {
@@ -68,6 +71,7 @@ export function answerJson(
   let json = `{"next_batch":${JSON.stringify(nextBatch)}`
   if (accountData.length > 0) json += `,"account_data":${eventsJson(accountData)}`
   if (presence.length > 0) json += `,"presence":${eventsJson(presence)}`
+  if (toDevice.length > 0) json += `,"to_device":${eventsJson(toDevice)}`
   if (groups.length > 0) json += `,"rooms":{${groups.join(',')}}`
   return `${json},${e2ee}}`
 }

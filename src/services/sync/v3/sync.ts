@@ -10,6 +10,8 @@ import { type ActiveUser, type KnownMembership, MOVED, NO_ROOM } from '../active
 import { gapOfDamage } from '../damage.ts'
 import type { E2eeSync } from '../e2ee.ts'
 import type { Feed } from '../feed.ts'
+import type { Inbox } from '../inbox.ts'
+import type { Inboxes } from '../inboxes.ts'
 import { LazyMembers } from '../lazy-members.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import { membershipAt, stayedSince, wasJoined } from '../own-membership.ts'
@@ -18,7 +20,7 @@ import type { StateCache } from '../state-cache.ts'
 import { waitForNews } from '../wait.ts'
 import { whileSyncing } from '../while-syncing.ts'
 import { type EphemeralDeps, type EphemeralPart, EphemeralSync } from './ephemeral.ts'
-import { answerJson, type RoomsAnswer, type SyncRequest } from './request.ts'
+import { answerJson, type GlobalAnswer, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
 import type { Summaries } from './summary.ts'
 
@@ -43,12 +45,15 @@ export interface SyncDeps {
   readonly hidesInvite: (userId: string, sender: string) => Promise<boolean>
   readonly ephemeral: EphemeralDeps
   readonly e2ee: E2eeSync
+  readonly inboxes: Inboxes
 }
 
 /** Up to where an answer, or a client, has everything: a position of the store and a version of what is in memory. */
 interface Reached {
   readonly position: number
   readonly version: number
+  /** Position up to which it has its messages. */
+  readonly toDevice: number
 }
 
 /** What the rooms of one answer share. */
@@ -84,38 +89,48 @@ export class SyncService {
   async #syncFor(user: ActiveUser, request: SyncRequest): Promise<string> {
     const { feed, clock } = this.#deps
     const seen = this.#ephemeral.seenBy(request)
+    const inbox = await this.#deps.inboxes.of(user, request.deviceId)
+    if (request.toDevice !== undefined) this.#deps.inboxes.confirm(inbox, request.toDevice)
     if (request.since === undefined || request.fullState)
-      return (await this.#answer(user, request, seen)).json
+      return (await this.#answer(user, inbox, request, seen)).json
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
-    let since: Reached = { position: request.since, version: seen }
-    const hasNews = (): boolean => user.hasNewsSince(since.position) || user.hasEphemeralSince(since.version)
+    const { toDevice = request.since } = request
+    let since: Reached = { position: request.since, version: seen, toDevice }
+    const hasNews = (): boolean =>
+      user.hasNewsSince(since.position) ||
+      user.hasEphemeralSince(since.version) ||
+      inbox.hasNewsSince(since.toDevice)
     for (;;) {
       if (hasNews()) {
-        const ask = { ...request, since: since.position, confirmed: request.since }
-        const { json, empty, reached } = await this.#answer(user, ask, since.version)
+        const { position, version, toDevice } = since
+        const ask = { ...request, since: position, toDevice, confirmed: request.since }
+        const { json, empty, reached } = await this.#answer(user, inbox, ask, version)
         if (!empty) return json
         /* What happened is not for this client (its filter, a forgotten room): go on waiting behind it. */
         since = {
           position: Math.max(since.position, reached.position),
           version: Math.max(since.version, reached.version),
+          toDevice: Math.max(since.toDevice, reached.toDevice),
         }
       }
       const left = deadline - clock.monotonic()
       if (left <= 0 || request.signal.aborted || feed.stopping) {
         const e2ee = await this.#deps.e2ee.counts(user, request.deviceId)
-        return answerJson(this.#token(user, since), { accountData: [], presence: [] }, emptyRooms(), e2ee)
+        return answerJson(this.#token(user, since), NOTHING, emptyRooms(), e2ee)
       }
       if (!hasNews()) await waitForNews(clock, user, left, request.signal)
     }
   }
 
-  #token(user: ActiveUser, { position, version }: Reached): string {
+  #token(user: ActiveUser, { position, version, toDevice: given }: Reached): string {
     const ephemeral = this.#ephemeral.seen(user, version)
-    return formatStream({ epoch: this.#deps.store.epoch, position, ephemeral })
+    const toDevice = given < position ? given : undefined
+    return formatStream({ epoch: this.#deps.store.epoch, position, ephemeral, toDevice })
   }
 
   async #answer(
     user: ActiveUser,
+    inbox: Inbox,
     request: SyncRequest,
     seen: number,
   ): Promise<{ json: string; empty: boolean; reached: Reached }> {
@@ -133,14 +148,16 @@ export class SyncService {
         list.slice(i, i + ROOMS_AT_ONCE).map((room) => this.#room(user, request, room, answering)),
       )
     }
+    const messages = await this.#deps.inboxes.page(inbox, request.toDevice ?? 0, now)
     const global = {
       accountData: this.#globalData(request, data.get(NO_ROOM) ?? []),
       presence: await this.#ephemeral.presence(user, request, seen, answering.newFaces),
+      toDevice: messages.texts,
     }
     const lists = [...Object.values(global), ...Object.values(rooms).map((group) => [...group.keys()])]
     const e2ee = await this.#deps.e2ee.part(user, request.deviceId, since, now)
     const empty = !e2ee.news && lists.every((list) => list.length === 0)
-    const reached = { position: now, version: part.version }
+    const reached = { position: now, version: part.version, toDevice: messages.reached }
     return { json: answerJson(this.#token(user, reached), global, rooms, e2ee.members), empty, reached }
   }
 
@@ -309,6 +326,8 @@ export class SyncService {
     return `{"${membership}_state":{"events":${row.stripped}}}`
   }
 }
+
+const NOTHING: GlobalAnswer = { accountData: [], presence: [], toDevice: [] }
 
 function passesRoom(request: SyncRequest, roomId: string): boolean {
   return request.filter.passesRoom(roomId)

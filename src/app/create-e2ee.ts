@@ -1,0 +1,47 @@
+/** Builds messages to devices and key backup, with their routes. */
+import { backupRoutes } from '#/api/client/e2ee/backup.ts'
+import { toDeviceRoutes } from '#/api/client/e2ee/to-device.ts'
+import type { Log } from '#/base/log.ts'
+import type { RateLimits } from '#/base/rate-limit.ts'
+import type { Clock } from '#/base/world.ts'
+import type { LimitName } from '#/http/limit-names.ts'
+import type { Route } from '#/http/route.ts'
+import type { Op } from '#/ports/store/plan.ts'
+import type { Store } from '#/ports/store/store.ts'
+import type { ServerName } from '#/protocol/ids/server-name.ts'
+import { BackupService } from '#/services/e2ee/backup.ts'
+import { ToDeviceService } from '#/services/e2ee/to-device.ts'
+import { Inboxes } from '#/services/sync/inboxes.ts'
+
+export interface E2eeDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  readonly serverName: ServerName
+  readonly limits: RateLimits<LimitName>
+}
+
+export interface E2eeParts {
+  readonly toDevice: ToDeviceService
+  readonly inboxes: Inboxes
+  readonly routes: readonly Route[]
+  close(): void
+}
+
+export function createE2ee(deps: E2eeDeps): E2eeParts {
+  const { store, clock, limits } = deps
+  const toDevice = new ToDeviceService(deps)
+  const backups = new BackupService({ store })
+  const inboxes = new Inboxes(deps)
+  return {
+    toDevice,
+    inboxes,
+    routes: [...toDeviceRoutes({ toDevice, clock, limits }), ...backupRoutes({ backups, clock })],
+    close: () => inboxes.close(),
+  }
+}
+
+/** What goes with a deactivated account, besides its devices and their messages. */
+export function e2eeDeactivationOps(userId: string): Op[] {
+  return [{ op: 'backup.clear', user: userId }]
+}
