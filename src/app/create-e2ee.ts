@@ -11,6 +11,7 @@ import type { Store } from '#/ports/store/store.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { BackupService } from '#/services/e2ee/backup.ts'
 import { ToDeviceService } from '#/services/e2ee/to-device.ts'
+import { Given } from '#/services/sync/given.ts'
 import { Inboxes } from '#/services/sync/inboxes.ts'
 
 export interface E2eeDeps {
@@ -30,9 +31,10 @@ export interface E2eeParts {
 
 export function createE2ee(deps: E2eeDeps): E2eeParts {
   const { store, clock, limits } = deps
-  const toDevice = new ToDeviceService(deps)
+  const given = new Given(store.position())
+  const toDevice = new ToDeviceService({ ...deps, given })
   const backups = new BackupService({ store })
-  const inboxes = new Inboxes(deps)
+  const inboxes = new Inboxes({ ...deps, given })
   return {
     toDevice,
     inboxes,

@@ -6,6 +6,7 @@ import type { Log } from '#/base/log.ts'
 import type { Clock, Timer } from '#/base/world.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { ActiveUser } from './active-user.ts'
+import type { Given } from './given.ts'
 import { Inbox } from './inbox.ts'
 import {
   DELIVERED_AT_ONCE,
@@ -19,6 +20,7 @@ export interface InboxesDeps {
   readonly store: Store
   readonly clock: Clock
   readonly log: Log
+  readonly given: Given
 }
 
 /** Messages of one answer. */
@@ -77,6 +79,10 @@ export class Inboxes {
     if (!inbox.hasNewsSince(after)) return { texts: [], reached: upto }
     const most = Math.min(limit, TO_DEVICE_GIVEN_MAX)
     const { user, device } = inbox
+    const { given } = this.#deps
+    await given.free(user)
+    /* Before they are read: what is taken back from now on counts as given. */
+    given.note(user, device, upto)
     const { toDevice } = this.#deps.store
     const { rows, more } = await toDevice.page(user, device, after, upto, most, TO_DEVICE_CHARS_MAX)
     const [first, last] = [rows[0], rows.at(-1)]
