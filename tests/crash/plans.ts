@@ -356,7 +356,6 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'keys.sign_user': () => [
     { op: 'keys.sign_user', signer: user, user: other, publicKey: 'p', keyId: 'ed25519:u', signature: 's' },
   ],
-  'to_device.put': () => [toDevice([toOne(user, '*'), toOne(other, 'DEVICE')], { txn: 'another' })],
   'to_device.put': () => [
     toDevice([toOne(user, '*'), toOne(other, 'DEVICE')], { txn: 'another' }),
     toDevice([{ ...toOne(user, '*'), request: 'r' }, { ...toOne(other, 'DEVICE', '{}') }]),
