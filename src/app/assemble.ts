@@ -17,6 +17,7 @@ import type { LimitName } from '#/http/limit-names.ts'
 import { healthRoute, metricsRoute } from '#/http/ops-routes.ts'
 import { json, type Reply } from '#/http/reply.ts'
 import { requestIds } from '#/http/request-ids.ts'
+import type { Requester } from '#/http/requester.ts'
 import type { Route } from '#/http/route.ts'
 import type { Passwords } from '#/ports/passwords.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -27,6 +28,8 @@ import type { UserId } from '#/protocol/ids/user-id.ts'
 import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
 import { LastSeen } from '#/services/accounts/last-seen.ts'
 import type { OpenidTokens } from '#/services/accounts/openid.ts'
+import { USAGE_DEFAULT } from '#/services/accounts/usage-rules.ts'
+import type { ServerNotices } from '#/services/admin/server-notices.ts'
 import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
@@ -44,14 +47,16 @@ import {
   profileSpreadHandler,
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
+import type { PurgeService } from '#/services/rooms/purge/purge.ts'
 import { createReading } from '#/services/rooms/read/reading.ts'
 import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/redact-related.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
 import { RoomWriter } from '#/services/rooms/room-writer.ts'
 import { SendService } from '#/services/rooms/send.ts'
 import { createUpgrades } from '#/services/rooms/upgrade/create-upgrades.ts'
-import { carrySettings } from '#/services/rooms/upgrade/settings.ts'
+import { type CopyRules, carrySettings } from '#/services/rooms/upgrade/settings.ts'
 import { Feed } from '#/services/sync/feed.ts'
+import { SYNC_OPTIONS_DEFAULT } from '#/services/sync/options.ts'
 import { RoomRules } from '#/services/sync/room-rules.ts'
 import { SlidingSyncService } from '#/services/sync/sliding/sliding-sync.ts'
 import { StateCache } from '#/services/sync/state-cache.ts'
@@ -62,6 +67,7 @@ import { createKeys } from './create-keys.ts'
 import { createLater } from './create-later.ts'
 import { createPurge } from './create-purge.ts'
 import { createReads } from './create-reads.ts'
+import { createNotices, createUsage } from './create-usage.ts'
 import { createPeople } from './people.ts'
 import type { ServerOptions } from './server-options.ts'
 
@@ -88,6 +94,9 @@ export function explainStoreError(error: unknown): MatrixError | Reply | undefin
   if (error.kind === 'limit') {
     return new MatrixError('M_TOO_LARGE', 'The answer would be too large.')
   }
+  if (error.kind === 'text') {
+    return new MatrixError('M_INVALID_PARAM', 'A text in the request has a character that cannot be kept.')
+  }
   if (error.kind === 'unavailable' || error.kind === 'closed') {
     const sentence = 'The server cannot store anything just now. Please try again later.'
     return json(503, { errcode: 'M_UNKNOWN', error: sentence })
@@ -99,8 +108,12 @@ export interface AssembledServer {
   readonly dispatches: { readonly client: Dispatch; readonly metrics: Dispatch }
   /** Who holds an OpenID token. */
   readonly openid: OpenidTokens
+  /** Speaks to users in a room of the server, where that is configured. */
+  readonly notices: ServerNotices | undefined
   /** Every route that the client listener serves. */
   readonly routes: readonly Route[]
+  /** Deletes history and rooms; whoever may do so asks it. */
+  readonly purge: PurgeService
   /** Begins timed work. */
   start(): void
   /** Answers waiting syncs now, because the server stops. */
@@ -117,6 +130,11 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const reading = createReading({ store, clock })
   const { clientEvents, ignored } = reading
   const push = createPush({ store, clock, serverName, clientEvents, ignored })
+  const usage = await createUsage({
+    ...{ store, clock, jobs, metrics: deps.metrics },
+    options: options.usage ?? USAGE_DEFAULT,
+    notices: options.notices,
+  })
   const accounts = createAccounts({
     lastSeen,
     store,
@@ -127,7 +145,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     limits,
     anyRegistrationToken: (now) => store.accounts.anyRegistrationToken(now),
     hooks: {
-      profileOps: (userId, now) => [profileSpreadOp(userId, now)],
+      ...usage.hooks,
+      profileOps: (userId, now, change) => [profileSpreadOp(userId, now, change)],
       onProfileChanged: () => jobs.poke(),
       deactivationOps: (userId, now) => [
         leaveAllOp(userId, now),
@@ -144,7 +163,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const people = await createPeople({ store, world, serverName, accounts, jobs, options: options.people })
   const { profileRules } = options.people
-  const mayInvite: MayInvite = (sender, target) => people.invites.check(sender, target)
+  const systemUser = options.notices?.sender
+  const mayInvite: MayInvite = async (sender, target) => {
+    if (sender !== systemUser) await people.invites.check(sender, target)
+  }
   const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({
@@ -154,6 +176,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     cacheBytes: options.cacheBytes / 4,
     follow: (...event) => push.live.ops(...event),
   })
+  const copyRules: CopyRules = (userId, from, to) => push.rules.copyRoom(userId, from, to)
   const membership = new MembershipService({
     writer,
     store,
@@ -161,11 +184,16 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     profile,
     mayInvite,
     profileRules,
-    onJoined: (userId, roomId) => carrySettings(store, userId, roomId),
+    onJoined: (userId, roomId) => carrySettings(store, copyRules, userId, roomId),
     forgetOnLeave: options.rooms.forgetOnLeave,
     onForget: (userId, room) => feed.forget(userId, room),
   })
   const feed = new Feed(store, options.cacheBytes / 4)
+  const { sessions } = accounts.services
+  sessions.onEnded((userId) => feed.sessionEnded(userId))
+  const stillIn = async ({ sessionId }: Requester): Promise<void> => {
+    if (typeof sessionId === 'string') await sessions.check(sessionId)
+  }
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
     store,
@@ -179,9 +207,18 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const { staleDevicesMs } = options
   const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
-  const e2ee = createE2ee({ store, clock, log, serverName, limits })
+  const e2ee = createE2ee({
+    ...{ store, clock, log, serverName, limits },
+    dehydrating: options.experimental.dehydratedDevices
+      ? {
+          upload: (userId, device, upload) => keys.deviceKeys.upload(userId, device, upload),
+          end: (userId, devices) => accounts.services.sessions.end(userId, { devices }),
+        }
+      : undefined,
+  })
   const { inboxes } = e2ee
   const syncing = {
+    options: options.sync ?? SYNC_OPTIONS_DEFAULT,
     e2ee: keys.e2ee,
     ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, inboxes, defaultAccountData },
     summaries: new Summaries(store),
@@ -207,11 +244,11 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     onJob: () => jobs.poke(),
   })
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
-  await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
+  const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
   const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
-  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs })
+  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })
   const createRoom = new CreateRoomService({
     store,
     signer,
@@ -230,7 +267,12 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     options: options.rooms.autoJoin,
   })
   jobs.handle(AUTO_JOIN_KIND, autoJoin.handler)
-  const routes: Route[] = [
+  const { notices, guard } = await createNotices({
+    ...{ store, world, log, send, membership, createRoom, usage, accounts: accounts.services },
+    roomVersion: options.defaultRoomVersion,
+    options: options.notices,
+  })
+  const routes: Route[] = guard([
     ...accounts.routes,
     ...relations.routes,
     ...people.routes,
@@ -249,6 +291,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reads: reads.reads,
       messages: reads.messages,
       sync,
+      stillIn,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
       ...ephemeral,
@@ -260,13 +303,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       ...{ store, clock, clientEvents, ignored, erased: reading.erased, jobs },
       enabled: options.enableSearch,
     })),
-    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits }),
+    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...reads.routes,
     ...later.routes,
     ...e2ee.routes,
     ...pushRoutes(push),
     healthRoute(() => healthOf(store)),
-  ]
+  ])
   jobs.handle(SWEEP_KIND, sweepHandler(store, clock))
   jobs.handle(PROFILE_SPREAD_KIND, profileSpreadHandler({ store, membership }))
   jobs.handle(LEAVE_ALL_KIND, leaveAllHandler({ store, membership }))
@@ -291,7 +334,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       metrics: dispatchOf([metricsRoute(deps.metrics), healthRoute(() => healthOf(store))], noMetrics),
     },
     openid: people.openid,
+    notices,
     routes,
+    purge,
     start: () => jobs.start(),
     wakeWaiting: () => feed.stopWaiting(),
     async close() {
@@ -304,8 +349,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reading.close()
       stateCache.close()
       ephemeral.close()
-      reads.close()
-      reading.close()
       accounts.close()
       await jobs.close()
       await lastSeen.close()

@@ -7,6 +7,7 @@ import { peopleDirectoryRoutes } from '#/api/client/people/directory.ts'
 import { openidRoutes } from '#/api/client/people/openid.ts'
 import { tagRoutes } from '#/api/client/people/tags.ts'
 import { thirdPartyNetworkRoutes } from '#/api/client/people/third-party-networks.ts'
+import { openidUserinfoRoutes } from '#/api/federation/openid.ts'
 import type { World } from '#/base/world.ts'
 import type { Route } from '#/http/route.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -74,6 +75,7 @@ export async function createPeople(deps: PeopleDeps): Promise<People> {
       }),
       ...tagRoutes({ tags: new RoomTags(accountData) }),
       ...openidRoutes({ openid, serverName }),
+      ...openidUserinfoRoutes({ openid }),
       ...callRoutes({ turn: options.turn, rtcTransports: options.rtcTransports, clock: world.clock }),
       ...thirdPartyNetworkRoutes(),
     ],

@@ -2,14 +2,20 @@
 import type { DiscoveryOptions } from '#/api/client/accounts/create-accounts.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AccountOptions } from '#/services/accounts/options.ts'
+import type { UsageOptions } from '#/services/accounts/usage-rules.ts'
+import type { ServerNoticesOptions } from '#/services/admin/server-notices.ts'
 import type { PresenceOptions } from '#/services/ephemeral/presence.ts'
 import type { DelayedOptions } from '#/services/rooms/delayed-events.ts'
 import type { RoomOptions } from '#/services/rooms/options.ts'
 import type { RetentionOptions } from '#/services/rooms/purge/retention.ts'
+import { TIMELINE_LIMIT_MAX } from '#/services/rooms/read/limits.ts'
+import type { SyncOptions } from '#/services/sync/options.ts'
 import type { Config } from './config/config.ts'
+import type { FileReader } from './config/files.ts'
 import type { PeopleOptions } from './people.ts'
 import { roomOptions } from './room-options.ts'
 import { checkedServerName } from './server-name.ts'
+import { consentOptions, noticesOptions, usageOptions } from './usage-options.ts'
 
 /** Proposals that an operator switches on. */
 export interface ExperimentalOptions {
@@ -17,6 +23,8 @@ export interface ExperimentalOptions {
   readonly redactsRelated: boolean
   /** `msc4306_enabled`: users subscribe to threads. */
   readonly threadSubscriptions: boolean
+  /** `msc3814_enabled`: users have dehydrated devices. */
+  readonly dehydratedDevices?: boolean
 }
 
 export interface ServerOptions {
@@ -24,6 +32,10 @@ export interface ServerOptions {
   readonly accounts: AccountOptions
   readonly discovery: DiscoveryOptions
   readonly people: PeopleOptions
+  /** Absent: the server is open, and nobody is counted. */
+  readonly usage?: UsageOptions
+  /** `server_notices`; absent: the server does not speak to users. */
+  readonly notices?: ServerNoticesOptions | undefined
   readonly defaultRoomVersion: string
   readonly rooms: RoomOptions
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
@@ -36,17 +48,24 @@ export interface ServerOptions {
   readonly staleDevicesMs?: number | undefined
   /** `retention`; absent keeps everything. */
   readonly retention?: RetentionOptions | undefined
+  readonly sync?: SyncOptions | undefined
   /** Memory of rooms and events kept ready, in bytes. */
   readonly cacheBytes: number
 }
 
-export function serverOptions(config: Config): ServerOptions {
+/** `files` gives the documents that options name. */
+export function serverOptions(config: Config, files: FileReader): ServerOptions {
   const { registration, passwords, sessions, server } = config
   const { policy } = passwords
   const { defaultRoomVersion } = server
-  const { msc3912Enabled, msc4306Enabled } = config.experimental.experimentalFeatures
+  const { msc3814Enabled, msc3912Enabled, msc4069ProfileInhibitPropagation, msc4306Enabled } =
+    config.experimental.experimentalFeatures
   return {
-    experimental: { redactsRelated: msc3912Enabled, threadSubscriptions: msc4306Enabled },
+    experimental: {
+      redactsRelated: msc3912Enabled,
+      threadSubscriptions: msc4306Enabled,
+      dehydratedDevices: msc3814Enabled,
+    },
     accounts: {
       serverName: checkedServerName(server.serverName),
       registration: {
@@ -56,10 +75,11 @@ export function serverOptions(config: Config): ServerOptions {
         sharedSecret: registration.registrationSharedSecret?.reveal(),
         underscorePrefix: registration.allowUnderscorePrefixedRegistration,
         guests: registration.allowGuestAccess,
+        inhibitInUse: registration.inhibitUserInUseError,
       },
       passwords: {
-        forLogin: passwords.enabledForLogin,
-        forReauth: passwords.enabledForReauth,
+        forLogin: passwords.enabledForLogin && passwords.localdbEnabled,
+        forReauth: passwords.enabledForReauth && passwords.localdbEnabled,
         policy: policy.enabled ? policy : undefined,
       },
       sessions: {
@@ -69,6 +89,7 @@ export function serverOptions(config: Config): ServerOptions {
         nonrefreshableAccessTokenMs: sessions.nonrefreshableAccessTokenLifetime ?? undefined,
         proofMs: sessions.uiAuth.sessionTimeout,
       },
+      ...consentOptions(config, files),
       loginTokens: {
         enabled: sessions.loginViaExistingSession.enabled,
         confirm: sessions.loginViaExistingSession.requireUiAuth,
@@ -79,8 +100,11 @@ export function serverOptions(config: Config): ServerOptions {
         setAvatarUrl: registration.enableSetAvatarUrl,
         requireAuth: server.requireAuthForProfileRequests,
         sharedRoomsOnly: server.limitProfileRequestsToUsersWhoShareRooms,
+        inhibitsPropagation: msc4069ProfileInhibitPropagation,
       },
     },
+    usage: usageOptions(config),
+    notices: noticesOptions(config),
     discovery: {
       defaultRoomVersion,
       delayedEvents: delayedOptions(config),
@@ -94,7 +118,9 @@ export function serverOptions(config: Config): ServerOptions {
         ...forcedEncryption(config),
         'org.matrix.msc3882': sessions.loginViaExistingSession.enabled,
         'org.matrix.msc3912': msc3912Enabled,
+        'org.matrix.msc4069': msc4069ProfileInhibitPropagation,
         'org.matrix.msc4306': msc4306Enabled,
+        'org.matrix.msc3814': msc3814Enabled,
       },
       forgetOnLeave: config.rooms.forgetRoomsOnLeave,
     },
@@ -102,12 +128,22 @@ export function serverOptions(config: Config): ServerOptions {
     defaultRoomVersion,
     presence: presenceOptions(config),
     enableSearch: server.enableSearch,
+    sync: syncOptions(config),
     rooms: roomOptions(config),
     cacheBytes: config.myelin.cacheBytes,
     delayedEvents: delayedOptions(config),
     staleDevicesMs: server.deleteStaleDevicesAfter ?? undefined,
     retention: retentionOptions(config),
     redactionRetentionMs: config.blocking.redactionRetentionPeriod ?? undefined,
+  }
+}
+
+function syncOptions({ rooms, server }: Config): SyncOptions {
+  const most = server.filterTimelineLimit
+  return {
+    excludedRooms: new Set(rooms.excludeRoomsFromSync ?? []),
+    /* -1 stands for none but the program's own. */
+    timelineMax: most < 0 ? TIMELINE_LIMIT_MAX : Math.max(1, most),
   }
 }
 

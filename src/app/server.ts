@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type BoundAddress, openListeners } from '#/adapters/http-server/listeners.ts'
 import { metricsProm } from '#/adapters/metrics-prom.ts'
 import type { Log } from '#/base/log.ts'
+import { noMetrics } from '#/base/metrics.ts'
 import { StoreError } from '#/base/store-error.ts'
 import type { World } from '#/base/world.ts'
 import { RateLimiter } from '#/http/rate-limiter.ts'
@@ -10,6 +11,7 @@ import type { SigningKey } from '#/protocol/crypto/ed25519.ts'
 import { parseSigningKeys } from '#/protocol/crypto/signing-key-file.ts'
 import { assemble } from './assemble.ts'
 import type { Config } from './config/config.ts'
+import { diskReader } from './config/files.ts'
 import { openStore } from './database.ts'
 import { firstToken } from './first-token.ts'
 import { listenerOptions } from './listen.ts'
@@ -40,10 +42,10 @@ export async function startServer(
   { world, log, onFatal }: StartDeps,
 ): Promise<RunningServer> {
   const serverName = checkedServerName(config.server.serverName)
-  const signingKey = readSigningKey(config.keys.signingKeyPath)
+  const signingKey = readSigningKey(config.keys)
   await using owned = new AsyncDisposableStack()
   const store = owned.use(await openStore(config, world, onFatal))
-  const metrics = metricsProm({ process: true })
+  const metrics = config.metrics.enableMetrics ? metricsProm({ process: true }) : noMetrics
   const limits = new RateLimiter(world.clock, configuredRates(config.rateLimits))
   const server = await assemble({
     store,
@@ -54,7 +56,7 @@ export async function startServer(
     serverName,
     signingKey,
     passwords: passwordsFor(config.passwords.pepper),
-    options: serverOptions(config),
+    options: serverOptions(config, diskReader()),
   })
   owned.defer(() => server.close())
   const token = await firstToken(store, world)
@@ -73,8 +75,9 @@ export async function startServer(
   }
 }
 
-function readSigningKey(path: string): SigningKey {
-  const keys = parseSigningKeys(readFileSync(path, 'utf8'))
-  if (!keys.ok) throw new StoreError('refused', `the signing key file ${path} cannot be used: ${keys.why}`)
+function readSigningKey({ signingKey, signingKeyPath }: Config['keys']): SigningKey {
+  const keys = parseSigningKeys(signingKey?.reveal() ?? readFileSync(signingKeyPath, 'utf8'))
+  const name = signingKey === null ? `file ${signingKeyPath}` : 'of the option signing_key'
+  if (!keys.ok) throw new StoreError('refused', `the signing key ${name} cannot be used: ${keys.why}`)
   return keys.value[0]
 }

@@ -6,8 +6,10 @@ export type StoreErrorKind =
   | 'busy'
   /** The store is closed or closing. */
   | 'closed'
-  /** A value that no engine may store, or a broken rule of the schema: our own mistake. */
+  /** A number that no engine may store, or a broken rule of the schema: our own mistake. */
   | 'invalid'
+  /** A text that not every engine can store: NUL or a lone surrogate. What somebody sent, kept outside of JSON. */
+  | 'text'
   /** The answer would be greater than the caller allows. */
   | 'limit'
   /** The database belongs to something else, to another server name, or to a newer release. */

@@ -11,7 +11,7 @@ import { t } from './schema.ts'
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const same = <T extends true>(): T | undefined => undefined
 
-test('types of a call follow from the declaration', () => {
+test('adv-27 types of a call follow from the declaration', () => {
   const declared = route({
     method: 'PUT',
     path: '/_matrix/client/v3/rooms/:roomId/state/:eventType/:stateKey',

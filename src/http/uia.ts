@@ -143,6 +143,34 @@ export class Uia {
     if (session !== NO_SESSION) await this.#deps.store.delete(session)
   }
 
+  /** Whether a session is under way. */
+  async knows(session: string): Promise<boolean> {
+    return (await this.#known(session)) !== undefined
+  }
+
+  /**
+   * Completes one stage of a session by its fallback page; undefined where there is no such session. It proves
+   * something only where the session's operation offers the stage (adv-68).
+   */
+  async completeStage(
+    id: string,
+    type: string,
+    auth: JsonObject,
+    remote: string,
+  ): Promise<UiaStageResult | undefined> {
+    const session = await this.#known(id)
+    if (session === undefined) return undefined
+    const stage = Object.hasOwn(this.#deps.stages, type) ? this.#deps.stages[type] : undefined
+    if (stage === undefined) throw new Error(`UIA stage ${type} has a page, but is not implemented`)
+    if (Object.hasOwn(session.completed, type)) return { ok: true }
+    const { operation } = session
+    const result = await stage.check(auth, { flows: [[type]], auth, operation, remote }, session)
+    if (result.ok) await this.#deps.store.complete(id, type, result.keep ?? true)
+    else if (session.failures + 1 >= UIA_FAILURES_MAX) await this.#deps.store.delete(id)
+    else await this.#deps.store.fail(id)
+    return result
+  }
+
   async #attempt(
     request: UiaRequest,
     session: UiaSession,

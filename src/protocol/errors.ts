@@ -42,6 +42,7 @@ export const ERRCODES = {
   M_CAPTCHA_NEEDED: 400,
   M_CONNECTION_FAILED: 400,
   M_CONNECTION_TIMEOUT: 400,
+  M_CONSENT_NOT_GIVEN: 403,
   M_DUPLICATE_ANNOTATION: 400,
   M_EXCLUSIVE: 400,
   M_EXPIRED_ACCOUNT: 403,
@@ -76,7 +77,8 @@ export const ERRCODES = {
   M_UNABLE_TO_GRANT_JOIN: 400,
   M_UNACTIONABLE: 400,
   M_UNAUTHORIZED: 401,
-  M_UNKNOWN: 500,
+  /** A refusal that has no code of its own. Bugs are no MatrixError and are answered with 500. */
+  M_UNKNOWN: 400,
   M_UNKNOWN_DEVICE: 400,
   M_UNKNOWN_POS: 400,
   M_UNKNOWN_TOKEN: 401,
@@ -94,9 +96,10 @@ export const ERRCODES = {
 export type Errcode = keyof typeof ERRCODES
 
 interface Extra {
+  M_CONSENT_NOT_GIVEN: { readonly consent_uri: string }
   M_INCOMPATIBLE_ROOM_VERSION: { readonly room_version: string }
   M_LIMIT_EXCEEDED: { readonly retry_after_ms: number }
-  M_RESOURCE_LIMIT_EXCEEDED: { readonly admin_contact: string; readonly limit_type?: string }
+  M_RESOURCE_LIMIT_EXCEEDED: { readonly admin_contact?: string; readonly limit_type?: string }
   M_UNKNOWN_TOKEN: { readonly soft_logout: boolean }
   M_USER_LOCKED: { readonly soft_logout: boolean }
   M_WRONG_ROOM_KEYS_VERSION: { readonly current_version: string }

@@ -13,6 +13,6 @@ export interface Waiting {
 export function settle(waiting: Waiting, outcome: PlanOutcome | undefined): void {
   if (outcome === undefined)
     waiting.reject(new StoreError('invalid', 'the writer gave no outcome for a plan'))
-  else if ('failed' in outcome) waiting.reject(new StoreError('invalid', outcome.failed))
+  else if ('failed' in outcome) waiting.reject(new StoreError(outcome.kind ?? 'invalid', outcome.failed))
   else waiting.resolve(outcome)
 }

@@ -1,7 +1,7 @@
 /** One login of a user: asks the server, keeps what its syncs said. How it syncs is its children's. */
 import type { Ledger } from './ledger.ts'
 import type { Answer, Network } from './network.ts'
-import type { ClientEvent, RoomView } from './room-view.ts'
+import { type ClientEvent, RoomView } from './room-view.ts'
 import type { SeededRng } from './seeded-rng.ts'
 import type { SimServer } from './sim-server.ts'
 import { SimFailure, type SimWorld } from './sim-world.ts'
@@ -158,6 +158,14 @@ export abstract class Device {
       this.#doubtful = true
       await world.sleep(this.rng.below(1500))
     }
+  }
+
+  /** What this client knows of a room that is new to it. */
+  protected newView(roomId: string): RoomView {
+    const { ignoring, purged } = this.around.ledger
+    const view = new RoomView(roomId, this.name, () => purged.has(roomId) || ignoring.has(this.user))
+    this.rooms.set(roomId, view)
+    return view
   }
 
   /** Whether this client wants events of a type in its timelines. */

@@ -70,6 +70,8 @@ export class Ledger {
   readonly deliveries: Delivery[] = []
   /** Texts that were sent in message events, acknowledged or not, and by whom. */
   readonly markers = new Map<string, string>()
+  /** Rooms whose history was purged. */
+  readonly purged = new Set<string>()
   /** Requests to join that went out, by room and user. */
   readonly joins = new Map<string, number>()
   /** Rooms of the server that somebody was told of. */

@@ -29,6 +29,7 @@ export function checkAcknowledged(ledger: Ledger, rooms: Rooms, database: Databa
     }
     if (acked.redacts !== undefined) {
       const target = room.events[room.byId.get(acked.redacts) ?? -1]
+      if (target?.purged) continue
       if (target?.redactedBy == null || target.content.marker !== undefined) fail(`${what} redacted nothing`)
     }
   }

@@ -141,4 +141,79 @@ export const PLANTED: Record<string, PlantedBug> = {
         }),
     }),
   },
+  'receipts of others are not told': {
+    found: /receipt .* to the client/,
+    plant: () => (store) => ({
+      ...store,
+      onChange: (listener) =>
+        store.onChange((changes, position) =>
+          listener(
+            changes.filter((change) => change.stream !== 'receipts'),
+            position,
+          ),
+        ),
+    }),
+  },
+  'private receipts are told to all': {
+    found: /got the m.read.private receipt/,
+    plant: () => (store) => ({
+      ...store,
+      onChange: (listener) =>
+        store.onChange((changes, position) => {
+          const told = changes.map((change) =>
+            change.receipt?.kind === 'm.read.private'
+              ? { ...change, receipt: { ...change.receipt, kind: 'm.read' as const } }
+              : change,
+          )
+          listener(told, position)
+        }),
+    }),
+  },
+  'a thread is read with the room': {
+    found: /unread is|the database is damaged/,
+    plant: () => (store) => ({
+      ...store,
+      commit: (plan) =>
+        store.commit({
+          ...plan,
+          ops: plan.ops.map((op) => (op.op === 'receipt.put' ? { ...op, thread: '' } : op)),
+        }),
+    }),
+  },
+  'mentions count once more': {
+    found: /unread is/,
+    plant: () => (store) => ({
+      ...store,
+      push: {
+        ...store.push,
+        counts: async (...args) => {
+          const { room, main, threads } = await store.push.counts(...args)
+          const more = main.highlights > 0 ? 1 : 0
+          return { room, main: { ...main, highlights: main.highlights + more }, threads }
+        },
+      },
+    }),
+  },
+  'whom a user ignores is forgotten': {
+    found: /and ignores them/,
+    plant: () => (store) => ({
+      ...store,
+      accountData: {
+        ...store.accountData,
+        get: async (user, room, type) =>
+          type === 'm.ignored_user_list' ? undefined : store.accountData.get(user, room, type),
+      },
+    }),
+  },
+  'the newest event of a room is not known': {
+    found: /shows|never came|came after|to the client/,
+    plant: () => (store) => ({
+      ...store,
+      roomFacts: {
+        ...store.roomFacts,
+        of: async (rooms) =>
+          (await store.roomFacts.of(rooms)).map((row) => ({ ...row, latest: row.latest - 1 })),
+      },
+    }),
+  },
 }

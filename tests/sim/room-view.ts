@@ -46,9 +46,13 @@ export class RoomView {
   /** Set when the user was in the room and out again between two syncs; what they may see of it is not kept. */
   missedStay = false
 
-  constructor(roomId: string, who: string) {
+  /** Whether events that the client knows may be missing in what is read again: ignored, or purged. */
+  readonly #lossy: () => boolean
+
+  constructor(roomId: string, who: string, lossy: () => boolean) {
     this.roomId = roomId
     this.who = who
+    this.#lossy = lossy
   }
 
   /**
@@ -91,7 +95,7 @@ export class RoomView {
     if (tail.join() === ids.slice(0, count).join()) return count
     const repeated = ids.filter((id) => this.#known.has(id))
     const before = this.flat().filter((id) => repeated.includes(id))
-    if (repeated.join() !== before.join())
+    if (repeated.join() !== before.join() && !this.#lossy())
       throw this.#wrong('a room joined anew repeats old events in another order')
     /* Of refused invites a client knows single events: it begins anew, and reads what lies between. */
     this.stretches.length = 0
@@ -116,18 +120,20 @@ export class RoomView {
     const ids = events.map((event) => event.event_id as string)
     const repeated = ids.filter((id) => this.#known.has(id))
     const flat = this.flat()
-    if (repeated.join() !== flat.slice(flat.length - repeated.length).join()) {
+    if (repeated.join() !== flat.slice(flat.length - repeated.length).join() && !this.#lossy()) {
       throw this.#wrong('a longer timeline is not the newest that the client has')
     }
-    for (const stretch of this.stretches) {
-      const first = stretch.events.findIndex((id) => ids.includes(id))
-      if (first >= 0) stretch.events.length = first
+    const cut = this.stretches.findIndex((stretch) => stretch.events.some((id) => ids.includes(id)))
+    if (cut >= 0) {
+      const { events: known } = this.stretches[cut]!
+      known.length = known.findIndex((id) => ids.includes(id))
+      this.stretches.length = cut + 1
     }
     /* The gap before the new stretch is the one before those that went. */
     while (this.stretches.at(-1)?.events.length === 0) this.stretches.pop()
     for (const id of ids) this.#known.add(id)
     this.stretches.push({ events: ids, gap: limited ? prev : undefined })
-    if (!limited && flat.length > repeated.length) {
+    if (!limited && flat.length > repeated.length && !this.#lossy()) {
       throw this.#wrong('a longer timeline claims to be the whole, and the client knows more')
     }
     if (!limited) this.stretches.splice(0, this.stretches.length - 1)
@@ -183,7 +189,7 @@ export class RoomView {
       ?.events.at(-1)
     for (const id of page) {
       if (this.#known.has(id)) {
-        if (id !== before) throw this.#wrong(`history before a gap repeats ${id}`)
+        if (id !== before && !this.#lossy()) throw this.#wrong(`history before a gap repeats ${id}`)
         this.#close(index)
         return true
       }
@@ -192,7 +198,7 @@ export class RoomView {
     }
     stretch.gap = end
     if (end !== undefined) return false
-    if (before !== undefined) throw this.#wrong(`history ended without meeting ${before}`)
+    if (before !== undefined && !this.#lossy()) throw this.#wrong(`history ended without meeting ${before}`)
     this.#close(index)
     return true
   }

@@ -21,6 +21,7 @@ import { PLAIN_PEOPLE } from '../support/people-options.ts'
 import type { SeededRng } from './seeded-rng.ts'
 import type { SimWorld } from './sim-world.ts'
 import { type SlowReads, slowStore } from './slow-store.ts'
+import { keepPurged } from './truth.ts'
 
 /** SQLite's codes for a disk that fails and one that is full. */
 const DISK_ERRORS = [10, 13]
@@ -149,6 +150,7 @@ export class SimServer {
       faults: (point) => this.#faultPoint(life, point),
     })
     life.store = store
+    if (life.number === 1) keepPurged(this.#spare)
     const slow = slowStore(store, life, this.#world, rng.fork('reads'), this.#options.slowReads)
     const seen = this.#options.plant?.(slow) ?? slow
     const died = new Promise<undefined>((resolve) => {

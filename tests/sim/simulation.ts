@@ -53,6 +53,8 @@ const QUIET_MS = 5 * 60 * 1000
 const SETTLE_ROUNDS_MAX = 400
 /** Steps of the wall clock, forth and back. */
 const CLOCK_STEP_MS_MAX = 120_000
+/** Share of the servers whose operator purges rooms. */
+const PURGING_SHARE = 0.2
 /** Crashes and disk failures of one server. */
 const TROUBLES_MAX = 5
 
@@ -131,8 +133,26 @@ class Simulation {
         this.world.fail(error),
       )
     }
+    for (const town of this.#towns) {
+      const rng = this.#rng.fork(`purges ${town.server.name}`)
+      if (rng.chance(PURGING_SHARE)) this.#purge(town, rng).catch((error: unknown) => this.world.fail(error))
+    }
     await Promise.all(lives)
     this.#over = true
+  }
+
+  /** Deletes old messages of a room now and then. */
+  async #purge({ server, ledger }: Town, rng: SeededRng): Promise<void> {
+    for (let left = rng.between(1, 4); left > 0; left--) {
+      await this.world.sleep(rng.below(15_000))
+      const purge = server.life?.server?.purge
+      if (this.#over || !purge || ledger.roomIds.length === 0) continue
+      const roomId = rng.pick(ledger.roomIds)
+      ledger.purged.add(roomId)
+      this.world.note(`${server.name} purges ${roomId}`)
+      /* A crash or the disk may be in the way. */
+      purge.history(roomId, this.world.clock.now() - rng.pick([0, 500, 5000])).catch(() => {})
+    }
   }
 
   /** Crashes a server now and then, and lets its disk fail for a while. */

@@ -1,7 +1,7 @@
 /** A client that syncs by sliding sync, in the form of today or that of the merged proposal, with one connection. */
 import { Device, type Login, type Outcome, type Surroundings } from './device.ts'
 import type { Answer } from './network.ts'
-import { type ClientEvent, RoomView } from './room-view.ts'
+import type { ClientEvent, RoomView } from './room-view.ts'
 import type { SeededRng } from './seeded-rng.ts'
 import { SimFailure } from './sim-world.ts'
 
@@ -257,10 +257,9 @@ export class SlidingDevice extends Device {
     this.seen(roomId, room.required_state ?? [], answer, 'state')
     let view = this.rooms.get(roomId)
     if (room.initial) {
-      view = new RoomView(roomId, this.name)
+      view = this.newView(roomId)
       view.since = answer.position
       view.accountData = this.#dataOf(roomId)
-      this.rooms.set(roomId, view)
     } else if (!view) throw new SimFailure(`${this.name}: ${roomId} is new and not initial`)
     else if (view.membership !== 'join') {
       /* The end of a refused invite, or one of a room that is told again. */

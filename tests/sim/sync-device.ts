@@ -1,7 +1,7 @@
 /** A client that syncs by `GET /sync`. */
 import { Device, type Login, type Outcome, type Surroundings } from './device.ts'
 import type { Answer } from './network.ts'
-import { type ClientEvent, RoomView } from './room-view.ts'
+import type { ClientEvent, RoomView } from './room-view.ts'
 import type { SeededRng } from './seeded-rng.ts'
 import { SimFailure } from './sim-world.ts'
 
@@ -102,12 +102,9 @@ export class SyncDevice extends Device {
   }
 
   #takeJoined(roomId: string, section: ClientEvent, answer: Answer, initial: boolean): void {
-    let view = this.rooms.get(roomId)
-    const fresh = view?.membership !== 'join'
-    if (!view) {
-      view = new RoomView(roomId, this.name)
-      this.rooms.set(roomId, view)
-    }
+    const known = this.rooms.get(roomId)
+    const fresh = known?.membership !== 'join'
+    const view = known ?? this.newView(roomId)
     if (fresh) {
       view.beginStay()
     }

@@ -32,11 +32,25 @@ interface Row {
   depth: number
   json: string
   original: string | null
+  purged: number
 }
 
-const EVENTS = `SELECT e.nid, r.room_id, e.event_id, e.type, e.sender, e.state_key, e.redacted_by, e.depth, e.json,
-  o.json AS original FROM events e JOIN rooms r ON r.nid = e.room LEFT JOIN event_originals o ON o.event = e.nid
-  WHERE e.arrival IS NOT NULL AND e.rejected_rule IS NULL ORDER BY e.arrival`
+const COLUMNS = `e.nid, r.room_id, e.event_id, e.type, e.sender, e.state_key, e.redacted_by, e.depth, e.json,
+  o.json AS original, e.arrival`
+const JOINS = `JOIN rooms r ON r.nid = e.room LEFT JOIN event_originals o ON o.event = e.nid
+  WHERE e.arrival IS NOT NULL AND e.rejected_rule IS NULL`
+const EVENTS = `SELECT ${COLUMNS}, 0 AS purged FROM events e ${JOINS}
+  UNION ALL SELECT ${COLUMNS}, 1 AS purged FROM sim_purged e ${JOINS} ORDER BY arrival`
+
+/** Has a database keep what is purged, for the truth alone. */
+export function keepPurged(database: DatabaseSync): void {
+  const columns =
+    'nid room event_id type sender state_key redacted_by depth json arrival rejected_rule'.split(' ')
+  const old = columns.map((column) => `OLD.${column}`)
+  database.exec(`CREATE TABLE IF NOT EXISTS sim_purged AS SELECT ${columns.join()} FROM events WHERE 0`)
+  database.exec(`CREATE TRIGGER IF NOT EXISTS sim_purging AFTER DELETE ON events BEGIN
+    INSERT INTO sim_purged VALUES (${old.join()}); END`)
+}
 
 type Membership = string
 
@@ -157,7 +171,7 @@ export function readTruth(database: DatabaseSync): Map<string, RoomTruth> {
       depth: row.depth,
       content: contentOf(row.json),
       whole: contentOf(row.original ?? row.json),
-      purged: false,
+      purged: row.purged === 1,
     })
   }
   return rooms

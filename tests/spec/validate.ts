@@ -15,6 +15,12 @@ export type CheckOptions = { events?: boolean }
 const SPECIFIED =
   /^\/(_matrix|\.well-known\/matrix)\/(?!client\/(v4\/sync|v1\/refresh|api\/v1|v2_alpha))(?!.*(\/unstable\/|[?&]org\.matrix\.msc4140\.))/
 
+/** What releases before v1.0 had and old clients still use. It looks like an operation of today, and is none. */
+const OLD = [
+  /^POST \/_matrix\/client\/[^/]+\/rooms\/[^/]+\/send\/[^/]+$/,
+  /^GET \/_matrix\/client\/[^/]+\/pushrules\/global\/[^/]+\/$/,
+]
+
 /** Checks real responses against the specification's OpenAPI data in one folder. */
 export class SpecValidator {
   readonly #documents: SpecDocuments
@@ -36,7 +42,7 @@ export class SpecValidator {
     body: unknown,
     options: CheckOptions = {},
   ): string[] {
-    if (!SPECIFIED.test(path)) return []
+    if (!SPECIFIED.test(path) || OLD.some((form) => form.test(`${method} ${path}`))) return []
     const operation = findOperation(method, path)
     const errors = operation
       ? this.#againstOperation(operation, status, body)

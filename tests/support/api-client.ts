@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Dispatch } from '#/http/dispatch.ts'
+import { CLIENT_GONE } from '#/http/errors.ts'
 import type { Reply } from '#/http/reply.ts'
 import { validateResponse } from '../spec/validate.ts'
 import { called } from './covers.ts'
@@ -64,6 +65,7 @@ export class ApiClient {
       signal: options.signal ?? new AbortController().signal,
       ...(body === undefined ? {} : { body: bytesOf(body) }),
     })
+    if (reply.status === CLIENT_GONE.status) return { status: reply.status, headers: reply.headers, json: {} }
     const text = await textOf(reply)
     const json = reply.headers['Content-Type'] === 'application/json' ? JSON.parse(text) : undefined
     called(method, url, reply.status, json?.errcode)

@@ -1,4 +1,6 @@
+import { isStrictLocalpart } from '#/protocol/ids/user-id.ts'
 import type { Config } from './config.ts'
+import { readConsentDocuments } from './consent-documents.ts'
 import type { FileReader } from './files.ts'
 import type { MapNode } from './node.ts'
 import type { Fields } from './option.ts'
@@ -42,7 +44,17 @@ export function checkTogether(
       if (bad) report.notice('ignored', placeAt(root, key), text)
     },
   }
-  for (const rule of [names, privacy, presence, openRegistration, sessions, transport, mail, companions])
+  for (const rule of [
+    names,
+    privacy,
+    presence,
+    openRegistration,
+    sessions,
+    transport,
+    mail,
+    companions,
+    policy,
+  ])
     rule(check)
 }
 
@@ -145,6 +157,28 @@ function mail({ config, require }: Check): void {
   require(email.enableTls || !email.forceTls, 'email.force_tls', '`email.enable_tls: true` beside it')
   require(email.enableTls ||
     !email.requireTransportSecurity, 'email.require_transport_security', '`email.enable_tls: true` beside it')
+}
+
+/** What must be there before anybody can be asked to agree, or be spoken to. */
+function policy({ config, files, require }: Check): void {
+  const { userConsent: consent, serverNotices: notices } = config.rooms
+  require(notices === null ||
+    isStrictLocalpart(
+      notices.systemMxidLocalpart,
+    ), 'server_notices.system_mxid_localpart', 'a user name: the characters a-z, 0-9 and =_-./+')
+  if (consent === null) return
+  require(config.api.formSecret !== null, 'user_consent', '`form_secret` beside it')
+  const { templateDir, version } = consent
+  if (templateDir === null) {
+    require(false, 'user_consent.template_dir', 'a folder with the documents')
+    return
+  }
+  try {
+    readConsentDocuments(templateDir, version, files)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    require(false, 'user_consent.template_dir', `a folder with the documents, but ${why}`)
+  }
 }
 
 /** Options that are nothing without another one. */

@@ -14,3 +14,5 @@ export const CONFIG_QUOTE_CHARS_MAX = 60
 
 /** Edits between an unknown key and a known one that is still offered as the nearest name. */
 export const CONFIG_NEAREST_EDITS_MAX = 3
+/** Versions of the policy in `user_consent.template_dir`. */
+export const CONSENT_DOCUMENTS_MAX = 200

@@ -306,7 +306,7 @@ test('without a macaroon secret the registration secret is taken, else none', ()
   assert.equal(load('').config.api.macaroonSecretKey, null)
 })
 
-test('no secret is printed with the configuration', () => {
+test('adv-59 no secret is printed with the configuration', () => {
   const secrets = ['registration_shared_secret', 'macaroon_secret_key', 'form_secret', 'turn_shared_secret']
   const text = [
     ...secrets.map((key) => `${key}: hunter2`),

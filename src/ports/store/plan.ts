@@ -78,7 +78,7 @@ export interface Change {
   /** Rooms in which the change of somebody's device list is news; absent where it is news to the viewer alone. */
   readonly rooms?: readonly number[]
   readonly viewer?: string
-  /** Device of a `to_device` or `one_time_keys` change, and whether others claimed keys of it. */
+  /** Device of a `to_device` or `one_time_keys` change; of the latter, whether others claimed keys of it. */
   readonly device?: string
   readonly claimed?: true
   /** The receipt itself, of a `receipts` change. */

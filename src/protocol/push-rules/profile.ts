@@ -53,12 +53,17 @@ export function roomProfilesOf(rules: PushRuleset): Map<string, RoomProfile> {
 
 /**
  * Whether rules of this user look at more than the profiles tell, so that every event of the user's rooms must be
- * evaluated for them.
+ * evaluated for them. A rule that mutes a room which is not here by exactly that id may mean another one: `event_match`
+ * takes no notice of case, profiles do.
  */
-export function isCustom(rules: PushRuleset): boolean {
+export function isCustom(rules: PushRuleset, isHere: (roomId: string) => boolean = () => true): boolean {
   if (rules.content.some((rule) => rule.enabled) || rules.sender.some((rule) => rule.enabled)) return true
   const own = [...rules.override, ...rules.underride].filter((rule) => rule.enabled && !rule.default)
-  if (own.some((rule) => rules.underride.includes(rule) || mutedRoom(rule) === undefined)) return true
+  const plain = (rule: PushRule): boolean => {
+    const roomId = mutedRoom(rule)
+    return roomId !== undefined && isHere(roomId) && !rules.underride.includes(rule)
+  }
+  if (!own.every(plain)) return true
   const louder = (rule: PushRule): boolean => {
     const bit = KIND_RULES.indexOf(rule.rule_id)
     return levelOf(rule) === 2 && (bit < 0 || KIND_OUTCOMES[bit] !== 2)

@@ -5,13 +5,14 @@ import { defaultPushRules, pushRulesOf } from './default-rules.ts'
 import {
   PUSH_RULE_KINDS,
   type PushAction,
+  type PushCondition,
   type PushRule,
   type PushRuleChange,
   type PushRuleKind,
   type PushRuleset,
 } from './ruleset.ts'
 
-/** Actions of old that mean nothing any more and are left out wherever they are met. */
+/** Actions of old that mean nothing any more: a client gets back what it set, and nothing comes of it. */
 const HISTORICAL: ReadonlySet<PushAction> = new Set(['dont_notify', 'coalesce'])
 
 /** The actions without the historical ones. https://spec.matrix.org/v1.19/client-server-api/#historical-actions */
@@ -73,6 +74,33 @@ export function withChange(
     ...rules,
     [kind]: rules[kind].map((rule) => (rule.rule_id === ruleId ? { ...rule, ...change } : rule)),
   }
+}
+
+/**
+ * The ruleset with the user's own rules about one room made for another room too: its room rule, and rules with a
+ * condition on its id, each named by the new room. The same object when there are none, or the new room has its own.
+ */
+export function withRoomCopied(rules: PushRuleset, from: string, to: string): PushRuleset {
+  let copied = rules
+  for (const kind of ['override', 'room', 'underride'] as const) {
+    const about = rules[kind].find((rule) => !rule.default && isAbout(kind, rule, from))
+    if (!about || findRule(rules, kind, to)) continue
+    const conditions = about.conditions?.map((condition) =>
+      isRoomCondition(condition, from) ? { ...condition, pattern: to } : condition,
+    )
+    const copy = { ...about, rule_id: to, ...(conditions ? { conditions } : {}) }
+    copied = withRule(copied, kind, copy, {}) ?? copied
+  }
+  return copied
+}
+
+function isAbout(kind: PushRuleKind, rule: PushRule, roomId: string): boolean {
+  if (kind === 'room') return rule.rule_id === roomId
+  return rule.conditions?.some((condition) => isRoomCondition(condition, roomId)) ?? false
+}
+
+function isRoomCondition({ kind, key, pattern }: PushCondition, roomId: string): boolean {
+  return kind === 'event_match' && key === 'room_id' && pattern === roomId
 }
 
 /** A stored ruleset on the defaults of this release: what the user made and changed stays, all else is as it is now. */

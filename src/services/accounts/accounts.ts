@@ -1,6 +1,7 @@
 /** Builds the accounts services in order. */
 import { AccountService } from './account.ts'
 import { AccountDataService } from './account-data.ts'
+import { Consent } from './consent.ts'
 import { Credentials } from './credentials.ts'
 import { GuestAccounts } from './guests.ts'
 import { LoginService } from './login.ts'
@@ -21,6 +22,7 @@ export interface AccountServices {
   readonly login: LoginService
   readonly loginTokens: LoginTokens
   readonly proofs: RecentProofs
+  readonly consent: Consent | undefined
   readonly registration: RegistrationService
   readonly sharedSecret: SharedSecretRegistration
   readonly guests: GuestAccounts
@@ -48,6 +50,7 @@ export function createAccountServices(deps: AccountServiceDeps): AccountServices
     limits,
     options: options.loginTokens ?? LOGIN_TOKENS_DEFAULT,
   })
+  const consent = options.consent && new Consent({ store, clock, serverName, options: options.consent })
   const proofs = new RecentProofs({ clock, timeoutMs: options.sessions.proofMs ?? 0 })
   const registration = new RegistrationService({
     store,
@@ -60,6 +63,7 @@ export function createAccountServices(deps: AccountServiceDeps): AccountServices
     limits,
     tokens,
     hooks,
+    consent,
   })
   return {
     sessions,
@@ -72,9 +76,11 @@ export function createAccountServices(deps: AccountServiceDeps): AccountServices
       allowed: options.registration.guests,
       sessions,
       limits,
+      mayRegister: hooks.mayRegister,
     }),
     loginTokens,
     proofs,
+    consent,
     login: new LoginService({
       ...{ store, credentials, sessions, limits, loginTokens, proofs, hooks },
       enabled: forLogin,

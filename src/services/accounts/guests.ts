@@ -27,6 +27,7 @@ export class GuestAccounts {
   readonly #allowed: boolean
   readonly #sessions: Sessions
   readonly #limits: RateLimits<AccountLimit>
+  readonly #mayRegister: (() => Promise<void>) | undefined
 
   constructor(deps: {
     store: Store
@@ -36,6 +37,8 @@ export class GuestAccounts {
     allowed: boolean
     sessions: Sessions
     limits: RateLimits<AccountLimit>
+    /** Throws when nobody may register now. */
+    mayRegister?: (() => Promise<void>) | undefined
   }) {
     this.#store = deps.store
     this.#world = deps.world
@@ -43,6 +46,7 @@ export class GuestAccounts {
     this.#allowed = deps.allowed
     this.#sessions = deps.sessions
     this.#limits = deps.limits
+    this.#mayRegister = deps.mayRegister
   }
 
   /** Makes a guest with a session. Throws M_GUEST_ACCESS_FORBIDDEN, M_LIMIT_EXCEEDED. */
@@ -50,6 +54,7 @@ export class GuestAccounts {
     if (!this.#allowed) {
       throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests cannot register on this server.')
     }
+    await this.#mayRegister?.()
     countOrRefuse(this.#limits, 'rc_registration', addressKey)
     for (let tries = 0; tries < LOCALPART_TRIES; tries++) {
       const userId = this.#newId()

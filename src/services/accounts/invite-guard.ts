@@ -34,7 +34,7 @@ export class InviteGuard {
 
   async #blocksAll(user: string): Promise<boolean> {
     const config = await this.#global(user, 'm.invite_permission_config')
-    return config !== undefined && member(config, 'default_action') === 'block'
+    return config !== undefined && blocksInvites(config)
   }
 
   async #global(user: string, type: string): Promise<JsonObject | undefined> {
@@ -42,4 +42,9 @@ export class InviteGuard {
     const content = row && (JSON.parse(row.content) as JsonValue)
     return isObject(content) ? content : undefined
   }
+}
+
+/** Whether an `m.invite_permission_config` says that no invites are wanted. */
+export function blocksInvites(config: JsonObject): boolean {
+  return member(config, 'default_action') === 'block'
 }

@@ -25,6 +25,8 @@ export const LOGIN_TRIES = 3
 
 /** Characters of a registration token. https://spec.matrix.org/v1.16/client-server-api/#token-authenticated-registration */
 export const REGISTRATION_TOKEN_CHARS_MAX = 64
+/** Characters of the id of a user-interactive session. */
+export const UIA_SESSION_CHARS_MAX = 255
 /** User-interactive sessions are deleted after this; as long as Synapse keeps them. */
 export const UIA_KEEP_MS = 48 * 3_600_000
 
@@ -78,6 +80,17 @@ export const REINDEX_ROWS = 50
 /** Rooms in one answer about shared rooms. */
 export const MUTUAL_ROOMS_PAGE = 100
 
+/** Users of whom it is remembered that they have agreed to the policy, or count as active. */
+export const CONSENTS_KNOWN_MAX = 20_000
+export const MONTHLY_KNOWN_MAX = 20_000
+/** An active user is noted once in this time, and who is no longer active is forgotten as often. */
+export const MONTHLY_NOTED_MS = 3_600_000
+/** How long it is taken for granted that the limit on active users is reached. */
+export const MONTHLY_FULL_MS = 60_000
+/** Active users forgotten in one plan. */
+export const MONTHLY_TRIM_ROWS = 1_000
+/** Characters of a version of the policy. */
+export const CONSENT_VERSION_CHARS_MAX = 100
 /** Users of whom it is remembered whether they are erased. */
 export const ERASED_KNOWN_MAX = 20_000
 /** Login tokens of a user at a time, and characters of one that is brought. */

@@ -1,5 +1,6 @@
 /** What the accounts services are told by the configuration, as plain values. Durations are milliseconds. */
 import type { RateLimits } from '#/base/rate-limit.ts'
+import type { Template } from '#/base/template.ts'
 import type { World } from '#/base/world.ts'
 import type { Passwords } from '#/ports/passwords.ts'
 import type { AccountRow } from '#/ports/store/accounts.ts'
@@ -22,6 +23,8 @@ export interface RegistrationOptions {
   readonly sharedSecret: string | undefined
   /** `allow_underscore_prefixed_registration`. */
   readonly underscorePrefix: boolean
+  /** `inhibit_user_in_use_error`: that a name is taken is told at the end of a registration alone. */
+  readonly inhibitInUse?: boolean
   /** `allow_guest_access`. */
   readonly guests: boolean
 }
@@ -69,6 +72,27 @@ export interface LoginTokenOptions {
 /** As without a word in the configuration. */
 export const LOGIN_TOKENS_DEFAULT: LoginTokenOptions = { enabled: false, confirm: true, lifetimeMs: 300_000 }
 
+/** `user_consent`. */
+export interface ConsentOptions {
+  /** The version that must be agreed to. */
+  readonly version: string
+  readonly policyName: string
+  /** Documents by version. */
+  readonly documents: ReadonlyMap<string, Template>
+  /** What is shown after the agreement; a plain page where there is none. */
+  readonly success: Template | undefined
+  readonly atRegistration: boolean
+  /** What is said to who sends without having agreed, with `%(consent_uri)s`; undefined lets them send. */
+  readonly blockEventsError: string | undefined
+  /** Content of the notice to who has not agreed, with `%(consent_uri)s`; undefined sends none. */
+  readonly notice: JsonObject | undefined
+  readonly noticeToGuests: boolean
+  /** `form_secret`. */
+  readonly secret: string
+  /** Where this server is reached from outside, with a slash at its end. */
+  readonly publicBaseurl: string
+}
+
 export interface ProfileOptions {
   /** `enable_set_displayname`, `enable_set_avatar_url`. */
   readonly setDisplayname: boolean
@@ -77,6 +101,8 @@ export interface ProfileOptions {
   readonly requireAuth: boolean
   /** `limit_profile_requests_to_users_who_share_rooms`; asks for authentication too. */
   readonly sharedRoomsOnly: boolean
+  /** `msc4069_profile_inhibit_propagation`: a client may keep a change out of its rooms by the older name, too. */
+  readonly inhibitsPropagation?: boolean
 }
 
 export interface AccountOptions {
@@ -85,6 +111,8 @@ export interface AccountOptions {
   readonly passwords: PasswordOptions
   readonly sessions: SessionOptions
   readonly profile: ProfileOptions
+  /** Absent: there is no policy to agree to. */
+  readonly consent?: ConsentOptions
   /** Absent: nobody gets login tokens. */
   readonly loginTokens?: LoginTokenOptions
 }
@@ -96,9 +124,16 @@ export type AccountLimit = 'rc_registration' | 'rc_login.account' | 'rc_login.fa
  * What happens elsewhere when an account changes. The operations of the first two go into the plan of the change, so
  * that nothing is lost in a crash (a durable job); the callbacks run after its commit and must not throw.
  */
+/** A change of a field that member events carry, which goes into some of them. */
+export interface ProfileChange {
+  readonly field: 'displayname' | 'avatar_url'
+  /** The member events that are changed: those that say this, null for nothing; absent for all. */
+  readonly before?: string | null
+}
+
 export interface AccountHooks {
   /** The displayname or avatar_url of a user changes at `now`. */
-  readonly profileOps?: (userId: UserId, now: number) => readonly Op[]
+  readonly profileOps?: (userId: UserId, now: number, change: ProfileChange) => readonly Op[]
   readonly onProfileChanged?: (userId: UserId) => void
   /** An account is made. What `onRegistered` does is waited for before anybody is told. */
   readonly registrationOps?: (userId: UserId) => readonly Op[]
@@ -111,6 +146,8 @@ export interface AccountHooks {
   readonly onAccountData?: (userId: UserId) => Promise<void>
   /** Throws when an account may not log in now for reasons that lie elsewhere, such as a limit of use. */
   readonly mayLogIn?: (account: AccountRow) => Promise<void>
+  /** Throws when nobody may register now. Not asked of who knows the shared secret. */
+  readonly mayRegister?: () => Promise<void>
   /** Whether a user id belongs to an application service alone. */
   readonly exclusive?: (userId: UserId) => boolean
 }

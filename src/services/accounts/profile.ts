@@ -12,10 +12,23 @@ import {
   PROFILE_BYTES_MAX,
   PROFILE_KEY_BYTES_MAX,
 } from './limits.ts'
-import type { AccountHooks, ProfileOptions } from './options.ts'
+import type { AccountHooks, ProfileChange, ProfileOptions } from './options.ts'
 
 /** Fields that go into member events. */
 const MEMBER_FIELDS = ['displayname', 'avatar_url'] as const
+
+type MemberField = (typeof MEMBER_FIELDS)[number]
+
+/**
+ * Which member events a change of a profile goes into: all, those that said the same as the profile, or none.
+ * https://github.com/matrix-org/matrix-spec-proposals/pull/4466
+ */
+export type PropagateTo = 'all' | 'unchanged' | 'none'
+
+export interface SetOptions {
+  readonly byAdmin?: boolean
+  readonly propagateTo?: PropagateTo
+}
 
 export class ProfileService {
   readonly #store: Store
@@ -89,10 +102,16 @@ export class ProfileService {
   }
 
   /**
-   * Sets or, with undefined, removes a field; `byAdmin` is not held by the options.
+   * Sets or, with undefined, removes a field; `byAdmin` is not held by the options. `propagateTo` says which member
+   * events of the user follow.
    * Throws M_FORBIDDEN, M_INVALID_PARAM, M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE.
    */
-  async set(userId: UserId, key: string, value: JsonValue | undefined, byAdmin = false): Promise<void> {
+  async set(
+    userId: UserId,
+    key: string,
+    value: JsonValue | undefined,
+    { byAdmin = false, propagateTo = 'all' }: SetOptions = {},
+  ): Promise<void> {
     checkKey(key)
     if (value !== undefined) checkValue(key, value)
     /* An empty string takes these two away, as in Synapse: no member event carries it. */
@@ -101,13 +120,19 @@ export class ProfileService {
       const before = await this.#fields(userId)
       if (JSON.stringify(member(before, key)) === JSON.stringify(wanted)) return false
       if (!byAdmin) this.#refuseFixed(before, key)
-      await this.#put(userId, key, before, wanted)
+      await this.#put(userId, key, before, wanted, propagateTo)
       return true
     })
     if (changed && isMemberField(key)) this.#hooks.onProfileChanged?.(userId)
   }
 
-  async #put(userId: UserId, key: string, before: JsonObject, value: JsonValue | undefined): Promise<void> {
+  async #put(
+    userId: UserId,
+    key: string,
+    before: JsonObject,
+    value: JsonValue | undefined,
+    propagateTo: PropagateTo,
+  ): Promise<void> {
     const after: Record<string, JsonValue> = {}
     for (const [name, old] of Object.entries(before)) if (name !== key) setMember(after, name, old)
     if (value !== undefined) setMember(after, key, value)
@@ -116,7 +141,8 @@ export class ProfileService {
       throw new MatrixError('M_PROFILE_TOO_LARGE', `A profile must be under ${PROFILE_BYTES_MAX} bytes.`)
     }
     const now = this.#clock.now()
-    const more = isMemberField(key) ? (this.#hooks.profileOps?.(userId, now) ?? []) : []
+    const change = isMemberField(key) ? changeOf(key, before, propagateTo) : undefined
+    const more = change ? (this.#hooks.profileOps?.(userId, now, change) ?? []) : []
     const result = await this.#store.commit({
       lane: userId,
       ops: [{ op: 'profile.put', user: userId, fields }, ...more],
@@ -140,7 +166,19 @@ export class ProfileService {
   }
 }
 
-function isMemberField(key: string): boolean {
+/** What member events hear of a change; undefined for nothing. */
+function changeOf(
+  field: MemberField,
+  before: JsonObject,
+  propagateTo: PropagateTo,
+): ProfileChange | undefined {
+  if (propagateTo === 'none') return undefined
+  if (propagateTo === 'all') return { field }
+  const value = member(before, field)
+  return { field, before: typeof value === 'string' ? value : null }
+}
+
+function isMemberField(key: string): key is MemberField {
   return key === 'displayname' || key === 'avatar_url'
 }
 

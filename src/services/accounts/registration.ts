@@ -6,6 +6,7 @@ import type { CommitResult, Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
+import type { Consent } from './consent.ts'
 import { countOrRefuse } from './errors.ts'
 import type { Tokens } from './grants.ts'
 import { LOCALPART_TRIES } from './limits.ts'
@@ -24,6 +25,8 @@ export interface NewAccount {
   readonly displayname?: string | undefined
   /** The registration token that is used up with it. */
   readonly token?: string | undefined
+  /** Whether the policy was agreed to on the way. */
+  readonly agreed?: boolean
   /** The guest who becomes a full account by it, and keeps name and rooms. */
   readonly guest?: UserId | undefined
   /** The first session; undefined makes none (`inhibit_login`). */
@@ -37,6 +40,7 @@ export interface Registered {
 
 /** Stages of a registration. A token comes first, then the step that asks nothing, as Synapse lists them. */
 const WITH_TOKEN = [['m.login.registration_token', 'm.login.dummy']] as const
+export const TERMS_STAGE = 'm.login.terms'
 const OPEN = [['m.login.dummy']] as const
 
 export class RegistrationService {
@@ -50,6 +54,7 @@ export class RegistrationService {
   readonly #limits: RateLimits<AccountLimit>
   readonly tokens: RegistrationTokens
   readonly #hooks: AccountHooks
+  readonly #consent: Consent | undefined
 
   constructor(deps: {
     store: Store
@@ -62,6 +67,7 @@ export class RegistrationService {
     limits: RateLimits<AccountLimit>
     tokens: RegistrationTokens
     hooks?: AccountHooks
+    consent?: Consent | undefined
   }) {
     this.#store = deps.store
     this.#world = deps.world
@@ -73,6 +79,7 @@ export class RegistrationService {
     this.#limits = deps.limits
     this.tokens = deps.tokens
     this.#hooks = deps.hooks ?? {}
+    this.#consent = deps.consent
   }
 
   /**
@@ -81,15 +88,26 @@ export class RegistrationService {
    */
   async flows(): Promise<readonly (readonly string[])[]> {
     const { enabled, withoutVerification, requiresToken } = this.#options
-    if (enabled) return withoutVerification && !requiresToken ? OPEN : WITH_TOKEN
-    if (await this.tokens.some()) return WITH_TOKEN
+    if (enabled) return this.#withTerms(withoutVerification && !requiresToken ? OPEN : WITH_TOKEN)
+    if (await this.tokens.some()) return this.#withTerms(WITH_TOKEN)
     throw new MatrixError('M_FORBIDDEN', 'Registration is closed on this server.')
+  }
+
+  #withTerms(flows: readonly (readonly string[])[]): readonly (readonly string[])[] {
+    if (!this.#consent?.options.atRegistration) return flows
+    return flows.map((flow) => [...flow, TERMS_STAGE])
   }
 
   /** Whether a name could be registered. Throws as `register` would. */
   async available(username: string): Promise<void> {
     await this.flows()
-    await this.#usernames.wanted(username)
+    await this.#allowed(username)
+  }
+
+  /** Whether a name may be asked for; that it is taken may have to be kept to the end. */
+  async #allowed(username: string): Promise<void> {
+    if (this.#options.inhibitInUse) this.#usernames.permitted(username)
+    else await this.#usernames.wanted(username)
   }
 
   /** Throws when an address has registered too often. Counts nothing. */
@@ -99,7 +117,7 @@ export class RegistrationService {
 
   /** What can be said of a name and a password before anything is proven. */
   async check(username: string | undefined, password: string | undefined): Promise<void> {
-    if (username !== undefined) await this.#usernames.wanted(username)
+    if (username !== undefined) await this.#allowed(username)
     if (password !== undefined) checkPassword(this.#policy, password)
   }
 
@@ -110,6 +128,7 @@ export class RegistrationService {
    */
   async register(account: NewAccount, addressKey?: string): Promise<Registered> {
     await this.check(account.guest === undefined ? account.username : undefined, account.password)
+    if (addressKey !== undefined) await this.#hooks.mayRegister?.()
     if (addressKey !== undefined) countOrRefuse(this.#limits, 'rc_registration', addressKey)
     const passwordHash = await this.#passwords.hash(account.password)
     for (let tries = 0; tries < LOCALPART_TRIES; tries++) {
@@ -146,6 +165,7 @@ export class RegistrationService {
             { op: 'profile.put', user: userId, fields: JSON.stringify({ displayname }) },
             ...(this.#hooks.registrationOps?.(userId) ?? []),
           ]
+    if (account.agreed && this.#consent) ops.push(this.#consent.op(userId))
     if (token !== undefined) ops.push({ op: 'registration_token.use', token: token.token, now })
     const owner = { user: userId, deactivated: false, locked: false }
     const session = account.session && this.#sessions.plan(owner, account.session)

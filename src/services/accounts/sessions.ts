@@ -45,6 +45,7 @@ export class Sessions {
   readonly #loading = new SingleFlight<string, CachedSession>()
   readonly #refreshing = new SingleFlight<string, Tokens>()
   readonly #stop: () => void
+  #onEnded: (userId: string) => void = () => {}
 
   constructor(deps: {
     store: Store
@@ -63,9 +64,27 @@ export class Sessions {
     /* Whoever deletes a device ends its tokens, also where nobody thinks of this cache. */
     this.#stop = deps.store.onChange((changes) => {
       for (const change of changes) {
-        if (change.stream === 'devices' && change.user !== undefined) this.#cache.forgetUser(change.user)
+        if (change.stream === 'devices' && change.user !== undefined) this.#forgetUser(change.user)
       }
     })
+  }
+
+  /**
+   * Throws when the session of a digest is not what it was: M_UNKNOWN_TOKEN, M_USER_LOCKED. For requests that last.
+   */
+  async check(digest: string): Promise<void> {
+    const found = this.#cache.get(digest) ?? (await this.#loading.run(digest, () => this.#load(digest)))
+    this.#refuse(found, false)
+  }
+
+  /** Hears of users one of whose sessions has ended, or may have. */
+  onEnded(listener: (userId: string) => void): void {
+    this.#onEnded = listener
+  }
+
+  #forgetUser(userId: string): void {
+    this.#cache.forgetUser(userId)
+    this.#onEnded(userId)
   }
 
   /** Stops listening to the store. */
@@ -86,17 +105,20 @@ export class Sessions {
   }
 
   #admit(found: CachedSession, evenLocked: boolean, from: UsedFrom | undefined): Session {
-    const now = this.#world.clock.now()
-    if (found.expiresTs !== null && now >= found.expiresTs) throw expiredToken()
-    if (found.locked && !evenLocked) throw lockedAccount()
+    this.#refuse(found, evenLocked)
     const { seen, session } = found
-    seen.ts = now
+    seen.ts = this.#world.clock.now()
     if (from !== undefined) {
       seen.ip = from.ip
       seen.agent = from.agent
       this.#lastSeen?.note(session.userId, session.deviceId, seen)
     }
     return session
+  }
+
+  #refuse({ expiresTs, locked }: CachedSession, evenLocked: boolean): void {
+    if (expiresTs !== null && this.#world.clock.now() >= expiresTs) throw expiredToken()
+    if (locked && !evenLocked) throw lockedAccount()
   }
 
   async #load(digest: string): Promise<CachedSession> {
@@ -137,6 +159,7 @@ export class Sessions {
       await this.#store.commit({ lane: user, ops: [{ op: 'token.delete', digest }] })
       this.#cache.forget(digest)
     }
+    this.#onEnded(user)
   }
 
   /** Runs `task` while no login, change of password or deactivation of the user runs. */
@@ -164,7 +187,7 @@ export class Sessions {
     const clear: AccountOp = { op: 'token.clear', user: account.user, device: tokens.deviceId }
     const result = await this.#store.commit({ lane: account.user, ops: [...more, clear, ...ops] })
     if (!result.ok) return undefined
-    this.#cache.forgetUser(account.user)
+    this.#forgetUser(account.user)
     return tokens
   }
 
@@ -215,7 +238,7 @@ export class Sessions {
       ],
     })
     if (!result.ok) throw unknownToken()
-    this.#cache.forgetUser(user)
+    this.#forgetUser(user)
     return tokens
   }
 
@@ -236,13 +259,13 @@ export class Sessions {
   ): Promise<void> {
     await this.#users.run(userId, async () => {
       await this.#store.commit({ lane: userId, ops: [{ op: 'device.delete', user: userId, ...which }] })
-      this.#cache.forgetUser(userId)
+      this.#forgetUser(userId)
     })
   }
 
   /** To be called after a commit that changed flags, devices or tokens of a user in another way. */
   forgetUser(userId: string): void {
-    this.#cache.forgetUser(userId)
+    this.#forgetUser(userId)
   }
 
   /** Last uses by device, of sessions used since they were last read from the store, and of those not yet written. */

@@ -31,11 +31,17 @@ export class Usernames {
    * that it is still free then. Throws M_INVALID_USERNAME, M_EXCLUSIVE, M_USER_IN_USE.
    */
   async wanted(username: string): Promise<UserId> {
+    const userId = this.permitted(username)
+    if (await this.#taken(userId)) throw new MatrixError('M_USER_IN_USE', 'This user name is taken.')
+    return userId
+  }
+
+  /** The user id of a name, which may be taken. Throws M_INVALID_USERNAME, M_EXCLUSIVE. */
+  permitted(username: string): UserId {
     const userId = this.#wellFormed(username)
     if (this.#exclusive(userId)) {
-      throw new MatrixError('M_EXCLUSIVE', 'This user name is reserved for an application service.')
+      throw new MatrixError('M_EXCLUSIVE', 'This user name is reserved.')
     }
-    if (await this.#taken(userId)) throw new MatrixError('M_USER_IN_USE', 'This user name is taken.')
     return userId
   }
 

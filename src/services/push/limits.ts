@@ -40,3 +40,5 @@ export const PUSHKEY_BYTES_MAX = 512
 export const APP_ID_CHARS_MAX = 64
 export const PUSHER_DATA_BYTES_MAX = 8 * 1024
 export const PUSHER_NAME_CHARS_MAX = 255
+/** Muted rooms of a user that are looked up one by one. */
+export const MUTED_ROOMS_SMALL = 20

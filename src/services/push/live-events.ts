@@ -18,6 +18,7 @@ import { type PushContext, type PushEvent, preparePushEvent } from '#/protocol/p
 import { evaluatePushRules, outcomeOf, type PushOutcome } from '#/protocol/push-rules/evaluate.ts'
 import { eventKind, isLoud } from '#/protocol/push-rules/event-kind.ts'
 import { NO_ROOM_PROFILE, outcomeFor } from '#/protocol/push-rules/profile.ts'
+import { liveActions } from '#/protocol/push-rules/rule-edit.ts'
 import { MAIN_THREAD, threadRelation } from '#/protocol/push-rules/thread.ts'
 import type { VerifiedPdu } from '../rooms/ingest/verified.ts'
 import type { LiveRoom } from '../rooms/live-room.ts'
@@ -255,7 +256,7 @@ function levelOf({ notify, highlight }: PushOutcome): 0 | 1 | 2 {
 }
 
 function actionsText({ rule }: PushOutcome): string {
-  const text = JSON.stringify(rule?.actions ?? [])
+  const text = JSON.stringify(liveActions(rule?.actions ?? []))
   return Buffer.byteLength(text) > ACTIONS_BYTES_MAX ? '["notify"]' : text
 }
 

@@ -69,6 +69,6 @@ export class Notifications {
     const [text] = await this.#clientEvents.view([event], viewer, { rules, withoutRoomId: true })
     const known = await this.#rules.of(request.userId)
     const actions = row.actions ?? known.usualActions(row.kind, row.roomId)
-    return `{"actions":${actions},"event":${text},"read":${row.read},"room_id":${JSON.stringify(row.roomId)},"ts":${event.ts}}`
+    return `{"actions":${actions},"event":${text},"profile_tag":"","read":${row.read},"room_id":${JSON.stringify(row.roomId)},"ts":${event.ts}}`
   }
 }

@@ -21,17 +21,23 @@ import {
 } from '#/protocol/push-rules/profile.ts'
 import {
   findRule,
-  liveActions,
   onPresentDefaults,
   type RulePlace,
   withChange,
   withoutRule,
+  withRoomCopied,
   withRule,
 } from '#/protocol/push-rules/rule-edit.ts'
 import type { PushAction, PushRule, PushRuleKind, PushRuleset } from '#/protocol/push-rules/ruleset.ts'
 import { type IgnoredUsers, ignoredIn } from '../accounts/ignored-users.ts'
 import { kindActions } from './actions.ts'
-import { PUSH_RULES_BYTES_MAX, PUSH_RULES_MAX, PUSH_RULES_TRIED_MAX, RULES_CACHE_BYTES } from './limits.ts'
+import {
+  MUTED_ROOMS_SMALL,
+  PUSH_RULES_BYTES_MAX,
+  PUSH_RULES_MAX,
+  PUSH_RULES_TRIED_MAX,
+  RULES_CACHE_BYTES,
+} from './limits.ts'
 
 const TYPE = 'm.push_rules'
 const IGNORED = 'm.ignored_user_list'
@@ -97,14 +103,15 @@ export class PushRules {
   async accountDataOps(userId: string, type: string, content: JsonObject): Promise<Op[]> {
     if (type !== IGNORED) return []
     const { ruleset, custom } = await this.of(userId)
-    const now = isCustom(ruleset) || ignoredIn(userId, content).size > 0
+    const now =
+      isCustom(ruleset, await this.#roomsHere(userId, ruleset)) || ignoredIn(userId, content).size > 0
     return now === custom ? [] : [{ op: 'push.custom', user: userId, custom: now }]
   }
 
   /** Makes or changes a rule of the user's own. Throws M_UNKNOWN when the rule to put it beside is not there. */
   put(userId: UserId, kind: PushRuleKind, rule: PushRule, place: RulePlace): Promise<void> {
     return this.#change(userId, (rules) => {
-      const changed = withRule(rules, kind, { ...rule, actions: liveActions(rule.actions) }, place)
+      const changed = withRule(rules, kind, rule, place)
       if (changed) return changed
       throw new MatrixError('M_UNKNOWN', `There is no rule of yours named ${place.before ?? place.after}.`)
     })
@@ -135,8 +142,23 @@ export class PushRules {
   ): Promise<void> {
     return this.#change(userId, (rules) => {
       existing(rules, kind, ruleId)
-      return withChange(rules, kind, ruleId, { actions: liveActions(actions) })
+      return withChange(rules, kind, ruleId, { actions })
     })
+  }
+
+  /**
+   * Copies the rules that look at one room to another that takes its place. Those that the user has for it already
+   * stay; nothing is copied where there would be too many.
+   */
+  async copyRoom(userId: UserId, from: string, to: string): Promise<void> {
+    const { ruleset } = await this.of(userId)
+    if (withRoomCopied(ruleset, from, to) === ruleset) return
+    try {
+      await this.#change(userId, (rules) => withRoomCopied(rules, from, to))
+    } catch (error) {
+      /* The new room is entered all the same. */
+      if (!(error instanceof MatrixError)) throw error
+    }
   }
 
   #change(userId: UserId, change: (rules: PushRuleset) => PushRuleset): Promise<void> {
@@ -147,7 +169,7 @@ export class PushRules {
       const content = JSON.stringify({ global: ruleset })
       if (Buffer.byteLength(content) > PUSH_RULES_BYTES_MAX) throw tooMany()
       const profile = profileOf(ruleset)
-      const custom = isCustom(ruleset) || before.ignored.size > 0
+      const custom = isCustom(ruleset, await this.#roomsHere(userId, ruleset)) || before.ignored.size > 0
       const result = await this.#store.commit({
         lane: userId,
         ops: [
@@ -170,14 +192,28 @@ export class PushRules {
     const generation = this.#generation
     const row = await this.#store.accountData.get(userId, 0, TYPE)
     const ignored = await this.#ignored.ignoredBy(userId)
-    const known = row
-      ? stored(userId as UserId, row.content, ignored)
+    const ruleset = row && rulesetOf(userId as UserId, row.content)
+    const known = ruleset
+      ? stored(ruleset, await this.#roomsHere(userId, ruleset), ignored)
       : new Untouched(userId as UserId, ignored)
     if (this.#generation === generation) {
       const rules = row ? RULES_BYTES + BYTES_PER_CHAR * row.content.length : UNTOUCHED_BYTES
       this.#known.set(userId, known, rules + IGNORED_BYTES * ignored.size)
     }
     return known
+  }
+
+  /** Which of the rooms that rules mute by their id are known to be here. With many, those of the user. */
+  async #roomsHere(userId: string, ruleset: PushRuleset): Promise<(roomId: string) => boolean> {
+    const muted = new Set(ruleset.override.map((rule) => (rule.enabled ? mutedRoom(rule) : undefined)))
+    muted.delete(undefined)
+    const here = new Set<string>()
+    if (muted.size > MUTED_ROOMS_SMALL) {
+      for (const { roomId } of await this.#store.rooms.membershipsOf(userId, true)) here.add(roomId)
+    } else {
+      for (const roomId of muted) if (await this.#store.rooms.byId(roomId!)) here.add(roomId!)
+    }
+    return (roomId) => here.has(roomId)
   }
 
   #take(changes: readonly Change[]): void {
@@ -227,14 +263,21 @@ class Untouched implements KnownRules {
 const NO_ROOMS: ReadonlyMap<string, RoomProfile> = new Map()
 const DEFAULTS = defaultPushRules('' as UserId)
 
-function stored(userId: UserId, content: string, ignored: ReadonlySet<string>): KnownRules {
-  const ruleset = onPresentDefaults(userId, (JSON.parse(content) as { global: PushRuleset }).global)
+function rulesetOf(userId: UserId, content: string): PushRuleset {
+  return onPresentDefaults(userId, (JSON.parse(content) as { global: PushRuleset }).global)
+}
+
+function stored(
+  ruleset: PushRuleset,
+  isHere: (roomId: string) => boolean,
+  ignored: ReadonlySet<string>,
+): KnownRules {
   return {
     ruleset,
     compiled: compilePushRules(ruleset),
     profile: profileOf(ruleset),
     rooms: roomProfilesOf(ruleset),
-    custom: isCustom(ruleset) || ignored.size > 0,
+    custom: isCustom(ruleset, isHere) || ignored.size > 0,
     ignored,
     usualActions: (kind, roomId) => kindActions(kind, ruleset, roomId),
   }

@@ -15,7 +15,7 @@ import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
 import { guestsMayJoin } from './guests-out.ts'
 import { REPLAN_MAX } from './limits.ts'
 import type { LiveRoom } from './live-room.ts'
-import { profileGuard } from './profile-spread.ts'
+import { type ProfileSpread, profileGuard } from './profile-spread.ts'
 import { type Draft, type RoomWriter, tooBusy, WriteRefused } from './room-writer.ts'
 
 /** Throws when somebody may not be invited by somebody. */
@@ -35,7 +35,7 @@ export interface MembershipChange {
   /** Removes somebody: refuses targets that are not in the room. */
   readonly kick?: boolean
   /** Renews the member event of somebody who is in the room; changes nothing for anybody else. */
-  readonly renew?: boolean
+  readonly renew?: ProfileSpread
   /** Further members of the event's content, for example `is_direct`; they come before those of the profile. */
   readonly content?: JsonObject
   /** Further operations of the same plan. */
@@ -135,11 +135,16 @@ export class MembershipService {
         const present = room.state('m.room.member', target)
         if (change.renew && present && membershipOf(present) !== 'join') return { already: present.eventId }
         refuseImpossible(change, present && membershipOf(present))
+        const rejects =
+          membership === 'leave' && sender === target && present?.content['membership'] === 'invite'
+        if (rejects && (await this.#store.usage.noticesOf(room.nid)) === target) throw notRejected()
         const stays = present !== undefined && membershipOf(present) === 'join'
         if (guest && !stays && !guestsMayJoin(room.state('m.room.guest_access', ''))) {
           throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'This room does not let guests in.')
         }
-        const content: Record<string, JsonValue> = { ...profile, ...said, membership }
+        const renewed = change.renew && present && renewedContent(present.content, profile, change.renew)
+        if (renewed === 'as it was') return { already: present!.eventId }
+        const content: Record<string, JsonValue> = renewed ?? { ...profile, ...said, membership }
         if (change.reason !== undefined) content['reason'] = change.reason
         const kept = present && sameMembership(present.content, content)
         if (kept && present.sender === sender) return { already: present.eventId }
@@ -169,8 +174,8 @@ export class MembershipService {
   }
 
   /** Brings the member event of somebody who is in the room up to their profile; does nothing for anybody else. */
-  renew(user: UserId, roomId: string): Promise<string> {
-    return this.change({ roomId, sender: user, target: user, membership: 'join', renew: true })
+  renew(user: UserId, roomId: string, spread: ProfileSpread = {}): Promise<string> {
+    return this.change({ roomId, sender: user, target: user, membership: 'join', renew: spread })
   }
 
   async #isGuest(user: UserId): Promise<boolean> {
@@ -217,6 +222,30 @@ export class MembershipService {
   }
 }
 
+/**
+ * A member event with the profile's fields as they are now: what else it says stays, but for who authorised the join
+ * and the reason. https://github.com/matrix-org/matrix-spec-proposals/pull/4466
+ */
+function renewedContent(
+  present: JsonObject,
+  profile: JsonObject,
+  { field, before }: ProfileSpread,
+): Record<string, JsonValue> | 'as it was' {
+  if (field !== undefined && before !== undefined && (member(present, field) ?? null) !== before) {
+    return 'as it was'
+  }
+  const { join_authorised_via_users_server: _, reason: __, ...rest } = present
+  const content: Record<string, JsonValue> = rest
+  for (const key of field === undefined ? MEMBER_FIELDS : [field]) {
+    const value = member(profile, key)
+    if (value === undefined) delete content[key]
+    else content[key] = value
+  }
+  return content
+}
+
+const MEMBER_FIELDS = ['displayname', 'avatar_url'] as const
+
 function withoutProfile(content: JsonObject = {}): JsonObject {
   const { displayname: _, avatar_url: __, ...rest } = content
   return rest
@@ -240,6 +269,11 @@ function refuseImpossible(change: MembershipChange, present: string | undefined)
   if (membership === 'join' && present === 'ban') {
     throw new MatrixError('M_FORBIDDEN', 'You are banned from this room.')
   }
+}
+
+/** https://spec.matrix.org/v1.16/client-server-api/#server-notices */
+function notRejected(): MatrixError<'M_CANNOT_LEAVE_SERVER_NOTICE_ROOM'> {
+  return new MatrixError('M_CANNOT_LEAVE_SERVER_NOTICE_ROOM', 'You cannot reject this invite of the server.')
 }
 
 /** Whether a member event already says the same; who authorised the join does not count. */

@@ -45,8 +45,8 @@ const MEMBER_NEEDS = (userId: string): StateKeyPair[] => [['m.room.member', user
 /** What a room must not lose: what it is (adv-14), and which servers it keeps out. */
 const UNREDACTABLE: ReadonlySet<string> = new Set(['m.room.create', 'm.room.server_acl'])
 
-/** MSC3912 under its unstable name. */
-const WITH_RELATIONS = 'org.matrix.msc3912.with_relations'
+/** MSC3912, by the name of the proposal and by the unstable one that clients use. */
+const WITH_RELATIONS = ['with_rel_types', 'org.matrix.msc3912.with_relations'] as const
 
 export class SendService {
   readonly #writer: RoomWriter
@@ -95,6 +95,7 @@ export class SendService {
     if (type === 'm.room.redaction' && typeof content['redacts'] === 'string') {
       return this.redact(from, roomId, content['redacts'] as EventId, content, transaction, ops)
     }
+    refuseOwnTombstone(roomId, type, content)
     return this.#once(from, transaction, async () => {
       const guards = await checkRelation(this.#store, { roomId, sender: from.userId, type, content })
       return this.#writer.write({
@@ -117,6 +118,7 @@ export class SendService {
   ): Promise<string> {
     const change = type === 'm.room.member' && memberChange(from.userId, roomId, stateKey, content)
     if (change) return this.#membership.change({ ...change, ops })
+    refuseOwnTombstone(roomId, type, content)
     let guards: readonly Op[] = []
     const eventId = await this.#writer.write({
       roomId,
@@ -161,7 +163,7 @@ export class SendService {
             throw new MatrixError('M_FORBIDDEN', 'You are not in this room.')
           }
           if (!row || row.room !== room?.nid) {
-            throw new MatrixError('M_NOT_FOUND', 'There is no such event in this room.')
+            throw new MatrixError('M_INVALID_PARAM', 'There is no such event in this room.')
           }
           const { redacts: _, ...rest } = content
           return { type: 'm.room.redaction', sender: from.userId, content: rest, redacts: targetId }
@@ -202,16 +204,15 @@ export class SendService {
 
   /** What a redaction says, and the kinds of relations that it takes with it (MSC3912), where that is switched on. */
   #withRelated(given: JsonObject): { content: JsonObject; relTypes: readonly string[] } {
-    const relTypes = this.#redactsRelated ? member(given, WITH_RELATIONS) : undefined
-    if (relTypes === undefined) return { content: given, relTypes: [] }
+    const name = this.#redactsRelated ? WITH_RELATIONS.find((key) => Object.hasOwn(given, key)) : undefined
+    const relTypes = name && member(given, name)
+    if (name === undefined || relTypes === undefined) return { content: given, relTypes: [] }
     const all = isArray(relTypes) && relTypes.length <= REDACT_REL_TYPES_MAX ? relTypes : [undefined]
     if (!all.every((relType) => typeof relType === 'string')) {
-      throw new MatrixError(
-        'M_BAD_JSON',
-        `\`${WITH_RELATIONS}\` is a list of at most ${REDACT_REL_TYPES_MAX} strings.`,
-      )
+      throw new MatrixError('M_BAD_JSON', `\`${name}\` is a list of at most ${REDACT_REL_TYPES_MAX} strings.`)
     }
-    const { [WITH_RELATIONS]: _, ...content } = given
+    const entries = Object.entries(given).filter(([key]) => !WITH_RELATIONS.some((other) => other === key))
+    const content = Object.fromEntries(entries) as JsonObject
     return { content, relTypes: all as readonly string[] }
   }
 
@@ -266,6 +267,13 @@ export class SendService {
       if (before === undefined) throw error
       return before
     }
+  }
+}
+
+/** A tombstone that leads back into its own room would send clients round in circles. */
+function refuseOwnTombstone(roomId: string, type: string, content: JsonObject): void {
+  if (type === 'm.room.tombstone' && content['replacement_room'] === roomId) {
+    throw new MatrixError('M_INVALID_PARAM', 'A room cannot be replaced by itself.')
   }
 }
 

@@ -83,7 +83,7 @@ export class SearchService {
     const { userId } = viewer
     const rooms = await searchRooms(store, userId, filter, criteria.filter, only('room_id'))
     const ignored = await this.#deps.ignored.ignoredBy(userId)
-    const query = { rooms, terms: term.value.terms, from, limit: filter.limit }
+    const query = { rooms, terms: term.value.terms, from, limit: Math.max(filter.limit, 1) }
     let page: SearchPage = { results: [], count: 0 }
     if (query.terms.length > 0 && !filter.passesNone) {
       await this.#checkFilled(query)

@@ -187,6 +187,15 @@ export class ActiveUser {
     return () => this.#waiting.delete(wake)
   }
 
+  /** How often a session of the user has ended, or may have. */
+  endings = 0
+
+  /** Wakes all who wait, because a session has ended: perhaps theirs. */
+  sessionEnded(): void {
+    this.endings++
+    this.wake()
+  }
+
   wake(): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()

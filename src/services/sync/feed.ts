@@ -54,6 +54,11 @@ export class Feed {
     for (const user of this.#users.values()) user.wake()
   }
 
+  /** Lets those who wait for news of a user find out whether they still may. */
+  sessionEnded(userId: string): void {
+    this.#users.get(userId)?.sessionEnded()
+  }
+
   close(): void {
     this.#stop()
     this.stopWaiting()

@@ -1,9 +1,11 @@
 /** Filters of `/sync`. https://spec.matrix.org/v1.16/client-server-api/#filtering */
+import { parseRoomId } from '#/protocol/ids/room-id.ts'
 import { isObject, type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
 import {
   bad,
   type EventFilter,
   flagAt,
+  idsAt,
   objectAt,
   parseEventFilter,
   parseRoomEventFilter,
@@ -45,7 +47,7 @@ export function parseSyncFilter(json: JsonObject): SyncFilter {
     accountData: parseEventFilter(objectAt(json, 'account_data')),
     unreadThreads: flagAt(objectAt(room, 'timeline'), 'unread_thread_notifications'),
     includeLeave: flagAt(room, 'include_leave'),
-    passesRoom: setTest(textsAt(room, 'rooms'), textsAt(room, 'not_rooms')),
+    passesRoom: setTest(idsAt(room, 'rooms', parseRoomId), textsAt(room, 'not_rooms')),
     eventFields: fields?.map(splitField),
     eventFormat: format ?? 'client',
   }

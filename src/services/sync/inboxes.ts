@@ -5,6 +5,7 @@
 import type { Log } from '#/base/log.ts'
 import type { Clock, Timer } from '#/base/world.ts'
 import type { Store } from '#/ports/store/store.ts'
+import { messageJson } from '../e2ee/message-json.ts'
 import type { ActiveUser } from './active-user.ts'
 import type { Given } from './given.ts'
 import { Inbox } from './inbox.ts'
@@ -87,11 +88,7 @@ export class Inboxes {
     const { rows, more } = await toDevice.page(user, device, after, upto, most, TO_DEVICE_CHARS_MAX)
     const [first, last] = [rows[0], rows.at(-1)]
     inbox.read(first?.position, upto)
-    const texts = rows.map(
-      ({ sender, type, content }) =>
-        `{"sender":${JSON.stringify(sender)},"type":${JSON.stringify(type)},"content":${content}}`,
-    )
-    return { texts, reached: more && last ? last.position : upto }
+    return { texts: rows.map(messageJson), reached: more && last ? last.position : upto }
   }
 
   #flush(): void {

@@ -63,3 +63,5 @@ export const SNAPSHOT_CHARS_MAX = 32 * 1024 * 1024
 /** Answers of `/initialSync` that are made at once; more are refused for the moment. */
 export const SNAPSHOTS_AT_ONCE = 4
 export const SNAPSHOT_RETRY_MS = 5000
+/** Events of a room's timeline in one answer, without a setting. */
+export const TIMELINE_DEFAULT_MAX = 100

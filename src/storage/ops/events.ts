@@ -11,6 +11,7 @@ import { GuardFailed, type Known, type PlanContext } from './context.ts'
 import { followState } from './directory.ts'
 import { uncount } from './push.ts'
 import { dropRelation } from './relations.ts'
+import { redactRoomFacts } from './room-facts.ts'
 import { indexEvent, unindexEvent } from './search.ts'
 
 type Insert = Extract<EventOp, { op: 'event.insert' }>
@@ -126,7 +127,9 @@ export function* redactEvent(ctx: PlanContext, op: Extract<EventOp, { op: 'event
     eventChecksum(after),
   )
   yield* dropRelation(before.nid)
-  if (before.stateKey === '') yield* followState(before.room, [before.type])
+  if (before.stateKey !== '') return
+  yield* followState(before.room, [before.type])
+  yield* redactRoomFacts(before.room, before, after.json)
 }
 
 /** A 48-bit hash of who used the id where, small enough for both engines' integers; equality is checked besides. */

@@ -1,5 +1,7 @@
 /** Writing what lists of rooms ask. */
 import type { RoomFactsOp } from '#/ports/store/room-facts.ts'
+import { readJson } from '#/protocol/json/reader.ts'
+import { isObject, member } from '#/protocol/json/value.ts'
 import { run, type Sql, type SqlValue } from '../sql/sql.ts'
 import type { PlanContext } from './context.ts'
 
@@ -28,4 +30,29 @@ export function* changeRoomFacts(ctx: PlanContext, op: RoomFactsOp): Sql<void> {
   }
   if (sets.length === 0) return
   yield* run(`UPDATE room_facts SET ${sets.join(', ')} WHERE room = ?1`, ...params)
+}
+
+const HELD = `EXISTS (SELECT 1 FROM state_keys k CROSS JOIN room_state s
+  WHERE k.type = ?3 AND k.state_key = '' AND s.room = ?1 AND s.branch = 0 AND s.state_key = k.nid AND s.event = ?2)`
+
+/** Columns of what a redacted state event may have said. */
+const SAID = { 'm.room.name': ['name', 'name'], 'm.room.create': ['room_type', 'type'] } as const
+
+/** Takes back what a state event of a room said, where it still holds, as far as its redacted form says it no more. */
+export function* redactRoomFacts(
+  room: number,
+  event: { readonly nid: number; readonly type: string },
+  redactedJson: string,
+): Sql<void> {
+  if (event.type !== 'm.room.name' && event.type !== 'm.room.create') return
+  const [column, key] = SAID[event.type]
+  const read = readJson(redactedJson, 'lenient')
+  const content = read.ok && isObject(read.value) ? member(read.value, 'content') : undefined
+  if (isObject(content) && member(content, key) !== undefined) return
+  yield* run(
+    `UPDATE room_facts SET ${column} = NULL WHERE room = ?1 AND ${HELD}`,
+    room,
+    event.nid,
+    event.type,
+  )
 }

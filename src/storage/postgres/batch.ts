@@ -9,7 +9,7 @@ import { foreseeTxns } from '../ops/events.ts'
 import { applyPlan } from '../ops/interpreter.ts'
 import { internKeys } from '../ops/state.ts'
 import { writeTails } from '../ops/state-log.ts'
-import type { GroupOutcome, PlanOutcome } from '../outcome.ts'
+import { type GroupOutcome, type PlanOutcome, planFailure } from '../outcome.ts'
 import type { Row, Sql, Statement } from '../sql/sql.ts'
 import { CommitInDoubt, isPlanError, isShutdown, messageOf } from './errors.ts'
 import type { PositionBlock } from './positions.ts'
@@ -231,7 +231,7 @@ class Batch {
 
 function outcomeOf(error: unknown): PlanOutcome {
   if (error instanceof GuardFailed) return { ok: false, ...error.conflict }
-  return { failed: messageOf(error) }
+  return { ...planFailure(error), failed: messageOf(error) }
 }
 
 const SELECTS = /^\s*SELECT\b/

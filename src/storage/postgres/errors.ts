@@ -49,7 +49,7 @@ const PLAN_CLASSES = ['22', '23', '42', '44', '54']
 /** Whether the plan is at fault, as against the server or its disk. */
 export function isPlanError(error: unknown): boolean {
   if (error instanceof ConnectionLost) return false
-  if (error instanceof StoreError) return error.kind === 'invalid'
+  if (error instanceof StoreError) return error.kind === 'invalid' || error.kind === 'text'
   const state = sqlState(error)
   return state === '' || PLAN_CLASSES.includes(state.slice(0, 2))
 }

@@ -108,6 +108,9 @@ function* load(search: DirectorySearch, question: Question, ids: Iterable<number
 /** Between two of nearly the same rank the one at home wins, where that is wanted. */
 const LOCAL_BONUS = 30
 
+/** Nobody shares a room with themselves. */
+const PUBLIC = 'EXISTS (SELECT 1 FROM directory_rooms p WHERE p.room = c.room)'
+
 const SEEN_IN = `(EXISTS (SELECT 1 FROM directory_rooms p WHERE p.room = {room}) OR EXISTS (SELECT 1
   FROM local_memberships s WHERE s.user_id = ?1 AND s.room = {room} AND s.membership = 'join'))`
 
@@ -124,7 +127,8 @@ function* visibleAmong(
   for (const list of lists(here)) {
     const rows = yield* run(
       `SELECT DISTINCT c.user_id FROM local_memberships c WHERE c.membership = 'join'
-       AND c.user_id IN (${placeholders(2, list.length)}) AND ${SEEN_IN.replaceAll('{room}', 'c.room')}`,
+       AND c.user_id IN (${placeholders(2, list.length)}) AND CASE WHEN c.user_id = ?1 THEN ${PUBLIC}
+       ELSE ${SEEN_IN.replaceAll('{room}', 'c.room')} END`,
       searcher,
       ...list,
     )
@@ -159,7 +163,7 @@ const search = query(
     const question = questionOf(asked.term)
     const people = yield* load(asked, question, yield* candidates(question, asked.searcher))
     const best = ranked(people, question, asked.localFirst ? LOCAL_BONUS : 0).filter(
-      ({ userId }) => userId !== asked.searcher,
+      ({ userId }) => !asked.all || userId !== asked.searcher,
     )
     const shown: Person[] = []
     for (let at = 0; at < Math.min(best.length, VISIBILITY_MAX) && shown.length <= asked.limit; at += LOOK) {

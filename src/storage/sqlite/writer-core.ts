@@ -8,7 +8,7 @@ import { GuardFailed, Known, PlanContext } from '../ops/context.ts'
 import { foreseeTxns } from '../ops/events.ts'
 import { applyPlan } from '../ops/interpreter.ts'
 import { writeTails } from '../ops/state-log.ts'
-import type { GroupOutcome, PlanOutcome } from '../outcome.ts'
+import { type GroupOutcome, type PlanOutcome, planFailure } from '../outcome.ts'
 import type { Row, Statement } from '../sql/sql.ts'
 import { runSync } from '../sql/sql.ts'
 import type { Connection } from './connection.ts'
@@ -118,7 +118,7 @@ export class WriterCore {
       this.#interned.clear()
       this.#known.clear()
       if (error instanceof GuardFailed) return { ok: false, ...error.conflict }
-      return { failed: error instanceof Error ? error.message : String(error) }
+      return planFailure(error)
     }
   }
 

@@ -155,7 +155,7 @@ test('a guest peeks into a room that everybody may read, and into no other', asy
   const hidden = await say(alice, shut, 'for members')
   await client.refused('403 M_FORBIDDEN', 'GET', `${inRoom(shut, 'messages')}?dir=b`)
   await client.refused('404 M_NOT_FOUND', 'GET', inRoom(shut, 'event', hidden))
-  await client.refused('404 M_NOT_FOUND', 'GET', inRoom(shut, 'context', hidden))
+  await client.refused('403 M_FORBIDDEN', 'GET', inRoom(shut, 'context', hidden))
   await client.refused('403 M_FORBIDDEN', 'GET', inRoom(shut, 'state'))
   await client.refused('403 M_FORBIDDEN', 'GET', inRoom(shut, 'members'))
 })

@@ -377,3 +377,16 @@ test('adv-34: every text of a registration has a length', async () => {
   }
   assert.equal(await server.store.accounts.count(), 0)
 })
+
+test('with `inhibit_user_in_use_error` a taken name is told at the end alone', async () => {
+  await using server = new TestServer({ registration: { inhibitInUse: true } })
+  await server.register('alice')
+  const available = await server.expect(200, 'GET', `${V3}/register/available?username=alice`)
+  assert.deepEqual(available, { available: true })
+  await server.refused(400, 'M_INVALID_USERNAME', 'GET', `${V3}/register/available?username=%20`)
+  const body = { username: 'alice', password: 'wordpass' }
+  const asked = await server.expect(401, 'POST', `${V3}/register`, { body })
+  const auth = { type: 'm.login.dummy', session: asked.session }
+  await server.refused(400, 'M_USER_IN_USE', 'POST', `${V3}/register`, { body: { ...body, auth } })
+  await server.login('alice')
+})

@@ -89,7 +89,7 @@ test('children without an order come last, by age; bad orders count as none', as
   assert.deepEqual(ids(page), [root, first, last, none, long, accented])
 })
 
-test('cycles end, and a room that is in two spaces is shown once', async () => {
+test('adv-46 cycles end, and a room that is in two spaces is shown once', async () => {
   const [root, inner, shared] = [await space(), await space(), await room()]
   await add(root, inner)
   await add(inner, root)

@@ -13,6 +13,7 @@ covers(
   'GET /_matrix/client/unstable/org.matrix.msc4143/rtc/transports',
   'POST /_matrix/client/v3/user/{userId}/openid/request_token',
   'GET /_matrix/client/v3/thirdparty/protocols',
+  'GET /_matrix/federation/v1/openid/userinfo',
   'GET /_matrix/client/v3/thirdparty/location',
   'GET /_matrix/client/v3/thirdparty/user',
 )
@@ -75,11 +76,17 @@ test('OpenID tokens: for oneself, for an hour, for nothing else', async () => {
     const { openid } = server.assembled
     assert.equal(await openid.holder(token), user.userId)
     assert.equal(await openid.holder('nonsense'), undefined)
+    const asks = server.anonymous()
+    const userinfo = `/_matrix/federation/v1/openid/userinfo?access_token=${encodeURIComponent(token)}`
+    assert.deepEqual(await asks.get(userinfo), { sub: user.userId })
+    await asks.refused('401 M_UNKNOWN_TOKEN', 'GET', userinfo.slice(0, -1))
+    await asks.refused('401 M_MISSING_TOKEN', 'GET', userinfo.split('?')[0]!)
     const thief = server.anonymous()
     thief.token = token
     await thief.refused('401 M_UNKNOWN_TOKEN', 'GET', `${V3}/account/whoami`)
     world.time += OPENID_MS
     assert.equal(await openid.holder(token), undefined)
+    await asks.refused('401 M_UNKNOWN_TOKEN', 'GET', userinfo)
     await other.refused('403 M_FORBIDDEN', 'POST', url, {})
     await server.anonymous().refused('401 M_MISSING_TOKEN', 'POST', url, {})
     await user.refused('400 M_BAD_JSON', 'POST', url, [])

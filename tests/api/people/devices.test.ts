@@ -69,7 +69,7 @@ test('a device is deleted with its session, after the password was given', () =>
     const wrong = await user.call('DELETE', one, { auth: password(user, asked.json.session, 'wrong') })
     assert.equal(wrong.status, 401)
     const foreign = await user.call('DELETE', one, { auth: password(other, asked.json.session) })
-    assert.equal(foreign.status, 401)
+    assert.equal(foreign.status, 403)
     const auth = password(user, asked.json.session)
     const changed = await user.call('DELETE', `${DEVICES}/${user.deviceId}`, { auth })
     assert.equal(changed.status, 403, 'what is confirmed for one device is not for another')

@@ -99,17 +99,26 @@ test('the answer holds names and faces, the best first, and says when there are 
     assert.equal(few.limited, true)
   }))
 
-test('the searcher, deactivated and locked accounts are left out', () =>
+test('one finds oneself where strangers would: in a room that everybody may join', () =>
+  withServer({}, async (server) => {
+    const me = await server.user('pat')
+    await createRoom(me, { preset: 'private_chat' })
+    assert.deepEqual(await found(me, 'pat'), [])
+    await createRoom(me, { preset: 'public_chat' })
+    assert.deepEqual(await found(me, 'pat'), [me.userId])
+  }))
+
+test('deactivated and locked accounts are left out', () =>
   withServer({}, async (server) => {
     const [me, gone, locked] = [await server.user('pat'), await server.user('pat'), await server.user('pat')]
     await roomOf([me, gone, locked])
-    assert.equal((await found(me, 'pat')).length, 2)
+    assert.equal((await found(me, 'pat')).length, 3)
     const admin = await administrator(server)
     await admin.put(`/_matrix/client/v1/admin/lock/${locked.userId}`, { locked: true })
-    assert.deepEqual(await found(me, 'pat'), [gone.userId])
+    assert.deepEqual((await found(me, 'pat')).sort(), [me.userId, gone.userId].sort())
     const auth = { type: 'm.login.password', identifier: { type: 'm.id.user', user: gone.userId } }
     await gone.post(`${V3}/account/deactivate`, { auth: { ...auth, password: 'a password' } })
-    assert.deepEqual(await found(me, 'pat'), [])
+    assert.deepEqual(await found(me, 'pat'), [me.userId])
   }))
 
 test('options of the directory', async () => {

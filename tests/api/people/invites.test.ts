@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { createRoom, getState, inRoom, invite, join, sync, V3 } from '../../support/room-calls.ts'
+import { SlidingLoop, sliding } from '../../support/sliding-calls.ts'
 import { administrator, people, withServer } from './people.ts'
 
 const setData = (who: ApiClient, type: string, content: Json): Promise<Json> =>
@@ -33,6 +34,27 @@ test('whoever blocks invites gets none, by whatever request', () =>
       const next = await createRoom(other, { invite: [me.userId] })
       assert.deepEqual((await invites(me)).includes(next), true)
     }
+  }))
+
+test('whoever blocks invites is shown none in sliding sync, and all again afterwards', () =>
+  withServer({}, async (server) => {
+    const [me, other] = [await server.user('me'), await server.user('other')]
+    const room = await createRoom(other, { invite: [me.userId] })
+    const loop = new SlidingLoop(me)
+    const listed = async (): Promise<[string[], number]> => {
+      const { rooms, lists } = await loop.next()
+      return [Object.keys(rooms), lists.all.count]
+    }
+    assert.deepEqual(await listed(), [[room], 1])
+    await setData(me, 'm.invite_permission_config', { default_action: 'block' })
+    assert.deepEqual(await listed(), [[], 0])
+    const subscribed = await sliding(me, {
+      conn_id: 'other',
+      room_subscriptions: { [room]: { timeline_limit: 1, required_state: [] } },
+    })
+    assert.deepEqual(subscribed.rooms, {})
+    await setData(me, 'm.invite_permission_config', {})
+    assert.equal((await listed())[1], 1)
   }))
 
 test('invites of somebody ignored are never seen', () =>

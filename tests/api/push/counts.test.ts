@@ -416,3 +416,15 @@ test('adv-30 many patterns and a long message do not hold up the server', async 
   assert.ok(turns > 3, `others had ${turns} turns`)
   assert.equal(await counts(dave, roomId), '1/0')
 })
+
+test('a room is muted by its id in other letters too, as event_match takes no notice of case', async () => {
+  const roomId = await roomOf([alice, bob, carol], { room_version: '11' })
+  const mute = { kind: 'event_match', key: 'room_id', pattern: roomId.toLowerCase() }
+  assert.notEqual(mute.pattern, roomId)
+  await bob.put(rule('override', 'mute'), { actions: [], conditions: [mute] })
+  await say(alice, roomId, 'muted')
+  assert.deepEqual([await counts(bob, roomId), await counts(carol, roomId)], ['0/0', '1/0'])
+  await bob.put(rule('override', 'mute', '/enabled'), { enabled: false })
+  await say(alice, roomId, 'heard')
+  assert.equal(await counts(bob, roomId), '1/0')
+})

@@ -98,11 +98,22 @@ test('a rule is disabled and given other actions, a default rule too; a changed 
     assert.deepEqual(await who.get(at(kind, id, '/enabled')), { enabled: true })
     await who.put(at(kind, id, '/enabled'), { enabled: false })
     assert.deepEqual(await who.get(at(kind, id, '/enabled')), { enabled: false })
-    await who.put(at(kind, id, '/actions'), { actions: ['dont_notify', { set_tweak: 'highlight' }] })
-    assert.deepEqual(await who.get(at(kind, id, '/actions')), { actions: [{ set_tweak: 'highlight' }] })
+    const actions = ['dont_notify', { set_tweak: 'highlight' }]
+    await who.put(at(kind, id, '/actions'), { actions })
+    assert.deepEqual(await who.get(at(kind, id, '/actions')), { actions })
+    await who.refused('400 M_INVALID_PARAM', 'PUT', at(kind, id, '/actions'), { actions: ['stir'] })
   }
   await who.put(at('room', '!mine:test.example'), { actions: [] })
   assert.deepEqual(await who.get(at('room', '!mine:test.example', '/enabled')), { enabled: false })
+})
+
+test('the rules of a kind are listed', async () => {
+  const who = await server.user('listing')
+  await who.put(at('room', '!mine:test.example'), { actions: ['notify'] })
+  const list = await who.get('/_matrix/client/v3/pushrules/global/room/')
+  assert.deepEqual(list, (await who.get('/_matrix/client/v3/pushrules/')).global.room)
+  assert.equal(list.length, 1)
+  await who.refused('400 M_INVALID_PARAM', 'GET', '/_matrix/client/v3/pushrules/global/sort/')
 })
 
 test('rules that are not there are not found', async () => {

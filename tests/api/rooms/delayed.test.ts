@@ -165,6 +165,19 @@ test('the delay id is the key: nobody else needs to say who they are', () =>
     await server.anonymous().refused('401 M_MISSING_TOKEN', 'GET', DELAYED)
   }))
 
+test('what the room refuses when it is to be sent now is refused with the reason, and dropped', () =>
+  withServer(async ({ alice }) => {
+    const roomId = await createRoom(alice)
+    const url = withQuery(inRoom(roomId, 'send', 'm.reaction', alice.txn()), {
+      'org.matrix.msc4140.delay': 5000,
+    })
+    const relates = { rel_type: 'm.annotation', event_id: '$nothing', key: '+' }
+    const { delay_id } = await alice.put(url, { 'm.relates_to': relates })
+    const refusal = await alice.refused('400 M_UNKNOWN', 'POST', `${DELAYED}/${delay_id}/send`)
+    assert.match(refusal.error, /no such event/)
+    assert.deepEqual(await held(alice), [])
+  }))
+
 test('state that somebody else sets cancels what was to come in its place', () =>
   withServer(async ({ world, alice, bob }) => {
     const roomId = await roomOf([alice, bob])

@@ -165,7 +165,7 @@ test('joined_members leaves out what is no text', async () => {
   const roomId = await roomOf([alice])
   const url = inRoom(roomId, 'state', 'm.room.member', bob.userId)
   await alice.post(inRoom(roomId, 'invite'), { user_id: bob.userId })
-  await bob.put(url, { membership: 'join', displayname: { a: 1 }, avatar_url: null })
+  await bob.put(url, { membership: 'join', displayname: { a: 1 }, avatar_url: 'https://a' })
   assert.deepEqual((await alice.get(inRoom(roomId, 'joined_members'))).joined[bob.userId], {})
 })
 

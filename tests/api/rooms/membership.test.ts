@@ -76,6 +76,22 @@ test('a join carries displayname and reason', async () => {
   )
 })
 
+test('what else the body of a join says goes into the member event', async () => {
+  const roomId = await createRoom(alice, { preset: 'public_chat' })
+  const body = { 'org.example.colour': 'red', membership: 'ban', third_party_signed: {}, reason: 'why' }
+  for (const path of [inRoom(roomId, 'join'), `${V3}/join/${encodeURIComponent(roomId)}`]) {
+    await bob.post(path, body)
+    assert.deepEqual(await getState(bob, roomId, 'm.room.member', bob.userId), {
+      'org.example.colour': 'red',
+      membership: 'join',
+      displayname: bob.userId.slice(1, -':test.example'.length),
+      reason: 'why',
+    })
+    await leave(bob, roomId)
+  }
+  await bob.refused('400 M_BAD_JSON', 'POST', inRoom(roomId, 'join'), { 'org.example.size': 1.5 })
+})
+
 test('changes of membership that name nobody, or a reason that is none, are refused', async () => {
   const roomId = await roomOf([alice, bob])
   for (const what of ['invite', 'kick', 'ban', 'unban']) {

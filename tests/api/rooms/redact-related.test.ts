@@ -57,6 +57,15 @@ test('a star stands for all kinds; what the sender may not redact stays', async 
   assert.equal(await redacted(roomId, others), false)
 })
 
+test('the name of the proposal does the same', async () => {
+  const roomId = await roomOf([alice, bob])
+  const target = await say(bob, roomId, 'target')
+  const change = await edit(bob, roomId, target, 'a')
+  const answer = await bob.put(url(bob, roomId, target), { with_rel_types: ['m.replace'] })
+  await untilRedacted(roomId, change)
+  assert.equal((await getEvent(alice, roomId, answer.event_id)).content.with_rel_types, undefined)
+})
+
 test('a list that is none is refused, and nothing redacted', async () => {
   const roomId = await roomOf([alice])
   const target = await say(alice, roomId, 'target')

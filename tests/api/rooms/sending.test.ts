@@ -36,6 +36,17 @@ after(() => server.close())
 const MESSAGE = { msgtype: 'm.text', body: 'hello' }
 const url = (txn: string, roomId = room, type = 'm.room.message'): string => inRoom(roomId, 'send', type, txn)
 
+test('without a transaction id every request sends a message', async () => {
+  const path = inRoom(room, 'send', 'm.room.message')
+  const one = await alice.post(path, MESSAGE)
+  const two = await alice.post(path, MESSAGE)
+  assert.notEqual(one.event_id, two.event_id)
+  assert.equal((await getEvent(bob, room, one.event_id)).content.body, 'hello')
+  await alice.refused('413 M_TOO_LARGE', 'POST', path, { body: 'x'.repeat(70_000) })
+  await alice.refused('400 M_BAD_JSON', 'POST', path, { body: 1.5 })
+  await (await server.user('stranger')).refused('403 M_FORBIDDEN', 'POST', path, MESSAGE)
+})
+
 test('a message that was sent can be read by the others', async () => {
   const eventId = await say(alice, room, 'good morning')
   const event = await getEvent(bob, room, eventId)

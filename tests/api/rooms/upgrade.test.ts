@@ -134,12 +134,24 @@ test('the old room is closed for ordinary members', async () => {
   assert.deepEqual([closed.events_default, closed.invite], [61, 90])
 })
 
+test('a room is not replaced by itself', async () => {
+  const roomId = await roomOf([alice])
+  const content = { body: 'moved', replacement_room: roomId }
+  await alice.refused('400 M_INVALID_PARAM', 'PUT', inRoom(roomId, 'state', 'm.room.tombstone'), content)
+  await alice.refused(
+    '400 M_INVALID_PARAM',
+    'PUT',
+    inRoom(roomId, 'send', 'm.room.tombstone', 'one'),
+    content,
+  )
+})
+
 test('only who may send a tombstone upgrades', async () => {
   const oldId = await roomOf([alice, bob])
   const body = { new_version: '11' }
   await bob.refused('403 M_FORBIDDEN', 'POST', path(oldId), body)
   await carol.refused('403 M_FORBIDDEN', 'POST', path(oldId), body)
-  await carol.refused('403 M_FORBIDDEN', 'POST', path('!nowhere:test.example'), body)
+  await carol.refused('404 M_NOT_FOUND', 'POST', path('!nowhere:test.example'), body)
   await server.anonymous().refused('401 M_MISSING_TOKEN', 'POST', path(oldId), body)
   assert.equal((await allState(alice, oldId)).has('m.room.tombstone|'), false)
   const rooms = (await alice.get(`${V3}/joined_rooms`)).joined_rooms.length
@@ -327,4 +339,38 @@ test('members see the tombstone, and the new room appears to who upgraded', asyn
   assert.ok(mine.rooms.join[newId])
   const types = (await sync(ben, { since: b })).rooms.join[oldId].timeline.events.map((e: Json) => e.type)
   assert.deepEqual(types, ['m.room.tombstone', 'm.room.power_levels'])
+})
+
+test('push rules about the old room are made for the new one too, and a mute stays a mute', async () => {
+  const oldId = await roomOf([alice, bob], { room_version: '11' })
+  const rule = (kind: string, id: string): string =>
+    `${V3}/pushrules/global/${kind}/${encodeURIComponent(id)}`
+  const about = (pattern: string): Json => ({ kind: 'event_match', key: 'room_id', pattern })
+  const word = { kind: 'event_match', key: 'content.body', pattern: 'x' }
+  await bob.put(rule('override', oldId), { actions: [], conditions: [about(oldId)] })
+  await bob.put(rule('room', oldId), { actions: ['notify'] })
+  await bob.put(rule('underride', 'mine'), { actions: ['notify'], conditions: [word, about(oldId)] })
+  await alice.put(rule('room', oldId), { actions: ['notify'] })
+  await alice.put(`${rule('room', oldId)}/enabled`, { enabled: false })
+  const newId = await upgrade(alice, oldId, '12')
+  const own = await alice.get(rule('room', newId))
+  assert.deepEqual([own.rule_id, own.enabled, own.actions], [newId, false, ['notify']])
+  await join(bob, newId)
+  assert.deepEqual((await bob.get(rule('override', newId))).conditions, [about(newId)])
+  assert.deepEqual((await bob.get(rule('room', newId))).actions, ['notify'])
+  assert.deepEqual((await bob.get(rule('underride', newId))).conditions, [word, about(newId)])
+  assert.equal((await bob.get(rule('override', oldId))).rule_id, oldId)
+  await say(alice, newId, 'quietly')
+  const { notification_count } = (await sync(bob)).rooms.join[newId].unread_notifications
+  assert.equal(notification_count, 0)
+})
+
+test('push rules that the new room has already are left alone', async () => {
+  const oldId = await roomOf([alice, bob], { room_version: '11' })
+  const rule = (id: string): string => `${V3}/pushrules/global/room/${encodeURIComponent(id)}`
+  await bob.put(rule(oldId), { actions: ['notify'] })
+  const newId = await upgrade(alice, oldId, '12')
+  await bob.put(rule(newId), { actions: [] })
+  await join(bob, newId)
+  assert.deepEqual((await bob.get(rule(newId))).actions, [])
 })

@@ -62,6 +62,9 @@ test('a filter that is not there and one that is broken are refused', async () =
     '{',
     '{"room":[]}',
     '{"room":{"timeline":{"limit":"many"}}}',
+    '{"room":{"timeline":{"rooms":["not a room"]}}}',
+    '{"room":{"rooms":["not a room"]}}',
+    '{"room":{"timeline":{"senders":["not a sender"]}}}',
     '{"event_format":"x"}',
   ]
   for (const filter of [...broken, '{"room":{"timeline":{"types":[1]}}}', '{"event_fields":"content"}']) {
@@ -95,6 +98,8 @@ test('the limit of the timeline is obeyed, from one to a hundred', async () => {
   const ask = async (limit: number) =>
     (await section(bob, roomId, { room: { timeline: { limit } } })).timeline
   assert.deepEqual(texts((await ask(1)).events), ['n11'])
+  const none = await ask(0)
+  assert.deepEqual([none.events, none.limited], [[], true])
   assert.equal((await ask(12)).events.length, 12)
   const whole = await ask(100_000)
   assert.deepEqual([whole.events[0].type, whole.limited], ['m.room.create', false])

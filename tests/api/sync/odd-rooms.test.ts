@@ -73,7 +73,7 @@ test('a predecessor that is no object does not break a room (D7)', async () => {
   assert.ok((await syncLoosely(bob)).rooms.join[odd])
 })
 
-test('a room of a version that this server no longer knows breaks no other room (adv-36)', async () => {
+test('a room of a version that this server no longer knows breaks no other room (adv-36, adv-22)', async () => {
   const bob = await server.user('bob')
   const good = await roomOf([alice, bob])
   const old = await roomOf([alice, bob])

@@ -318,6 +318,20 @@ test('whoever joins while a list is asked for is in it', async () => {
   assert.deepEqual([...new Set([...first, ...rest])].sort(), rooms.sort())
 })
 
+test('a room whose name was redacted is not found by it any more, and after a restart neither', async () => {
+  const roomId = await createRoom(alice, { name: 'Unmentionable' })
+  const nameId = (await alice.get(`/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/state`)).find(
+    (event: Json) => event.type === 'm.room.name',
+  ).event_id
+  const named = { lists: { named: all({ filters: { room_name_like: 'unmention' } }) } }
+  const loop = new SlidingLoop(alice, named)
+  assert.equal((await loop.next()).lists.named.count, 1)
+  await redact(alice, roomId, nameId)
+  assert.equal((await loop.next()).lists.named.count, 0)
+  await server.restart()
+  assert.equal((await sliding(alice, named)).lists.named.count, 0)
+})
+
 test('a room that the reader was banned from and forgets is in no list any more', async () => {
   const bob = await server.user('bob')
   const roomId = await roomOf([alice, bob])
@@ -327,4 +341,13 @@ test('a room that the reader was banned from and forgets is in no list any more'
   assert.equal((await loop.next()).lists.all.count, 1)
   await bob.post(`${room}/forget`, {})
   assert.equal((await loop.next()).lists.all.count, 0)
+})
+
+test('adv-52 room_name_like does not tell a banned user what the room is called since', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  await alice.post(`/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/ban`, { user_id: bob.userId })
+  await setState(alice, roomId, 'm.room.name', { name: 'after all' })
+  assert.deepEqual(await passing(bob, { room_name_like: 'after' }), [])
+  assert.deepEqual(await passing(bob, {}), [roomId])
 })

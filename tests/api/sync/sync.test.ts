@@ -200,7 +200,7 @@ test('a waiting sync wakes when one is kicked and banned', async () => {
   assert.equal(second.rooms.leave[roomId].timeline.events[0].content.membership, 'ban')
 })
 
-test('news of rooms one is not in wake nobody; the timeout answers with nothing', async () => {
+test('adv-46 news of rooms one is not in wake nobody; the timeout answers with nothing', async () => {
   const bob = await server.user('bob')
   const roomId = await roomOf([alice])
   const since = await token(bob)

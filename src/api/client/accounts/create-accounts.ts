@@ -9,7 +9,9 @@ import type { AccountServiceDeps } from '#/services/accounts/options.ts'
 import { accountManagementRoutes } from './account.ts'
 import { accountDataRoutes } from './account-data.ts'
 import { accountAuthenticator } from './authenticator.ts'
+import { consentRoutes } from './consent.ts'
 import { clientWellKnown, type DiscoveryOptions, discoveryRoutes } from './discovery.ts'
+import { fallbackRoutes } from './fallback.ts'
 import { filterRoutes } from './filters.ts'
 import { loginTokenRoutes } from './login-token.ts'
 import { profileRoutes } from './profile.ts'
@@ -17,7 +19,7 @@ import { registrationRoutes } from './registration.ts'
 import { sessionRoutes } from './session.ts'
 import { reauthFlows } from './shared.ts'
 import { sharedSecretRoutes } from './shared-secret.ts'
-import { dummyStage, passwordStage, registrationTokenStage } from './uia-stages.ts'
+import { dummyStage, passwordStage, registrationTokenStage, termsStage } from './uia-stages.ts'
 
 export type { DiscoveryOptions } from './discovery.ts'
 
@@ -48,6 +50,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       'm.login.dummy': dummyStage,
       'm.login.password': passwordStage(services.credentials),
       'm.login.registration_token': registrationTokenStage(services.registration.tokens),
+      ...(services.consent === undefined ? {} : { 'm.login.terms': termsStage(services.consent) }),
     },
     clock: deps.world.clock,
     rng: deps.world.rng,
@@ -76,9 +79,11 @@ function accountRoutes(d: AccountsDeps & { services: AccountServices; uia: Uia }
     ...sessionRoutes({ ...services, clientWellKnown: clientWellKnown(discovery) }),
     ...loginTokenRoutes({ ...services, uia, passwordsConfirm: passwords.forReauth }),
     ...registrationRoutes({ ...services, uia }),
+    ...fallbackRoutes({ uia, consent: services.consent }),
+    ...(services.consent === undefined ? [] : consentRoutes({ consent: services.consent })),
     ...sharedSecretRoutes(services),
     ...accountManagementRoutes({ ...services, uia, passwordsConfirm: passwords.forReauth }),
-    ...profileRoutes(services),
+    ...profileRoutes({ ...services, inhibitsPropagation: profile.inhibitsPropagation ?? false }),
     ...accountDataRoutes(services),
     ...filterRoutes(services),
   ]

@@ -48,6 +48,8 @@ const VERSIONS = [
 
 /** Proposals that are served under names of their own, or whose stable names clients look for here. */
 const UNSTABLE_FEATURES = {
+  /* Changes of a profile that keep out of rooms. */
+  'computer.gingershaped.msc4466': true,
   /* Custom profile fields under their stable paths. */
   'uk.tcpip.msc4133': true,
   'uk.tcpip.msc4133.stable': true,

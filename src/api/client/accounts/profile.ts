@@ -1,16 +1,18 @@
 /** Profiles. https://spec.matrix.org/v1.16/client-server-api/#profiles */
 import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
-import { t } from '#/http/schema.ts'
+import { type Static, t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { parseUserId } from '#/protocol/ids/user-id.ts'
 import { member } from '#/protocol/json/value.ts'
 import { PROFILE_BYTES_MAX } from '#/services/accounts/limits.ts'
-import type { ProfileService } from '#/services/accounts/profile.ts'
+import type { ProfileService, PropagateTo } from '#/services/accounts/profile.ts'
 import { requireSelf } from './shared.ts'
 
 export interface ProfileDeps {
   readonly profile: ProfileService
+  /** `msc4069_profile_inhibit_propagation` */
+  readonly inhibitsPropagation: boolean
 }
 
 const FIELD = {
@@ -29,6 +31,24 @@ function refuseGuest(who: Requester, keyName: string): void {
   if (who.isGuest && keyName !== 'displayname') {
     throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests may change their display name only.')
   }
+}
+
+const UNSTABLE = 'computer.gingershaped.msc4466.propagate_to'
+const OLDER = 'org.matrix.msc4069.propagate'
+
+/** MSC4466, stable and unstable, and the older MSC4069. They are looked at for the two fields alone. */
+const PROPAGATION = t.object({
+  propagate_to: t.opt(t.text(16)),
+  [UNSTABLE]: t.opt(t.text(16)),
+  [OLDER]: t.opt(t.text(16)),
+})
+
+function propagateTo(query: Static<typeof PROPAGATION>, keyName: string, older: boolean): PropagateTo {
+  if (keyName !== 'displayname' && keyName !== 'avatar_url') return 'all'
+  const wanted = query.propagate_to ?? query[UNSTABLE]
+  if (wanted === undefined) return older && query[OLDER] === 'false' ? 'none' : 'all'
+  if (wanted === 'all' || wanted === 'unchanged' || wanted === 'none') return wanted
+  throw new MatrixError('M_INVALID_PARAM', 'propagate_to is all, unchanged or none.')
 }
 
 export const profileRoutes = (d: ProfileDeps): Route[] => [
@@ -64,11 +84,12 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
     spec: 'client-server-api/#put_matrixclientv3profileuseridkeyname',
     operations: ['setProfileField'],
     auth: 'guest',
+    query: PROPAGATION,
     /* Room for escapes; the profile itself is measured as it is stored. */
     bodyBytesMax: 2 * PROFILE_BYTES_MAX,
     body: t.json,
     strictJson: true,
-    async handle({ who, params, body }) {
+    async handle({ who, params, body, query }) {
       const { userId, keyName } = params
       if (!who.isAdmin) requireSelf(who, userId)
       refuseGuest(who, keyName)
@@ -77,7 +98,10 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
         throw new MatrixError('M_MISSING_PARAM', `The body lacks ${keyName.slice(0, 255)}.`)
       }
       if (who.userId !== userId) await d.profile.all(userId)
-      await d.profile.set(userId, keyName, value, who.isAdmin)
+      await d.profile.set(userId, keyName, value, {
+        byAdmin: who.isAdmin,
+        propagateTo: propagateTo(query, keyName, d.inhibitsPropagation),
+      })
       return {}
     },
   }),
@@ -87,12 +111,16 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
     spec: 'client-server-api/#delete_matrixclientv3profileuseridkeyname',
     operations: ['deleteProfileField'],
     auth: 'guest',
-    async handle({ who, params }) {
+    query: PROPAGATION,
+    async handle({ who, params, query }) {
       const { userId, keyName } = params
       if (!who.isAdmin) requireSelf(who, userId)
       refuseGuest(who, keyName)
       if (who.userId !== userId) await d.profile.all(userId)
-      await d.profile.set(userId, keyName, undefined, who.isAdmin)
+      await d.profile.set(userId, keyName, undefined, {
+        byAdmin: who.isAdmin,
+        propagateTo: propagateTo(query, keyName, d.inhibitsPropagation),
+      })
       return {}
     },
   }),

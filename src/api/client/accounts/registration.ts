@@ -6,7 +6,7 @@ import type { Uia } from '#/http/uia.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { GuestAccounts } from '#/services/accounts/guests.ts'
 import { PASSWORD_CHARS_MAX, USERNAME_CHARS_MAX } from '#/services/accounts/limits.ts'
-import type { Registered, RegistrationService } from '#/services/accounts/registration.ts'
+import { type Registered, type RegistrationService, TERMS_STAGE } from '#/services/accounts/registration.ts'
 import { SESSION_MEMBERS, sessionOf, tokensAnswer } from './shared.ts'
 
 export interface RegistrationDeps {
@@ -69,6 +69,7 @@ const registerRoute = (d: RegistrationDeps): Route =>
           password: body.password,
           token: typeof token === 'string' ? token : undefined,
           guest,
+          agreed: proof.completed[TERMS_STAGE] !== undefined,
           session: body.inhibit_login === true ? undefined : sessionOf(body),
         },
         address,

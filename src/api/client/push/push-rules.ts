@@ -1,4 +1,5 @@
 /** Push rules. https://spec.matrix.org/v1.19/client-server-api/#push-rules-api */
+import { jsonText } from '#/http/reply.ts'
 import { type Route, route } from '#/http/route.ts'
 import { type Static, t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
@@ -84,6 +85,17 @@ const listRoutes = (d: PushRuleDeps): Route[] => [
     spec: 'client-server-api/#get_matrixclientv3pushrulesglobal',
     operations: ['getPushRulesGlobal'],
     handle: async ({ who }) => (await d.rules.of(who.userId)).ruleset,
+  }),
+  /* From before the specification's v1.0, and still asked for. */
+  route({
+    ...COMMON,
+    method: 'GET',
+    path: '/_matrix/client/v3/pushrules/global/:kind/',
+    also: ['/_matrix/client/r0/pushrules/global/:kind/'],
+    spec: 'legacy',
+    params: { kind: kindOf },
+    handle: async ({ who, params }) =>
+      jsonText(JSON.stringify((await d.rules.of(who.userId)).ruleset[params.kind])),
   }),
 ]
 
@@ -204,16 +216,19 @@ function conditionOf(condition: object): PushCondition {
   return condition as PushCondition
 }
 
-/** Strings, or objects with the name of a tweak. Throws M_INVALID_PARAM. */
+/** Words of today and of old. */
+const ACTION_WORDS: ReadonlySet<string> = new Set(['notify', 'dont_notify', 'coalesce'])
+
+/** Words with a meaning, or objects with the name of a tweak. Throws M_INVALID_PARAM. */
 function actionsOf(actions: readonly unknown[]): PushAction[] {
   if (Buffer.byteLength(JSON.stringify(actions)) > PUSH_RULE_BYTES_MAX) {
     throw new MatrixError('M_INVALID_PARAM', `A push rule has at most ${PUSH_RULE_BYTES_MAX} bytes.`)
   }
   return actions.map((action) => {
-    if (typeof action === 'string') return action
+    if (typeof action === 'string' && ACTION_WORDS.has(action)) return action
     const tweak =
       typeof action === 'object' && action !== null && (action as { set_tweak?: unknown }).set_tweak
     if (typeof tweak === 'string') return action as PushAction
-    throw new MatrixError('M_INVALID_PARAM', 'An action is a word, or an object with set_tweak.')
+    throw new MatrixError('M_INVALID_PARAM', 'An action is `notify`, or an object with set_tweak.')
   })
 }

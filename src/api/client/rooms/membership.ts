@@ -1,12 +1,14 @@
 /** Room membership. https://spec.matrix.org/v1.16/client-server-api/#room-membership */
 import type { RateLimits } from '#/base/rate-limit.ts'
+import { parseJsonObject } from '#/http/body.ts'
 import type { LimitName } from '#/http/limit-names.ts'
 import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
-import { t } from '#/http/schema.ts'
+import { type Static, t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { parseRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
 import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
+import type { JsonObject } from '#/protocol/json/value.ts'
 import type { AliasService } from '#/services/rooms/directory/aliases.ts'
 import { REASON_CHARS_MAX } from '#/services/rooms/limits.ts'
 import type { MembershipChange, MembershipService } from '#/services/rooms/membership.ts'
@@ -47,12 +49,29 @@ async function join(
   d: MembershipDeps,
   who: Requester,
   roomId: RoomId,
-  why: string | undefined,
+  body: Static<typeof own>,
 ): Promise<object> {
   count(d.limits, who, 'rc_joins.local', who.userId)
   count(d.limits, who, 'rc_joins_per_room', roomId)
-  await d.membership.change({ ...self(who, roomId), membership: 'join', reason: why })
+  const change = { ...self(who, roomId), reason: body.reason, content: ownContent(body) }
+  await d.membership.change({ ...change, membership: 'join' })
   return { room_id: roomId }
+}
+
+/** Members of the body that have a meaning of their own, and those of the event that others decide. */
+const NOT_CONTENT: ReadonlySet<string> = new Set([
+  'reason',
+  'membership',
+  'third_party_signed',
+  'third_party_invite',
+  'join_authorised_via_users_server',
+])
+
+/** What else a client says when it joins goes into its member event. Throws M_BAD_JSON for what no event may hold. */
+function ownContent(body: object): JsonObject {
+  const own = Object.entries(body).filter(([key]) => !NOT_CONTENT.has(key))
+  if (own.length === 0) return {}
+  return parseJsonObject(Buffer.from(JSON.stringify(Object.fromEntries(own))), 'strict')
 }
 
 function self(who: Requester, roomId: RoomId): Pick<MembershipChange, 'roomId' | 'sender' | 'target'> {
@@ -69,7 +88,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
     servlet: 'RoomMembershipRestServlet',
     params: { roomId: parseRoomId },
     body: own,
-    handle: ({ who, params, body }) => join(d, who, params.roomId, body.reason),
+    handle: ({ who, params, body }) => join(d, who, params.roomId, body),
   }),
   route({
     ...facts,
@@ -82,7 +101,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
     servlet: 'JoinRoomAliasServlet',
     body: own,
     handle: async ({ who, params, body }) =>
-      join(d, who, await d.aliases.roomIdOf(params.roomIdOrAlias), body.reason),
+      join(d, who, await d.aliases.roomIdOf(params.roomIdOrAlias), body),
   }),
   route({
     ...facts,

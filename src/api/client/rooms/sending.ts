@@ -65,6 +65,25 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
     },
   }),
   route({
+    method: 'POST',
+    path: '/_matrix/client/v3/rooms/:roomId/send/:eventType',
+    also: ['/_matrix/client/r0/rooms/:roomId/send/:eventType'],
+    spec: 'legacy',
+    auth: 'guest',
+    limit: 'rc_message',
+    servlet: 'RoomSendEventRestServlet',
+    statuses: RELATION_STATUSES,
+    params: { roomId: parseRoomId },
+    body: 'event',
+    async handle({ who, params, body, request }) {
+      const { roomId, eventType } = params
+      if (eventType !== 'm.room.redaction') refuseSuspended(who)
+      /* From before transaction ids: each request is one of its own. */
+      const transaction = { scope: `send/${roomId}`, txnId: request.id }
+      return { event_id: await d.send.message(senderOf(d, who), roomId, eventType, body, transaction) }
+    },
+  }),
+  route({
     method: 'PUT',
     path: '/_matrix/client/v3/rooms/:roomId/redact/:eventId/:txnId',
     also: ['/_matrix/client/r0/rooms/:roomId/redact/:eventId/:txnId'],

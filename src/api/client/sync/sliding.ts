@@ -2,6 +2,7 @@
 import type { RateLimits } from '#/base/rate-limit.ts'
 import type { LimitName } from '#/http/limit-names.ts'
 import { jsonText } from '#/http/reply.ts'
+import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { type Static, t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
@@ -34,6 +35,8 @@ export interface SlidingRouteDeps {
   readonly slidingSync: SlidingSyncService
   readonly presence: Presence
   readonly limits: RateLimits<LimitName>
+  /** Throws when the session of a requester has ended. */
+  readonly stillIn: (who: Requester) => Promise<void>
 }
 
 const name = t.text(FILTER_NAME_CHARS_MAX)
@@ -257,6 +260,7 @@ export function slidingRoutes(d: SlidingRouteDeps): Route[] {
           txnId: body.txn_id ?? undefined,
           timeoutMs: query.timeout ?? 0,
           signal: request.signal,
+          stillIn: () => d.stillIn(who),
         })
         return jsonText(text)
       },
@@ -293,6 +297,7 @@ export function slidingRoutes(d: SlidingRouteDeps): Route[] {
           txnId: undefined,
           timeoutMs: body.timeout ?? 0,
           signal: request.signal,
+          stillIn: () => d.stillIn(who),
         })
         return jsonText(text)
       },

@@ -25,6 +25,8 @@ export interface SyncRouteDeps {
   readonly epoch: number
   readonly presence: Presence
   readonly limits: RateLimits<LimitName>
+  /** Throws when the session of a requester has ended. */
+  readonly stillIn: (who: Requester) => Promise<void>
 }
 
 /** Filters as they are asked for: the JSON text itself, or user and number. A client repeats the same one all day. */
@@ -113,6 +115,7 @@ export function syncRoutes(d: SyncRouteDeps): Route[] {
           presence: presenceOf(d, who, query.set_presence),
           timeoutMs: query.timeout ?? 0,
           signal: request.signal,
+          stillIn: () => d.stillIn(who),
         })
         return jsonText(text)
       },

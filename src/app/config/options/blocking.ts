@@ -63,23 +63,23 @@ const retention = section(
 export const blocking = {
   admin_contact: option(
     orNull(string),
-    later,
+    supported,
     null,
     'How to reach the administrator, named in errors about limits.',
   ),
-  hs_disabled: option(bool, laterGuard, false, 'Whether all users are locked out.'),
-  hs_disabled_message: option(string, later, '', 'The reason they are told.'),
+  hs_disabled: option(bool, supported, false, 'Whether all users are locked out.'),
+  hs_disabled_message: option(string, supported, '', 'The reason they are told.'),
   limit_usage_by_mau: option(
     bool,
-    laterGuard,
+    supported,
     false,
     'Whether the number of monthly active users is limited.',
   ),
-  max_mau_value: option(int(0), later, 0, 'That limit.'),
-  mau_trial_days: option(int(0), later, 0, 'Days a new user must be active before counting.'),
+  max_mau_value: option(int(0), supported, 0, 'That limit.'),
+  mau_trial_days: option(int(0), supported, 0, 'Days a new user must be active before counting.'),
   mau_appservice_trial_days: option(map(int(0)), later, {}, 'The same for users of bridges, by bridge ID.'),
-  mau_limit_alerting: option(bool, later, true, 'Whether clients are told that the limit is reached.'),
-  mau_stats_only: option(bool, later, false, 'Whether to count monthly active users without a limit.'),
+  mau_limit_alerting: option(bool, supported, true, 'Whether clients are told that the limit is reached.'),
+  mau_stats_only: option(bool, supported, false, 'Whether to count monthly active users without a limit.'),
   mau_limit_reserved_threepids: option(
     list(
       object({

@@ -29,7 +29,7 @@ export const experimental = {
     msc3664_enabled: off('MSC3664: push rules about the event that is replied to.'),
     msc3720_enabled: off('MSC3720: status of accounts.'),
     msc3773_enabled: settled('MSC3773: notification counts by thread.'),
-    msc3814_enabled: off('MSC3814: dehydrated devices.'),
+    msc3814_enabled: option(bool, supported, false, 'MSC3814: dehydrated devices.'),
     msc3848_enabled: off('MSC3848: error codes that say why an event is refused.'),
     msc3866: section(later, 'MSC3866: approval of new accounts.', {
       enabled: off('Whether the admin interface knows it.'),
@@ -52,7 +52,12 @@ export const experimental = {
     msc3983_appservice_otk_claims: off('MSC3983: bridges answer for one-time keys.'),
     msc3984_appservice_key_query: off('MSC3984: bridges answer for device keys.'),
     msc4028_push_encrypted_events: off('MSC4028: pushing all encrypted events.'),
-    msc4069_profile_inhibit_propagation: off('MSC4069: changing a profile without telling all rooms.'),
+    msc4069_profile_inhibit_propagation: option(
+      bool,
+      supported,
+      false,
+      'MSC4069: changing a profile without telling all rooms.',
+    ),
     msc4075_enabled: off('MSC4075: ringing for calls.'),
     msc4076_enabled: off('MSC4076: clients that count unread encrypted messages themselves.'),
     msc4108_enabled: off('MSC4108: login by QR code; needs a Matrix Authentication Service.'),

@@ -33,10 +33,10 @@ export const api = {
     'Whether the token of a bridge is sent in the URL too, as old ones want it. It ends up in logs.',
   ),
   macaroon_secret_key: secret(
-    supported,
+    laterQuiet,
     'Signs short-lived tokens of this server. Without it `registration_shared_secret` is taken.',
   ),
-  form_secret: secret(laterQuiet, 'Signs values in forms, such as consent.'),
+  form_secret: secret(supported, 'Signs values in forms, such as consent.'),
 }
 
 /** Group "Signing keys". */
@@ -52,20 +52,15 @@ export const keys = {
   old_signing_keys: option(
     map(
       object({
-        key: required(string, supported, 'The public key in base64.'),
-        expired_ts: required(int(0), supported, 'When it was last used, in milliseconds since 1970.'),
+        key: required(string, later, 'The public key in base64.'),
+        expired_ts: required(int(0), later, 'When it was last used, in milliseconds since 1970.'),
       }),
     ),
-    supported,
+    later,
     {},
     'Keys that signed before, by key ID, so that others can verify old events.',
   ),
-  key_refresh_interval: option(
-    positiveDuration,
-    supported,
-    '1d',
-    'How long others may rely on a published key.',
-  ),
+  key_refresh_interval: option(positiveDuration, later, '1d', 'How long others may rely on a published key.'),
   trusted_key_servers: option(
     list(
       object({

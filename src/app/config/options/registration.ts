@@ -122,7 +122,7 @@ export const registration = {
   auto_join_rooms_for_guests: option(bool, supported, true, 'Whether guests join them too.'),
   inhibit_user_in_use_error: option(
     bool,
-    laterGuard,
+    supported,
     false,
     'Whether to hide, until the end of a registration, that a name is taken.',
   ),

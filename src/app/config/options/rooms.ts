@@ -32,29 +32,29 @@ const rule = {
 }
 
 const notices = {
-  system_mxid_localpart: required(string, later, 'Local user the notices come from.'),
-  system_mxid_display_name: option(orNull(string), later, 'Notices', 'Name of that user.'),
-  system_mxid_avatar_url: option(orNull(string), later, null, 'Avatar of that user.'),
-  room_name: option(orNull(string), later, 'Server Notices', 'Name of the room.'),
-  room_avatar_url: option(orNull(string), later, null, 'Avatar of the room.'),
-  room_topic: option(orNull(string), later, null, 'Topic of the room.'),
-  auto_join: option(bool, later, false, 'Whether users are in it without an invite.'),
+  system_mxid_localpart: required(string, supported, 'Local user the notices come from.'),
+  system_mxid_display_name: option(orNull(string), supported, 'Notices', 'Name of that user.'),
+  system_mxid_avatar_url: option(orNull(string), supported, null, 'Avatar of that user.'),
+  room_name: option(orNull(string), supported, 'Server Notices', 'Name of the room.'),
+  room_avatar_url: option(orNull(string), supported, null, 'Avatar of the room.'),
+  room_topic: option(orNull(string), supported, null, 'Topic of the room.'),
+  auto_join: option(bool, supported, false, 'Whether users are in it without an invite.'),
 }
 
 const consent = {
-  template_dir: option(orNull(path), later, null, 'Folder of the documents, by language.'),
-  version: required(text, later, 'Current version of the documents.'),
-  server_notice_content: option(orNull(anyMap), later, null, 'Notice sent to who has not agreed.'),
-  send_server_notice_to_guests: option(bool, later, false, 'Whether guests get it too.'),
+  template_dir: option(orNull(path), supported, null, 'Folder of the documents, by language.'),
+  version: required(text, supported, 'Current version of the documents.'),
+  server_notice_content: option(orNull(anyMap), supported, null, 'Notice sent to who has not agreed.'),
+  send_server_notice_to_guests: option(bool, supported, false, 'Whether guests get it too.'),
   block_events_error: option(
     orNull(string),
-    later,
+    supported,
     null,
     'Error for who sends without having agreed.',
     'not refused',
   ),
-  require_at_registration: option(bool, later, false, 'Whether a registration needs it.'),
-  policy_name: option(string, later, 'Privacy Policy', 'Name of the document.'),
+  require_at_registration: option(bool, supported, false, 'Whether a registration needs it.'),
+  policy_name: option(string, supported, 'Privacy Policy', 'Name of the document.'),
 }
 
 /** Group "Rooms". */
@@ -77,11 +77,11 @@ export const rooms = {
     exclude_remote_users: option(bool, supported, false, 'Whether it finds only local users.'),
     show_locked_users: option(bool, supported, false, 'Whether it finds locked accounts.'),
   }),
-  user_consent: optionalSection(laterGuard, 'Agreement to a policy.', consent),
+  user_consent: optionalSection(supported, 'Agreement to a policy.', consent),
   stats: section(later, 'Figures about rooms and users.', {
     enabled: option(bool, later, true, 'Whether they are kept.'),
   }),
-  server_notices: optionalSection(later, 'A room in which the server speaks to each user.', notices),
+  server_notices: optionalSection(supported, 'A room in which the server speaks to each user.', notices),
   enable_room_list_search: option(bool, supported, true, 'Whether the room directory answers at all.'),
   alias_creation_rules: option(
     orNull(list(object(rule))),
@@ -104,7 +104,7 @@ export const rooms = {
     'Power levels of new rooms, by preset; replaces top-level keys.',
   ),
   forget_rooms_on_leave: option(bool, supported, false, 'Whether who leaves a room forgets it.'),
-  exclude_rooms_from_sync: option(orNull(list(string)), later, [], 'Rooms no client is shown.'),
+  exclude_rooms_from_sync: option(orNull(list(string)), supported, [], 'Rooms no client is shown.'),
   exclude_rooms_from_presence: option(
     orNull(list(string)),
     supported,

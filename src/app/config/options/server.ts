@@ -160,7 +160,7 @@ export const server = {
   ),
   filter_timeline_limit: option(
     int(-1),
-    later,
+    supported,
     100,
     'Most timeline events per room in one sync or search answer; -1 for no limit of this kind.',
   ),

@@ -41,6 +41,8 @@ export interface NewRoom {
   readonly aliasName?: string | undefined
   /** Whether the room goes into the published list. */
   readonly published?: boolean
+  /** Whether it is not encrypted, whatever the operator wants of other rooms. */
+  readonly plain?: boolean
 }
 
 export interface CreateRoomDeps {
@@ -228,7 +230,7 @@ function firstState(
   set('m.room.join_rules', '', { join_rule: facts.joinRule })
   set('m.room.history_visibility', '', { history_visibility: facts.historyVisibility })
   set('m.room.guest_access', '', { guest_access: facts.guestAccess })
-  if (encrypts(options, room.preset)) {
+  if (!room.plain && encrypts(options, room.preset)) {
     set('m.room.encryption', '', { algorithm: 'm.megolm.v1.aes-sha2' })
   }
   for (const { type, stateKey, content } of room.initialState) {

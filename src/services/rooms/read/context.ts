@@ -42,13 +42,13 @@ export class ContextService {
   }
 
   /**
-   * The surroundings of an event. Throws M_NOT_FOUND in the same words for an event that is not there, of another
-   * room (adv-48), or not the reader's to see.
+   * The surroundings of an event. Throws M_FORBIDDEN for a room that is not the reader's to see, and M_NOT_FOUND in
+   * the same words for an event that is not there, of another room (adv-48), or not the reader's to see.
    */
   async context(query: ContextQuery): Promise<ContextAnswer> {
     const store = this.#deps.store
     const { roomId, viewer, filter } = query
-    const access = await accessRoom(store, roomId, viewer.userId).catch(hidden)
+    const access = await accessRoom(store, roomId, viewer.userId)
     const row = await store.events.byId(query.eventId)
     if (!row || row.room !== access.room.nid || row.arrival === null) throw notFound()
     const seen = await canSee(store, row, viewer.userId, access.rules)
@@ -129,10 +129,6 @@ function sameKey(a: EventRow, b: EventRow): boolean {
 }
 
 /** A room that the reader may not see looks like one without the event. */
-function hidden(error: unknown): never {
-  throw error instanceof MatrixError ? notFound() : error
-}
-
 function notFound(): MatrixError {
   return new MatrixError('M_NOT_FOUND', 'There is no such event in this room, or you may not see it.')
 }

@@ -2,6 +2,8 @@
 import type { RelatedBy } from '#/ports/store/relations.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
+import { parseRoomId } from '#/protocol/ids/room-id.ts'
+import { parseUserId } from '#/protocol/ids/user-id.ts'
 import { isArray, isObject, type JsonObject, member } from '#/protocol/json/value.ts'
 import { FILTER_LIST_MAX, FILTER_RELATED_MAX, TIMELINE_LIMIT_DEFAULT, TIMELINE_LIMIT_MAX } from './limits.ts'
 
@@ -61,12 +63,24 @@ export function flagAt(json: JsonObject, key: string): boolean {
   return value
 }
 
+/** A list that chooses by id. What is no id would choose nothing, and the client would wait for it in vain. */
+export function idsAt(
+  json: JsonObject,
+  key: string,
+  parse: (text: string) => unknown,
+): readonly string[] | undefined {
+  const texts = textsAt(json, key)
+  const wrong = texts?.find((text) => parse(text) === undefined)
+  if (wrong !== undefined) throw bad(`${key} holds something that is no id`)
+  return texts
+}
+
 function limitAt(json: JsonObject): number {
   const value = member(json, 'limit')
   if (value === undefined || value === null) return TIMELINE_LIMIT_DEFAULT
   if (typeof value !== 'number' || value < 0 || !Number.isInteger(value))
     throw bad('limit is not a whole number')
-  return Math.min(Math.max(value, 1), TIMELINE_LIMIT_MAX)
+  return Math.min(value, TIMELINE_LIMIT_MAX)
 }
 
 /** Whether one of `allowed` (absent: anything) and none of `denied` is `text`. */
@@ -112,12 +126,12 @@ function starMatches(parts: readonly string[], text: string): boolean {
 export function parseEventFilter(json: JsonObject): EventFilter {
   const types = textsAt(json, 'types')
   const notTypes = textsAt(json, 'not_types')
-  const senders = textsAt(json, 'senders')
+  const senders = idsAt(json, 'senders', parseUserId)
   const notSenders = textsAt(json, 'not_senders')
   const containsUrl = member(json, 'contains_url')
   const type = starTest(types, notTypes)
   const sender = setTest(senders, notSenders)
-  const room = setTest(textsAt(json, 'rooms'), textsAt(json, 'not_rooms'))
+  const room = setTest(idsAt(json, 'rooms', parseRoomId), textsAt(json, 'not_rooms'))
   const wantsUrl = typeof containsUrl === 'boolean' ? containsUrl : undefined
   const url = (event: Filterable): boolean => wantsUrl === undefined || hasUrl(event.json) === wantsUrl
   return {

@@ -9,7 +9,7 @@ export const MESSAGES_SCAN_MAX = 3000
 /** Events of a room's timeline without a filter. */
 export const TIMELINE_LIMIT_DEFAULT = 10
 /** Most events of a room's timeline, whatever the filter asks. */
-export const TIMELINE_LIMIT_MAX = 100
+export const TIMELINE_LIMIT_MAX = 1000
 /** Bytes of a stored or inline filter. */
 export const FILTER_CHARS_MAX = 32 * 1024
 /** Senders and kinds of relations in a filter. */

@@ -23,7 +23,7 @@ export interface MessagesQuery {
 export interface MessagesAnswer {
   readonly chunk: string[]
   readonly start: string
-  /** Absent when there is nothing more. */
+  /** Absent when there is nothing more; forwards there may always be more, but to those who left. */
   readonly end?: string
   readonly state: string[]
 }
@@ -45,6 +45,8 @@ export class MessagesService {
       to: await this.#place(access, query.to),
     })
     const { rules } = access
+    const newest = query.dir === 'f' && access.stateUpto === undefined ? found.seen.at(-1) : undefined
+    const end = found.end ?? (newest && behind(newest.row))
     const memberships = new Map(found.seen.map((seen) => [seen.row.nid, seen.membership]))
     const membershipAt = (row: EventRow) => memberships.get(row.nid)
     const rows = found.seen.map((seen) => seen.row)
@@ -54,7 +56,7 @@ export class MessagesService {
     return {
       chunk,
       start: query.from ?? tokenOf(this.#deps.store, start ?? (await this.#edge(access, query.dir))),
-      ...(found.end === undefined ? {} : { end: tokenOf(this.#deps.store, found.end) }),
+      ...(end === undefined ? {} : { end: tokenOf(this.#deps.store, end) }),
       state: await this.#deps.clientEvents.view(members, query.viewer, view),
     }
   }

@@ -82,7 +82,9 @@ export class RoomReads {
       if (membership !== 'join' || row.stateKey === null) continue
       const profile: Record<string, string> = {}
       if (typeof displayname === 'string') profile['display_name'] = displayname
-      if (typeof avatar_url === 'string') profile['avatar_url'] = avatar_url
+      /* The answer's form is specified, the event's content is not ours to judge. */
+      if (typeof avatar_url === 'string' && avatar_url.startsWith('mxc://'))
+        profile['avatar_url'] = avatar_url
       joined.push([row.stateKey, profile])
     }
     return Object.fromEntries(joined)

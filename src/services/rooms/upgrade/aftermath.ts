@@ -13,7 +13,7 @@ import type { AliasService } from '../directory/aliases.ts'
 import type { RoomWriter } from '../room-writer.ts'
 import { closedLevels } from './carried.ts'
 import { AFTERMATH_DELAY_MS, CARRIED_AT_ONCE_MAX, CARRIED_MAX } from './limits.ts'
-import { carrySettings } from './settings.ts'
+import { type CopyRules, carrySettings } from './settings.ts'
 import { carriedLists } from './upgrade.ts'
 
 export const AFTERMATH_KIND = 'rooms.upgrade_aftermath'
@@ -32,12 +32,14 @@ export class Aftermath {
   readonly #aliases: AliasService
   readonly #world: World
   readonly #poke: () => void
+  readonly #copyRules: CopyRules
 
   constructor(deps: {
     store: Store
     writer: RoomWriter
     aliases: AliasService
     world: World
+    copyRules: CopyRules
     /** Tells the scheduler that a job was added. */
     poke: () => void
   }) {
@@ -46,6 +48,7 @@ export class Aftermath {
     this.#aliases = deps.aliases
     this.#world = deps.world
     this.#poke = deps.poke
+    this.#copyRules = deps.copyRules
   }
 
   /** The operation that plans the work, should `now` not come to its end. */
@@ -57,7 +60,7 @@ export class Aftermath {
   /** Does at once what the client that upgraded expects to see; long lists are left to the job. */
   async now(newRoomId: RoomId, data: AftermathData): Promise<void> {
     await this.#close(data)
-    await carrySettings(this.#store, data.sender, newRoomId)
+    await carrySettings(this.#store, this.#copyRules, data.sender, newRoomId)
     const rest = await this.#carryLists(newRoomId, data, 0)
     const op = rest
       ? this.op(newRoomId, data, 0)
@@ -69,7 +72,7 @@ export class Aftermath {
   readonly handler: JobHandler = async (job) => {
     const data = JSON.parse(job.data) as AftermathData
     await this.#close(data)
-    await carrySettings(this.#store, data.sender, job.key)
+    await carrySettings(this.#store, this.#copyRules, data.sender, job.key)
     await this.#carryLists(job.key, data, CARRIED_MAX)
     return undefined
   }

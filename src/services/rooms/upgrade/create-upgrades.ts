@@ -7,6 +7,7 @@ import type { AliasService } from '../directory/aliases.ts'
 import type { MemberProfile } from '../membership.ts'
 import type { RoomWriter } from '../room-writer.ts'
 import { AFTERMATH_KIND, Aftermath } from './aftermath.ts'
+import type { CopyRules } from './settings.ts'
 import { UpgradeService } from './upgrade.ts'
 
 export function createUpgrades(deps: {
@@ -17,9 +18,10 @@ export function createUpgrades(deps: {
   profile: MemberProfile
   aliases: AliasService
   jobs: JobScheduler
+  copyRules: CopyRules
 }): UpgradeService {
-  const { store, writer, world, aliases, jobs } = deps
-  const aftermath = new Aftermath({ store, writer, world, aliases, poke: () => jobs.poke() })
+  const { store, writer, world, aliases, jobs, copyRules } = deps
+  const aftermath = new Aftermath({ store, writer, world, aliases, copyRules, poke: () => jobs.poke() })
   jobs.handle(AFTERMATH_KIND, aftermath.handler)
   return new UpgradeService({ ...deps, aftermath, onJob: () => jobs.poke() })
 }

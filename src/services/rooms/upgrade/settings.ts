@@ -12,11 +12,19 @@ import { pduOfRow } from '../stored-event.ts'
 /** Room account data that is copied. */
 const ROOM_TYPES = ['m.tag'] as const
 
+/** Copies the push rules of a user about one room to another. */
+export type CopyRules = (user: UserId, from: string, to: string) => Promise<void>
+
 /**
- * Copies tags and the mark of a direct chat from the room that `roomId` replaces, where both rooms say so and the
+ * Copies tags, push rules and the mark of a direct chat from the room that `roomId` replaces, where both rooms say so and the
  * user was in the old one. What is set for the new room already stays. Doing it twice changes nothing.
  */
-export async function carrySettings(store: Store, user: UserId, roomId: string): Promise<void> {
+export async function carrySettings(
+  store: Store,
+  copyRules: CopyRules,
+  user: UserId,
+  roomId: string,
+): Promise<void> {
   const room = await store.rooms.byId(roomId)
   const old = room && (await replacedBy(store, room))
   if (!room || !old || !(await store.rooms.membership(old.nid, user))) return
@@ -33,6 +41,7 @@ export async function carrySettings(store: Store, user: UserId, roomId: string):
     ops.push({ op: 'account_data.put', user, room: 0, type: 'm.direct', content })
   }
   if (ops.length > 0) await store.commit({ lane: user, ops })
+  await copyRules(user, old.roomId, room.roomId)
 }
 
 /** The room that a room was made for, if that one agrees. */

@@ -75,7 +75,7 @@ export class UpgradeService {
 
   /**
    * Upgrades a room and gives the id of the new one. A room that was replaced by one of this version already gives
-   * that one. Throws M_UNSUPPORTED_ROOM_VERSION, M_FORBIDDEN.
+   * that one. Throws M_UNSUPPORTED_ROOM_VERSION, M_NOT_FOUND for a room that is not here, M_FORBIDDEN.
    */
   async upgrade(request: UpgradeRequest): Promise<RoomId> {
     const { store, writer } = this.#deps
@@ -85,8 +85,9 @@ export class UpgradeService {
       throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', `Room version ${version} is not supported here.`)
     }
     const room = await store.rooms.byId(roomId)
-    const live = room && (await writer.look(roomId, powerNeeds(sender)))
-    if (!live || !maySendState(live.state, sender, 'm.room.tombstone')) {
+    if (!room) throw new MatrixError('M_NOT_FOUND', 'This room is not known here.')
+    const live = await writer.look(roomId, powerNeeds(sender))
+    if (!maySendState(live.state, sender, 'm.room.tombstone')) {
       throw new MatrixError('M_FORBIDDEN', 'You may not replace this room by another.')
     }
     return this.#underWay.run(`${roomId}\0${version}`, () => this.#replace(request, rules, live.nid))

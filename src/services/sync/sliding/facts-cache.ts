@@ -89,6 +89,11 @@ export class FactsCache {
       const names = this.#stateKeys.peek(room)
       if (names && names.size <= STATE_KEYS_MAX) names.add(`${event.type}\0${event.stateKey}`)
     }
+    if (event.type === 'm.room.redaction') {
+      /* What it took may have been the room's name. */
+      this.#facts.delete(room)
+      return
+    }
     const facts = this.#facts.peek(room)
     if (!facts || facts.latest > position) return
     const content = (): JsonObject => (JSON.parse(event.json) as { content: JsonObject }).content

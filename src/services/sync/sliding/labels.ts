@@ -2,7 +2,8 @@
 import { Lru } from '#/base/lru.ts'
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { isObject } from '#/protocol/json/value.ts'
+import { isObject, type JsonValue } from '#/protocol/json/value.ts'
+import { blocksInvites } from '../../accounts/invite-guard.ts'
 import type { ActiveUser } from '../active-user.ts'
 import { NO_ROOM } from '../active-user.ts'
 import { LABELS_KNOWN_MAX } from './limits.ts'
@@ -10,13 +11,17 @@ import { LABELS_KNOWN_MAX } from './limits.ts'
 export interface Labels {
   /** Everything up to it is taken. */
   readonly position: number
-  /** Grows whenever direct rooms or tags change. */
+  /** Grows whenever direct rooms, tags or the wish for invites change. */
   readonly version: number
   /** Ids of rooms that are direct. */
   readonly direct: ReadonlySet<string>
   /** Tags by the room's row id. */
   readonly tags: ReadonlyMap<number, ReadonlySet<string>>
+  /** Whether the user wants to see no invites. */
+  readonly blocksInvites: boolean
 }
+
+const INVITES = 'm.invite_permission_config'
 
 export class LabelsCache {
   readonly #store: Store
@@ -42,18 +47,20 @@ export class LabelsCache {
     const direct = await this.#store.accountData.get(userId, NO_ROOM, 'm.direct')
     const tags = new Map<number, ReadonlySet<string>>()
     for (const row of await this.#store.accountData.ofType(userId, 'm.tag')) tags.set(row.room, tagsOf(row))
-    return { position: now, version: now, direct: directOf(direct), tags }
+    const blocks = blocksOf(await this.#store.accountData.get(userId, NO_ROOM, INVITES))
+    return { position: now, version: now, direct: directOf(direct), tags, blocksInvites: blocks }
   }
 
   async #moved(userId: string, known: Labels, now: number): Promise<Labels> {
-    let { version, direct, tags } = known
+    let { version, direct, tags, blocksInvites: blocks } = known
     for (const row of await this.#store.accountData.since(userId, known.position, now)) {
       if (row.room === NO_ROOM && row.type === 'm.direct') direct = directOf(row)
       else if (row.type === 'm.tag') tags = new Map(tags).set(row.room, tagsOf(row))
+      else if (row.room === NO_ROOM && row.type === INVITES) blocks = blocksOf(row)
       else continue
       version = now
     }
-    return { position: now, version, direct, tags }
+    return { position: now, version, direct, tags, blocksInvites: blocks }
   }
 }
 
@@ -66,6 +73,11 @@ function directOf(row: AccountDataRow | undefined): Set<string> {
     for (const room of list) if (typeof room === 'string') rooms.add(room)
   }
   return rooms
+}
+
+function blocksOf(row: AccountDataRow | undefined): boolean {
+  const content = row && (JSON.parse(row.content) as JsonValue)
+  return isObject(content) && blocksInvites(content)
 }
 
 function tagsOf(row: AccountDataRow): Set<string> {

@@ -9,10 +9,8 @@ export const RANGES_MAX = 100
 export const SUBSCRIPTIONS_MAX = 100
 /** Elements of one `required_state`. */
 export const REQUIRED_STATE_MAX = 500
-/** Events of a room's timeline that may be asked for; more are refused ... */
+/** Events of a room's timeline that may be asked for; more are refused. */
 export const TIMELINE_ASKED_MAX = 1000
-/** ... and that are given at most. */
-export const TIMELINE_GIVEN_MAX = 100
 /** Entries of a list in a filter, and characters of a name in one. */
 export const FILTER_ENTRIES_MAX = 500
 export const FILTER_NAME_CHARS_MAX = 255

@@ -14,8 +14,17 @@ export interface ListSources {
   readonly facts: FactsCache
   /** Rooms of the spaces that the filter names; undefined without such a filter. */
   readonly spaces: SpaceRooms | undefined
+  readonly hiding: Hiding
+}
+
+/** What keeps rooms out of a user's sight. */
+export interface Hiding {
   /** Ids of users whose invites the user does not see. */
   readonly ignored: ReadonlySet<string>
+  /** Whether the user wants to see no invites at all. */
+  readonly blocksInvites: boolean
+  /** Ids of rooms that the operator shows to nobody. */
+  readonly excluded: ReadonlySet<string>
 }
 
 export class ListView {
@@ -35,9 +44,10 @@ export class ListView {
   bring(now: number, from: ListSources): boolean {
     const { isDm, tags, notTags } = this.#filters
     const labelled = isDm !== undefined || tags !== undefined || notTags !== undefined
-    const ignored = [...from.ignored].sort().join(' ')
-    const { forgets } = from.user
-    const version = `${labelled ? from.labels.version : ''} ${from.spaces?.version ?? ''} ${forgets} ${ignored}`
+    const { hiding } = from
+    const ignored = [...hiding.ignored].sort().join(' ')
+    const seen = `${from.user.forgets} ${hiding.blocksInvites} ${ignored}`
+    const version = `${labelled ? from.labels.version : ''} ${from.spaces?.version ?? ''} ${seen}`
     const changed = this.#position < 0 ? undefined : from.user.changedSince(this.#position)
     const anew = changed === undefined || version !== this.#version
     if (anew) this.#rebuild(now, from)
@@ -67,7 +77,7 @@ export class ListView {
   /** Position of the newest news of a room that belongs to the list. */
   #keyOf(room: number, known: KnownMembership, from: ListSources): number | undefined {
     const facts = from.facts.peek(room)
-    if (!facts || !isListed(known) || isIgnored(known, from.ignored)) return undefined
+    if (!facts || !isListed(known) || isHidden(known, from.hiding)) return undefined
     if (!passes(this.#filters, room, known, facts, from)) return undefined
     return newsOf(known, facts)
   }
@@ -79,9 +89,11 @@ export function isListed(known: KnownMembership): boolean {
   return known.membership !== 'leave' || known.bySelf === false
 }
 
-/** Whether a room is hidden because of who invited. */
-export function isIgnored({ inviter }: KnownMembership, ignored: ReadonlySet<string>): boolean {
-  return inviter !== undefined && ignored.has(inviter)
+/** Whether a room is hidden because of who invited, because it is an invite, or for everybody. */
+export function isHidden({ roomId, membership, inviter }: KnownMembership, hiding: Hiding): boolean {
+  if (hiding.excluded.has(roomId)) return true
+  if (membership !== 'invite') return false
+  return hiding.blocksInvites || (inviter !== undefined && hiding.ignored.has(inviter))
 }
 
 /** Position of the newest thing that the user may know of a room. */
@@ -102,8 +114,10 @@ function passes(
   if (isInvite !== undefined && (known.membership === 'invite') !== isInvite) return false
   if (roomTypes !== undefined && !roomTypes.includes(facts.roomType)) return false
   if (notRoomTypes?.includes(facts.roomType)) return false
-  if (roomNameLike !== undefined && !(facts.name ?? '').toLowerCase().includes(roomNameLike.toLowerCase())) {
-    return false
+  if (roomNameLike !== undefined) {
+    /* Who is out of a room does not learn what it is called since. */
+    if (known.membership === 'leave' || known.membership === 'ban') return false
+    if (!(facts.name ?? '').toLowerCase().includes(roomNameLike.toLowerCase())) return false
   }
   if (spaces !== undefined && !spaces.rooms.has(known.roomId)) return false
   return passesTags(filters, labels.tags.get(room))

@@ -1,5 +1,6 @@
 /** A request for sliding sync as the service takes it. */
 import type { PresenceName } from '../../ephemeral/presence-state.ts'
+import type { WaitingRequest } from '../wait.ts'
 import type { RequiredState, StateWish } from './required-state.ts'
 
 /** What is wanted of a room that a rule names. */
@@ -48,7 +49,7 @@ export interface ExtensionsRequest {
   readonly threadSubscriptions?: { readonly limit: number }
 }
 
-export interface SlidingRequest {
+export interface SlidingRequest extends WaitingRequest {
   readonly userId: string
   readonly deviceId: string
   readonly connId: string
@@ -64,6 +65,4 @@ export interface SlidingRequest {
   readonly txnId: string | undefined
   /** Milliseconds to wait for news. */
   readonly timeoutMs: number
-  /** Aborts when the client has gone. */
-  readonly signal: AbortSignal
 }

@@ -19,6 +19,7 @@ import type { E2eeSync } from '../e2ee.ts'
 import type { Feed } from '../feed.ts'
 import type { Inboxes } from '../inboxes.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import type { SyncOptions } from '../options.ts'
 import { membershipAt } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
@@ -51,6 +52,7 @@ export interface SlidingSyncDeps {
   readonly threadSubscriptions: ThreadSubscriptions | undefined
   readonly inboxes: Inboxes
   readonly defaultAccountData: DefaultAccountData
+  readonly options: SyncOptions
   readonly e2ee: E2eeSync
 }
 
@@ -117,7 +119,7 @@ export class SlidingSyncService {
       const hasNews = () => typing() || user.hasNewsSince(now) || (mail?.inbox.hasNewsSince(now) ?? false)
       /* Woken by what is for another device, or for nobody who asked, it goes on waiting. */
       for (let rest = left; !hasNews() && rest > 0; rest = deadline - clock.monotonic()) {
-        await waitForNews(clock, user, rest, request.signal)
+        await waitForNews(clock, user, rest, request, hasNews)
         if (connection.serial !== serial) throw unknownPos()
         if (request.signal.aborted || feed.stopping) break
       }
@@ -197,11 +199,13 @@ export class SlidingSyncService {
       await this.#facts.load(user.memberships.keys())
       const labels = await this.#labels.of(user)
       const ignored = await this.#deps.ignored.ignoredBy(user.userId)
+      const { excludedRooms: excluded, timelineMax } = this.#deps.options
+      const hiding = { ignored, blocksInvites: labels.blocksInvites, excluded }
       const windows: (Window & { readonly sources: ListSources; readonly key: string })[] = []
       for (const [name, list] of request.lists) {
         const { spaces: ids } = list.filters
         const spaces = ids && (await this.#spaces.of(user, ids))
-        const sources = { user, labels, facts: this.#facts, spaces, ignored }
+        const sources = { user, labels, facts: this.#facts, spaces, hiding }
         const key = `${user.userId}\0${JSON.stringify(list.filters)}`
         const view = this.#view(key, list)
         if (view.bring(this.#deps.feed.position, sources)) await turn(this.#deps.world.clock)
@@ -223,6 +227,8 @@ export class SlidingSyncService {
           subscribed,
           labels,
           ignored,
+          hiding,
+          timelineMax,
           facts: this.#facts,
           config,
         },
@@ -324,7 +330,9 @@ export class SlidingSyncService {
     now: number,
   ): Promise<ExtensionsAnswer> {
     const { connection, request, user, windows, subscribed } = sight
+    const { excluded } = sight.hiding
     const inScope = (scope: ExtensionScope, room: number): boolean => {
+      if (excluded.size > 0 && excluded.has(user.memberships.get(room)?.roomId ?? '')) return false
       if (scope.lists === undefined && scope.rooms === undefined) return true
       const listed = windows.filter(({ name }) => scope.lists === undefined || scope.lists.includes(name))
       if (listed.some(({ view }) => view.order.rank(room) !== undefined)) return true

@@ -5,8 +5,7 @@ import { type ActiveUser, type KnownMembership, MOVED } from '../active-user.ts'
 import type { Connection, SentRoom } from './connections.ts'
 import type { FactsCache } from './facts-cache.ts'
 import type { Labels } from './labels.ts'
-import { TIMELINE_GIVEN_MAX } from './limits.ts'
-import { isIgnored, isListed, type ListView, newsOf } from './list-view.ts'
+import { type Hiding, isHidden, isListed, type ListView, newsOf } from './list-view.ts'
 import type { ListRequest, RoomConfig, RoomWish, SlidingRequest } from './request.ts'
 import { RequiredState } from './required-state.ts'
 
@@ -38,7 +37,11 @@ export interface Sight {
   /** Row ids of the subscribed rooms that the user knows, with the wish. */
   readonly subscribed: ReadonlyMap<number, RoomWish>
   readonly labels: Labels
+  /** Ids of users whose messages the user does not see. */
   readonly ignored: ReadonlySet<string>
+  readonly hiding: Hiding
+  /** Events of a timeline at most. */
+  readonly timelineMax: number
   readonly facts: FactsCache
   /** Text of lists and subscriptions. */
   readonly config: string
@@ -149,10 +152,10 @@ class Rules {
   }
 
   candidate(room: number, indexes: readonly number[]): Candidate | undefined {
-    const { user, facts, connection, labels, windows, ignored } = this.#sight
+    const { user, facts, connection, labels, windows, hiding } = this.#sight
     const known = user.memberships.get(room)
     const own = facts.peek(room)
-    if (!known || !own || known.forgotten || isIgnored(known, ignored)) return undefined
+    if (!known || !own || known.forgotten || isHidden(known, hiding)) return undefined
     const lists = indexes.filter((index) => index < windows.length).map((index) => windows[index]!.name)
     const config = this.#config(indexes)
     const direct = labels.direct.has(known.roomId)
@@ -167,7 +170,7 @@ class Rules {
     const own = facts.peek(room)
     if (!sent || !known || !own || sent.membership === known.membership) return undefined
     if (isListed(known) || known.membership !== 'leave') return undefined
-    const timelineLimit = Math.max(1, Math.min(sent.timelineLimit, TIMELINE_GIVEN_MAX))
+    const timelineLimit = Math.max(1, Math.min(sent.timelineLimit, this.#sight.timelineMax))
     const config = { timelineLimit, required: sent.required }
     return { room, known, facts: own, config, sent, lists: [], direct: labels.direct.has(known.roomId) }
   }
@@ -179,7 +182,7 @@ class Rules {
     const wishes = indexes.map((index) => this.#wishes[index]!)
     const limit = Math.max(...wishes.map((wish) => wish.timelineLimit))
     const config = {
-      timelineLimit: Math.min(limit, TIMELINE_GIVEN_MAX),
+      timelineLimit: Math.min(limit, this.#sight.timelineMax),
       required: this.#sight.connection.shared(new RequiredState(wishes.map((wish) => wish.state))),
     }
     this.#configs.set(key, config)

@@ -2,8 +2,9 @@
 import type { PresenceName } from '../../ephemeral/presence-state.ts'
 import type { EphemeralSeen } from '../../rooms/read/tokens.ts'
 import type { SyncFilter } from '../filter.ts'
+import type { WaitingRequest } from '../wait.ts'
 
-export interface SyncRequest {
+export interface SyncRequest extends WaitingRequest {
   readonly userId: string
   readonly deviceId: string
   /** Position to go on from; undefined for an initial sync or after a restore. */
@@ -25,8 +26,6 @@ export interface SyncRequest {
   readonly stateAfter: StateAfterName | undefined
   /** Milliseconds to wait for news. */
   readonly timeoutMs: number
-  /** Aborts when the client has gone. */
-  readonly signal: AbortSignal
 }
 
 /** `state_after` was `org.matrix.msc4222.state_after` before it was specified. */

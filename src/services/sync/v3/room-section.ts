@@ -25,6 +25,8 @@ export interface SectionDeps {
   readonly stateCache: StateCache
   readonly summaries: Summaries
   readonly ignored: IgnoredUsers
+  /** Events of a timeline at most. */
+  readonly timelineMax: number
 }
 
 /** A room as its reader stands to it. */
@@ -167,7 +169,8 @@ interface SeenTimeline extends Timeline {
 async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<SeenTimeline> {
   const { request, since, now, newest } = ask
   const ignored = await deps.ignored.ignoredBy(request.userId)
-  const filter = request.filter.timeline
+  const wanted = request.filter.timeline
+  const filter = { ...wanted, limit: Math.min(wanted.limit, deps.timelineMax) }
   const related = (rows: readonly EventRow[]) => relatedOnly(deps.store, ask.room, rows, filter.relatedBy)
   const read = await readTimeline(newest, since ?? 0, now, filter, ask.roomId, ignored, related)
   /* A room that is new to the client has a gap before its timeline even when the room begins there. */

@@ -14,6 +14,7 @@ import type { Inbox } from '../inbox.ts'
 import type { Inboxes } from '../inboxes.ts'
 import { LazyMembers } from '../lazy-members.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import type { SyncOptions } from '../options.ts'
 import { membershipAt, stayedSince, wasJoined } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
@@ -44,6 +45,7 @@ export interface SyncDeps {
   /** Whether a user is not to see an invite by somebody. */
   readonly hidesInvite: (userId: string, sender: string) => Promise<boolean>
   readonly ephemeral: EphemeralDeps
+  readonly options: SyncOptions
   readonly e2ee: E2eeSync
   readonly inboxes: Inboxes
 }
@@ -77,7 +79,8 @@ export class SyncService {
     const { store, clientEvents, ignored, stateCache, summaries } = deps
     this.#ephemeral = new EphemeralSync(deps.ephemeral)
     const lazyMembers = new LazyMembers()
-    this.#section = { store, clientEvents, ignored, stateCache, lazyMembers, summaries }
+    const { timelineMax } = deps.options
+    this.#section = { store, clientEvents, ignored, stateCache, lazyMembers, summaries, timelineMax }
   }
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
@@ -118,7 +121,7 @@ export class SyncService {
         const e2ee = await this.#deps.e2ee.counts(user, request.deviceId)
         return answerJson(this.#token(user, since), NOTHING, emptyRooms(), e2ee)
       }
-      if (!hasNews()) await waitForNews(clock, user, left, request.signal)
+      await waitForNews(clock, user, left, request, hasNews)
     }
   }
 
@@ -230,7 +233,8 @@ export class SyncService {
   async #room(user: ActiveUser, request: SyncRequest, room: number, answering: Answering): Promise<void> {
     const { now, rooms: into } = answering
     const known = await membershipAt(this.#deps.store, user, room, now)
-    if (!known || !passesRoom(request, known.roomId)) return
+    if (!known || this.#deps.options.excludedRooms.has(known.roomId)) return
+    if (!passesRoom(request, known.roomId)) return
     const { membership } = known
     if (membership === 'invite' || membership === 'knock') {
       if (request.since === undefined || known.position > request.since) {
