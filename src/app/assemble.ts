@@ -294,8 +294,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       roomsOf: (userId) => feed.roomsOf(userId),
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
-    ...(await createSearch({ store, clock, clientEvents, ignored, jobs, enabled: options.enableSearch })),
-    ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
     ...(await createSearch({
       ...{ store, clock, clientEvents, ignored, erased: reading.erased, jobs },
       enabled: options.enableSearch,
