@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict'
-import { EventType } from 'matrix-js-sdk'
 import { until } from '../conversation.ts'
-import { PASSWORD, type Person, roomOf, type Stage } from './person.ts'
+import { ENCRYPTED, PASSWORD, type Person, roomOf, type Stage } from './person.ts'
 
 const BACKUP = '/_matrix/client/v3/room_keys/version'
-const ALGORITHM = 'm.megolm.v1.aes-sha2'
 
 /** Encrypted rooms, signing across, secret storage, backup, and devices that come later or go. */
 export async function encryption(stage: Stage): Promise<void> {
   const ella = await stage.enterEncrypted('ella')
   const enno = await stage.enterEncrypted('enno')
-  const state = { type: EventType.RoomEncryption, state_key: '', content: { algorithm: ALGORITHM } }
-  const roomId = await roomOf(ella, [enno], { initial_state: [state] })
+  const roomId = await roomOf(ella, [enno], { initial_state: [ENCRYPTED] })
   await setUp(ella)
   const first = await ella.say(roomId, 'for your eyes')
-  await reads(enno, roomId, first, 'for your eyes')
-  await reads(ella, roomId, await enno.say(roomId, 'and for yours'), 'and for yours')
+  await enno.reads(roomId, first, 'for your eyes')
+  await ella.reads(roomId, await enno.say(roomId, 'and for yours'), 'and for yours')
   const { type } = await ella.client.fetchRoomEvent(roomId, first)
   assert.equal(type, 'm.room.encrypted', 'the server sees no more than that')
 
@@ -24,17 +21,10 @@ export async function encryption(stage: Stage): Promise<void> {
   await (await later.encrypted()).start()
   await restored(stage, { person: later, owner: ella }, roomId, first)
   await trusted(enno, ella.userId, [ella, later])
-  await reads(later, roomId, await enno.say(roomId, 'to all of you'), 'to all of you')
-  await reads(enno, roomId, await later.say(roomId, 'from a new device'), 'from a new device')
+  await later.reads(roomId, await enno.say(roomId, 'to all of you'), 'to all of you')
+  await enno.reads(roomId, await later.say(roomId, 'from a new device'), 'from a new device')
   await removed(later, ella, enno)
-  await reads(later, roomId, await enno.say(roomId, 'still here'), 'still here')
-}
-
-/** Waits until the client has opened the message. */
-async function reads(person: Person, roomId: string, eventId: string, text: string): Promise<void> {
-  const event = await person.event(roomId, eventId)
-  await person.sees(`«${text}» in clear`, () => event.getContent()['body'] === text)
-  assert.equal(event.isEncrypted(), true)
+  await later.reads(roomId, await enno.say(roomId, 'still here'), 'still here')
 }
 
 /** Keys to sign with, a secret storage that holds them, and a backup of room keys. */
@@ -71,7 +61,7 @@ async function restored(
   await crypto.checkKeyBackupAndEnable()
   const { imported } = await crypto.restoreKeyBackup()
   assert.equal(imported, 2, 'one key of each of the two senders')
-  await reads(person, roomId, first, 'for your eyes')
+  await person.reads(roomId, first, 'for your eyes')
 }
 
 /** Others see that the devices are signed by their owner. */

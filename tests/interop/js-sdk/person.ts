@@ -15,6 +15,12 @@ import { complainingLogger, fetchNoting } from './quiet.ts'
 
 /** Long enough to be a long poll; short enough to end with the test. */
 const POLL_MS = 10_000
+/** The state event of a room in which messages are encrypted. */
+export const ENCRYPTED = {
+  type: 'm.room.encryption',
+  state_key: '',
+  content: { algorithm: 'm.megolm.v1.aes-sha2' },
+}
 export const PASSWORD = 'a password of the tests'
 
 /** The server, and all who come. Disposing it stops their loops. */
@@ -143,6 +149,13 @@ export class Person {
     const find = () => this.client.getRoom(roomId)?.findEventById(eventId)
     await this.sees(`${eventId}`, () => find() !== undefined)
     return find() as MatrixEvent
+  }
+
+  /** Waits until the client has opened an encrypted message. */
+  async reads(roomId: string, eventId: string, text: string): Promise<void> {
+    const event = await this.event(roomId, eventId)
+    await this.sees(`«${text}» in clear`, () => event.getContent()['body'] === text)
+    if (!event.isEncrypted()) throw new Error(`«${text}» was not encrypted`)
   }
 
   /** Sends text; into a thread, which is opened first, when its root is given. */
