@@ -29,7 +29,7 @@ import { defaultPushRules } from '#/protocol/push-rules/default-rules.ts'
 import { LastSeen } from '#/services/accounts/last-seen.ts'
 import type { OpenidTokens } from '#/services/accounts/openid.ts'
 import { USAGE_DEFAULT } from '#/services/accounts/usage-rules.ts'
-import { noticesProfile, type ServerNotices } from '#/services/admin/server-notices.ts'
+import type { ServerNotices } from '#/services/admin/server-notices.ts'
 import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
@@ -47,6 +47,7 @@ import {
   profileSpreadHandler,
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
+import { Expiry, type ReadStore } from '#/services/rooms/read/expiry.ts'
 import type { PurgeService } from '#/services/rooms/purge/purge.ts'
 import { createReading } from '#/services/rooms/read/reading.ts'
 import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/redact-related.ts'
@@ -127,7 +128,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
   const lastSeen = new LastSeen({ store, clock, log })
-  const reading = createReading({ store, clock })
+  const expiry = options.retention && new Expiry({ store, clock, policy: options.retention })
+  const readStore: ReadStore = expiry ? { ...store, expiry } : store
+  const reading = createReading({ store: readStore, clock })
   const { clientEvents, ignored } = reading
   const push = createPush({ store, clock, serverName, clientEvents, ignored })
   const usage = await createUsage({
@@ -167,10 +170,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const mayInvite: MayInvite = async (sender, target) => {
     if (sender !== systemUser) await people.invites.check(sender, target)
   }
-  const profile: MemberProfile = async (userId) =>
-    options.notices && userId === systemUser
-      ? noticesProfile(options.notices)
-      : accounts.profileMembers(userId)
+  const profile: MemberProfile = (userId) => accounts.profileMembers(userId)
   const signer = createSigner(serverName, deps.signingKey)
   const writer = new RoomWriter({
     store,
@@ -199,7 +199,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   }
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
-    store,
+    store: readStore,
     clock,
     clientEvents,
     ignored,
@@ -210,10 +210,19 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
   const { staleDevicesMs } = options
   const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
-  const e2ee = createE2ee({ store, clock, log, serverName, limits })
+  const e2ee = createE2ee({
+    ...{ store, clock, log, serverName, limits },
+    dehydrating: options.experimental.dehydratedDevices
+      ? {
+          upload: (userId, device, upload) => keys.deviceKeys.upload(userId, device, upload),
+          end: (userId, devices) => accounts.services.sessions.end(userId, { devices }),
+        }
+      : undefined,
+  })
   const { inboxes } = e2ee
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
+    ...{ log, store: readStore, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
     e2ee: keys.e2ee,
     ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, inboxes, defaultAccountData },
     summaries: new Summaries(store),
@@ -240,7 +249,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
   const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
-  const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData })
+  const reads = createReads({ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
   const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })
@@ -262,7 +271,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     options: options.rooms.autoJoin,
   })
   jobs.handle(AUTO_JOIN_KIND, autoJoin.handler)
-  const { notices, guard } = createNotices({
+  const { notices, guard } = await createNotices({
     ...{ store, world, log, send, membership, createRoom, usage, accounts: accounts.services },
     roomVersion: options.defaultRoomVersion,
     options: options.notices,
@@ -295,7 +304,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
     ...(await createSearch({
-      ...{ store, clock, clientEvents, ignored, erased: reading.erased, jobs },
+      ...{ store: readStore, clock, clientEvents, ignored, erased: reading.erased, jobs },
       enabled: options.enableSearch,
     })),
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
@@ -340,6 +349,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       push.close()
       e2ee.close()
       slidingSync.close()
+      expiry?.close()
       reads.close()
       reading.close()
       stateCache.close()

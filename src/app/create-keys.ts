@@ -26,6 +26,7 @@ import type { Feed } from '#/services/sync/feed.ts'
 export interface Keys {
   readonly routes: readonly Route[]
   readonly e2ee: E2eeSync
+  readonly deviceKeys: DeviceKeyService
   close(): void
 }
 
@@ -42,6 +43,7 @@ export async function createKeys(deps: {
   const { store, clock, log, feed, jobs, accounts, staleDevicesMs } = deps
   const users = new KeyedLock()
   const counts = new KeyCountCache(store)
+  const deviceKeys = new DeviceKeyService({ store, users })
   const lists = new DeviceLists({ store, clock })
   if (staleDevicesMs !== undefined) {
     const { sessions } = accounts.services
@@ -54,7 +56,7 @@ export async function createKeys(deps: {
   return {
     routes: [
       ...deviceKeyRoutes({
-        deviceKeys: new DeviceKeyService({ store, users }),
+        deviceKeys,
         queries: new KeyQueries({ store, clock }),
         claims: new KeyClaims({ store }),
         lists,
@@ -69,6 +71,7 @@ export async function createKeys(deps: {
       }),
     ],
     e2ee: new E2eeSync({ lists, counts }),
+    deviceKeys,
     close: () => counts.close(),
   }
 }

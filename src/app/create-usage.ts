@@ -67,19 +67,23 @@ export async function createUsage(deps: {
 }
 
 /** The notices, where they are configured, and the routes with their guards. */
-export function createNotices(
+export async function createNotices(
   deps: Omit<ServerNoticesDeps, 'options' | 'tags'> & {
     readonly log: Log
     readonly usage: Usage
     readonly accounts: AccountServices
     readonly options: ServerNoticesOptions | undefined
   },
-): { readonly notices: ServerNotices | undefined; readonly guard: (routes: readonly Route[]) => Route[] } {
+): Promise<{
+  readonly notices: ServerNotices | undefined
+  readonly guard: (routes: readonly Route[]) => Route[]
+}> {
   const { options, usage, accounts, store, log, world } = deps
   const { rules, monthly } = usage
   const { consent } = accounts
   const tags = new RoomTags(accounts.accountData)
   const notices = options && new ServerNotices({ ...deps, tags, options })
+  await notices?.prepare()
   const alerts = monthly && rules.options.monthlyMost !== undefined && rules.options.alerts
   const limit = alerts ? { monthly, rules } : undefined
   const speaks = notices !== undefined && (limit !== undefined || consent?.options.notice !== undefined)

@@ -14,7 +14,7 @@ export interface Dispatches {
 
 export function listenerOptions(config: Config, dispatches: Dispatches): ListenerOptions[] {
   return config.listeners
-    .filter((listener) => listener.type === 'metrics' || listener.resources.length > 0)
+    .filter((listener) => serves(listener, config.metrics.enableMetrics))
     .map((listener) => optionsOf(config, listener, dispatches))
 }
 
@@ -32,6 +32,11 @@ function optionsOf(config: Config, listener: Listener, dispatches: Dispatches): 
     ...(trustedProxies === null ? {} : { trustedProxies: trustedProxies.map(String) }),
     ...(listener.requestIdHeader === null ? {} : { requestIdHeader: listener.requestIdHeader }),
   }
+}
+
+/** Metrics are served only where they are collected. */
+function serves({ type, resources }: Listener, metrics: boolean): boolean {
+  return type === 'metrics' ? metrics : resources.length > 0
 }
 
 function servesClient(listener: Listener): boolean {

@@ -23,6 +23,8 @@ export interface ExperimentalOptions {
   readonly redactsRelated: boolean
   /** `msc4306_enabled`: users subscribe to threads. */
   readonly threadSubscriptions: boolean
+  /** `msc3814_enabled`: users have dehydrated devices. */
+  readonly dehydratedDevices?: boolean
 }
 
 export interface ServerOptions {
@@ -56,10 +58,14 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
   const { registration, passwords, sessions, server } = config
   const { policy } = passwords
   const { defaultRoomVersion } = server
-  const { msc3912Enabled, msc4069ProfileInhibitPropagation, msc4306Enabled } =
+  const { msc3814Enabled, msc3912Enabled, msc4069ProfileInhibitPropagation, msc4306Enabled } =
     config.experimental.experimentalFeatures
   return {
-    experimental: { redactsRelated: msc3912Enabled, threadSubscriptions: msc4306Enabled },
+    experimental: {
+      redactsRelated: msc3912Enabled,
+      threadSubscriptions: msc4306Enabled,
+      dehydratedDevices: msc3814Enabled,
+    },
     accounts: {
       serverName: checkedServerName(server.serverName),
       registration: {
@@ -72,8 +78,8 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
         inhibitInUse: registration.inhibitUserInUseError,
       },
       passwords: {
-        forLogin: passwords.enabledForLogin,
-        forReauth: passwords.enabledForReauth,
+        forLogin: passwords.enabledForLogin && passwords.localdbEnabled,
+        forReauth: passwords.enabledForReauth && passwords.localdbEnabled,
         policy: policy.enabled ? policy : undefined,
       },
       sessions: {
@@ -114,6 +120,7 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
         'org.matrix.msc3912': msc3912Enabled,
         'org.matrix.msc4069': msc4069ProfileInhibitPropagation,
         'org.matrix.msc4306': msc4306Enabled,
+        'org.matrix.msc3814': msc3814Enabled,
       },
       forgetOnLeave: config.rooms.forgetRoomsOnLeave,
     },

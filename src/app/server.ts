@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type BoundAddress, openListeners } from '#/adapters/http-server/listeners.ts'
 import { metricsProm } from '#/adapters/metrics-prom.ts'
 import type { Log } from '#/base/log.ts'
+import { noMetrics } from '#/base/metrics.ts'
 import { StoreError } from '#/base/store-error.ts'
 import type { World } from '#/base/world.ts'
 import { RateLimiter } from '#/http/rate-limiter.ts'
@@ -41,10 +42,10 @@ export async function startServer(
   { world, log, onFatal }: StartDeps,
 ): Promise<RunningServer> {
   const serverName = checkedServerName(config.server.serverName)
-  const signingKey = readSigningKey(config.keys.signingKeyPath)
+  const signingKey = readSigningKey(config.keys)
   await using owned = new AsyncDisposableStack()
   const store = owned.use(await openStore(config, world, onFatal))
-  const metrics = metricsProm({ process: true })
+  const metrics = config.metrics.enableMetrics ? metricsProm({ process: true }) : noMetrics
   const limits = new RateLimiter(world.clock, configuredRates(config.rateLimits))
   const server = await assemble({
     store,
@@ -74,8 +75,9 @@ export async function startServer(
   }
 }
 
-function readSigningKey(path: string): SigningKey {
-  const keys = parseSigningKeys(readFileSync(path, 'utf8'))
-  if (!keys.ok) throw new StoreError('refused', `the signing key file ${path} cannot be used: ${keys.why}`)
+function readSigningKey({ signingKey, signingKeyPath }: Config['keys']): SigningKey {
+  const keys = parseSigningKeys(signingKey?.reveal() ?? readFileSync(signingKeyPath, 'utf8'))
+  const name = signingKey === null ? `file ${signingKeyPath}` : 'of the option signing_key'
+  if (!keys.ok) throw new StoreError('refused', `the signing key ${name} cannot be used: ${keys.why}`)
   return keys.value[0]
 }

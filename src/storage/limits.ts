@@ -69,3 +69,5 @@ export const SEARCH_FILL_EVENTS = 200
 export const SEARCH_PAGES_MAX = 4096
 /** Messages that go at once from an inbox that is full. */
 export const INBOX_DROP_ROWS = 200
+/** Waiting requests for keys that one cancellation takes back. */
+export const KEY_REQUESTS_TAKEN_BACK = 20

@@ -142,6 +142,32 @@ onEveryEngine('to-device', (bench) => {
     }
   })
 
+  it('takes requests back that wait behind what was given, and their cancellation with them', async () => {
+    const { store } = bench()
+    const a = await withDevices(store, 'A1', 'A2', 'A3')
+    const request = fresh('request')
+    const ask = { content: '"ask"', devices: [], users: [a], request }
+    const asked = await accepted(store, 'x', toDevice([ask]))
+    const other = { ...ask, content: '"other"', request: fresh('request') }
+    await accepted(store, 'x', toDevice([other]))
+    const given = [{ user: a, device: 'A2', upto: asked.position }]
+    const cancel = { ...ask, content: '"cancel"', cancels: { floor: 0, given } }
+    assert.deepEqual((await accepted(store, 'x', toDevice([cancel]))).results, [1])
+    assert.deepEqual(await waiting(store, a, 'A1'), ['"other"'])
+    assert.deepEqual(await waiting(store, a, 'A2'), ['"ask"', '"other"', '"cancel"'])
+    assert.deepEqual(await waiting(store, a, 'A3'), ['"other"'])
+    await accepted(store, 'x', toDevice([{ ...cancel, cancels: { floor: asked.position, given: [] } }]))
+    assert.deepEqual(await waiting(store, a, 'A1'), ['"other"', '"cancel"'])
+    assert.equal((await waiting(store, a, 'A2')).length, 4)
+    await accepted(store, 'x', toDevice([ask]), toDevice([{ ...cancel, cancels: { floor: 0, given: [] } }]))
+    assert.equal((await waiting(store, a, 'A1')).length, 2)
+    assert.equal(
+      (await waiting(store, a, 'A2')).length,
+      3,
+      'what it was given before goes with what it was not',
+    )
+  })
+
   it('reaches a thousand devices at once', async () => {
     const { store } = bench()
     const names = await Promise.all(

@@ -343,6 +343,11 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'directory.move', from: room.nid, to: 'new' },
   ],
   'directory.publish': ({ room }) => [{ op: 'directory.publish', room: room.nid, published: false }],
+  'to_device.put': () => [
+    toDevice([toOne(user, '*'), toOne(other, 'DEVICE')], { txn: 'another' }),
+    toDevice([{ ...toOne(user, '*'), request: 'r' }, { ...toOne(other, 'DEVICE', '{}') }]),
+    toDevice([{ ...toOne(user, '*', '{}'), request: 'r', cancels: { floor: 0, given: [] } }]),
+  ],
   'keys.upload': () => [uploadOf('DEVICE', 'AAAB')],
   'keys.claim': () => [
     uploadOf('DEVICE', 'AAAC'),
@@ -356,7 +361,6 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
   'keys.sign_user': () => [
     { op: 'keys.sign_user', signer: user, user: other, publicKey: 'p', keyId: 'ed25519:u', signature: 's' },
   ],
-  'to_device.put': () => [toDevice([toOne(user, '*'), toOne(other, 'DEVICE')], { txn: 'another' })],
   'to_device.delivered': () => [
     { op: 'to_device.delivered', devices: [{ user: other, device: 'DEVICE', upto: LATER }], limit: 10 },
   ],
@@ -408,6 +412,10 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'directory.room', room: room.nid, rule: 'history_visibility', open: true },
     { op: 'directory.reindex_rooms', after: 0, limit: 10 },
     { op: 'directory.built', version: 2 },
+  ],
+  'directory.check': () => [
+    { op: 'directory.remote', user: other, displayName: 'Somebody else', avatarUrl: null },
+    { op: 'directory.check', part: 'users', after: '', limit: 10, repair: true },
   ],
   'directory.built': () => [{ op: 'directory.built', version: 1 }],
   'openid.put': () => [

@@ -25,6 +25,7 @@ test('several listeners: TCP twice, a Unix socket over kills, metrics apart, hea
   const [second, metrics] = [await freePort(), await freePort()]
   await using server = await LiveServer.start({
     engine: 'sqlite',
+    config: 'enable_metrics: true',
     listeners: (port, folder) =>
       [
         plainListener(port),

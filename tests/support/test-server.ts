@@ -153,7 +153,7 @@ export class TestServer {
 
 function optionsOf(redactionRetentionMs = 7 * 24 * 3600 * 1000): ServerOptions {
   return {
-    experimental: { redactsRelated: true, threadSubscriptions: true },
+    experimental: { redactsRelated: true, threadSubscriptions: true, dehydratedDevices: true },
     accounts: {
       serverName: SERVER_NAME,
       registration: {

@@ -7,13 +7,20 @@ export interface ToDeviceMessage {
   readonly devices: readonly { readonly user: string; readonly device: string }[]
   /** Users all of whose devices get it. */
   readonly users: readonly string[]
+  /** For a request for keys and its cancellation: the same for both, and different for all others. */
+  readonly request?: string
+  /** Of a cancellation. */
+  readonly cancels?: Cancels
 }
 
-/** A request for keys that is taken back, where it was surely not given yet. */
-export interface KeyRequest {
-  /** The same for a request and its cancellation. */
-  readonly key: string
-  readonly cancels: boolean
+/**
+ * A request that waits behind these positions was not given to its device yet: it is taken away, and the cancellation
+ * is not stored for that device.
+ */
+export interface Cancels {
+  /** For devices that are not named. */
+  readonly floor: number
+  readonly given: readonly { readonly user: string; readonly device: string; readonly upto: number }[]
 }
 
 /** Bounds of an inbox; of more the oldest go. */

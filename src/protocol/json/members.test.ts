@@ -71,8 +71,8 @@ test('a text that is not JSON is refused at every cut, and never a good one', ()
 test('a value that is too long is refused where it is, given or skipped', () => {
   const long = `{"a":{"b":"${'x'.repeat(50)}","c":[${'1,'.repeat(30)}1]}}`
   const refusal = (bytesMax: number, walk: Walk) => [...stepsOf(long, walk, bytesMax)].at(-1)
-  assert.equal(refusal(61, byDepth(2)), undefined)
-  assert.equal(refusal(60, byDepth(2)), 'json.size')
+  assert.equal(refusal(63, byDepth(2)), undefined)
+  assert.equal(refusal(62, byDepth(2)), 'json.size')
   assert.equal(refusal(51, byDepth(2)), 'json.size')
   assert.equal(
     refusal(51, () => 'skip'),
@@ -91,6 +91,17 @@ function* stepsOf(text: string, walk: Walk, bytesMax: number): Generator<string 
   })()
   yield refusal
 }
+
+test('quotes behind backslashes are told apart', () => {
+  for (const inner of ['', '\\\\', '\\"', '\\\\\\"', 'a\\\\', '\\"\\"\\\\']) {
+    const text = `{"a":{"b":"${inner}","c":["${inner}"]}}`
+    assert.deepEqual(walked(text, byDepth(2)), {
+      given: [`a/b="${inner}"`, `a/c=["${inner}"]`],
+      rule: undefined,
+    })
+  }
+  assert.equal(rule('{"a":{"b":"\\"}}'), 'json.syntax')
+})
 
 test('what is put together from the pieces is what the reader reads', () => {
   const value: Record<string, Record<string, unknown>> = {}

@@ -107,10 +107,11 @@ function skipSpace(bytes: Uint8Array, from: number): number {
 /** The index behind the string that starts at `at`, or -1. */
 function skipString(bytes: Uint8Array, start: number, end = bytes.length): number {
   if (bytes[start] !== QUOTE) return -1
-  for (let at = start + 1; at < end; at++) {
-    const byte = bytes[at]
-    if (byte === QUOTE) return at + 1
-    if (byte === BACKSLASH) at++
+  /* Long strings are what makes bodies large, so the next quote is looked for at once. */
+  for (let at = bytes.indexOf(QUOTE, start + 1); at >= 0 && at < end; at = bytes.indexOf(QUOTE, at + 1)) {
+    let before = at - 1
+    while (bytes[before] === BACKSLASH) before--
+    if ((at - before) % 2 === 1) return at + 1
   }
   return -1
 }

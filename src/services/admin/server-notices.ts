@@ -69,6 +69,19 @@ export class ServerNotices {
     return this.#deps.options.sender
   }
 
+  /** Gives the sender its profile, before anything is said. */
+  async prepare(): Promise<void> {
+    const { store, options } = this.#deps
+    const row = await store.accounts.profile(this.sender)
+    const before = row ? (JSON.parse(row.fields) as Record<string, JsonValue>) : {}
+    const { displayname: _, avatar_url: __, ...others } = before
+    const fields = JSON.stringify({ ...others, ...noticesProfile(options) })
+    if (fields === row?.fields) return
+    const op = { op: 'profile.put', user: this.sender, fields } as const
+    const result = await store.commit({ lane: this.sender, ops: [op] })
+    if (!result.ok) throw new Error(`the profile of notices met the conflict ${result.conflict}`)
+  }
+
   /**
    * Says something to a user of this server, who is invited (or joined) if needed. Returns the id of the event.
    * Throws M_NOT_FOUND for who has no account here, M_USER_DEACTIVATED, M_LIMIT_EXCEEDED.
@@ -184,7 +197,7 @@ function avatarState(url: string | undefined): readonly InitialState[] {
 }
 
 /** What the sender of notices shows of itself in member events. */
-export function noticesProfile({ displayName, avatarUrl }: ServerNoticesOptions): JsonObject {
+function noticesProfile({ displayName, avatarUrl }: ServerNoticesOptions): JsonObject {
   return {
     ...(displayName === undefined ? {} : { displayname: displayName }),
     ...(avatarUrl === undefined ? {} : { avatar_url: avatarUrl }),

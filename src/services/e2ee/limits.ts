@@ -2,8 +2,8 @@
 
 /** Bytes of the content of a message to a device. As in Synapse: what fits into a message between servers. */
 export const TO_DEVICE_CONTENT_BYTES_MAX = 65_536
-/** Bytes of a request that sends some. */
-export const TO_DEVICE_BODY_BYTES_MAX = 4 * 1024 * 1024
+/** Bytes of a request that sends some: a thousand devices, each with a content of its own. */
+export const TO_DEVICE_BODY_BYTES_MAX = 2 * 1024 * 1024
 /** Devices that one request names, and users all of whose devices it names. */
 export const TO_DEVICE_DEVICES_MAX = 5000
 export const TO_DEVICE_USERS_MAX = 500
@@ -36,5 +36,6 @@ export const BACKUP_PAGE_KEYS = 500
 
 /** Bytes of `device_data` of a dehydrated device. */
 export const DEHYDRATED_BYTES_MAX = 256 * 1024
-/** Messages in one answer about a dehydrated device, and without a wish of the client. */
+/** Messages in one answer about a dehydrated device, also without a wish of the client, and their characters. */
 export const DEHYDRATED_PAGE_MAX = 100
+export const DEHYDRATED_CHARS_MAX = 1024 * 1024

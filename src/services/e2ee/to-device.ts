@@ -14,6 +14,23 @@ export interface Addressed {
   readonly device: string
   /** JSON. */
   readonly content: string
+  /** Of a message about a request for keys. */
+  readonly request?: KeyRequest | undefined
+}
+
+/** Which request for keys a message is, or takes back. https://spec.matrix.org/v1.19/client-server-api/#mroom_key_request */
+export interface KeyRequest {
+  readonly device: string
+  readonly id: string
+  readonly cancels: boolean
+}
+
+/** What is known of what devices were given, so that a request for keys can be taken back before it is given. */
+export interface GivenMarks {
+  /** Positions up to which devices of a user may have been given messages; `floor` for all that are not named. */
+  of(user: string): { readonly floor: number; readonly devices: ReadonlyMap<string, number> }
+  /** Gives users nothing until a plan that takes requests back is done. */
+  hold(users: ReadonlySet<string>, done: Promise<unknown>): void
 }
 
 /** Takes along messages to users of other servers, in the plan that stores those of users here. */
@@ -23,6 +40,7 @@ export interface ToDeviceDeps {
   readonly store: Store
   readonly clock: Clock
   readonly serverName: ServerName
+  readonly given: GivenMarks
   /** Absent where there are no other servers: messages to their users are left out. */
   readonly outside?: OutsideMessages
 }
@@ -46,7 +64,7 @@ export class ToDeviceService {
     txnId: string,
     messages: readonly Addressed[],
   ): Promise<void> {
-    const { store, clock, serverName, outside } = this.#deps
+    const { clock, serverName, outside } = this.#deps
     const here = messages.filter(({ user }) => serverOf(user) === serverName)
     const op: Op = {
       op: 'to_device.put',
@@ -54,14 +72,12 @@ export class ToDeviceService {
       type,
       txn: digestOf('client', sender.userId, sender.deviceId, type, txnId),
       ts: clock.now(),
-      messages: grouped(here),
+      messages: this.#grouped(sender.userId, here),
       bounds: BOUNDS,
     }
-    const away = here.length === messages.length ? [] : messages.filter((message) => !here.includes(message))
+    const away = messages.filter(({ user }) => serverOf(user) !== serverName)
     const ops = [op, ...(outside?.(sender.userId, type, away) ?? [])]
-    const result = await store.commit({ lane: sender.userId, ops })
-    if (!result.ok && result.conflict !== 'txn')
-      throw new Error(`messages met the conflict ${result.conflict}`)
+    await this.#commit(sender.userId, ops, here)
   }
 
   /**
@@ -75,13 +91,35 @@ export class ToDeviceService {
     type: string,
     messages: readonly Addressed[],
   ): Promise<void> {
-    const { store, clock, serverName } = this.#deps
+    const { clock, serverName } = this.#deps
     const here = messages.filter(({ user }) => serverOf(user) === serverName)
     const txn = digestOf('server', origin, messageId)
     const op = { op: 'to_device.put', sender, type, txn, ts: clock.now(), bounds: BOUNDS } as const
-    const result = await store.commit({ lane: sender, ops: [{ ...op, messages: grouped(here) }] })
+    await this.#commit(sender, [{ ...op, messages: this.#grouped(sender, here) }], here)
+  }
+
+  async #commit(lane: string, ops: readonly Op[], messages: readonly Addressed[]): Promise<void> {
+    const done = this.#deps.store.commit({ lane, ops })
+    const cancelled = messages.filter(({ request }) => request?.cancels)
+    if (cancelled.length > 0) this.#deps.given.hold(new Set(cancelled.map(({ user }) => user)), done)
+    const result = await done
     if (!result.ok && result.conflict !== 'txn')
       throw new Error(`messages met the conflict ${result.conflict}`)
+  }
+
+  #grouped(sender: string, messages: readonly Addressed[]): ToDeviceMessage[] {
+    return grouped(messages).map(({ request, ...message }) => {
+      if (!request) return message
+      const key = digestOf('request', sender, request.device, request.id)
+      if (!request.cancels) return { ...message, request: key }
+      const users = [...message.users, ...message.devices.map(({ user }) => user)]
+      const marks = [...new Set(users)].map((user) => ({ user, ...this.#deps.given.of(user) }))
+      const given = marks.flatMap(({ user, devices }) =>
+        [...devices].map(([device, upto]) => ({ user, device, upto })),
+      )
+      const floor = marks.reduce((most, mark) => Math.max(most, mark.floor), 0)
+      return { ...message, request: key, cancels: { floor, given } }
+    })
   }
 }
 
@@ -96,14 +134,21 @@ function digestOf(...texts: readonly string[]): string {
   return hash.digest('hex').slice(0, 32)
 }
 
+interface Group {
+  readonly content: string
+  readonly request: KeyRequest | undefined
+  readonly devices: { user: string; device: string }[]
+  readonly users: string[]
+}
+
 /** Equal contents as one message. `*` stands for all devices of its user, whatever else is said of them. */
-function grouped(messages: readonly Addressed[]): ToDeviceMessage[] {
+function grouped(messages: readonly Addressed[]): Group[] {
   const all = new Set<string>()
   for (const { user, device } of messages) if (device === '*') all.add(user)
-  const byContent = new Map<string, { devices: { user: string; device: string }[]; users: string[] }>()
-  for (const { user, device, content } of messages) {
+  const byContent = new Map<string, Group>()
+  for (const { user, device, content, request } of messages) {
     if (device !== '*' && all.has(user)) continue
-    const group = byContent.get(content) ?? { devices: [], users: [] }
+    const group = byContent.get(content) ?? { content, request, devices: [], users: [] }
     byContent.set(content, group)
     if (device === '*') group.users.push(user)
     else group.devices.push({ user, device })
@@ -112,5 +157,5 @@ function grouped(messages: readonly Addressed[]): ToDeviceMessage[] {
   if (devices > TO_DEVICE_DEVICES_MAX || all.size > TO_DEVICE_USERS_MAX) {
     throw new MatrixError('M_TOO_LARGE', 'The request names too many devices.')
   }
-  return [...byContent].map(([content, group]) => ({ content, ...group }))
+  return [...byContent.values()]
 }

@@ -5,7 +5,9 @@
 import type { Log } from '#/base/log.ts'
 import type { Clock, Timer } from '#/base/world.ts'
 import type { Store } from '#/ports/store/store.ts'
+import { messageJson } from '../e2ee/message-json.ts'
 import type { ActiveUser } from './active-user.ts'
+import type { Given } from './given.ts'
 import { Inbox } from './inbox.ts'
 import {
   DELIVERED_AT_ONCE,
@@ -19,6 +21,7 @@ export interface InboxesDeps {
   readonly store: Store
   readonly clock: Clock
   readonly log: Log
+  readonly given: Given
 }
 
 /** Messages of one answer. */
@@ -77,15 +80,15 @@ export class Inboxes {
     if (!inbox.hasNewsSince(after)) return { texts: [], reached: upto }
     const most = Math.min(limit, TO_DEVICE_GIVEN_MAX)
     const { user, device } = inbox
+    const { given } = this.#deps
+    await given.free(user)
+    /* Before they are read: what is taken back from now on counts as given. */
+    given.note(user, device, upto)
     const { toDevice } = this.#deps.store
     const { rows, more } = await toDevice.page(user, device, after, upto, most, TO_DEVICE_CHARS_MAX)
     const [first, last] = [rows[0], rows.at(-1)]
     inbox.read(first?.position, upto)
-    const texts = rows.map(
-      ({ sender, type, content }) =>
-        `{"sender":${JSON.stringify(sender)},"type":${JSON.stringify(type)},"content":${content}}`,
-    )
-    return { texts, reached: more && last ? last.position : upto }
+    return { texts: rows.map(messageJson), reached: more && last ? last.position : upto }
   }
 
   #flush(): void {

@@ -36,6 +36,8 @@ export const WAITING_PER_USER_MAX = 50
 /** Messages to a device in one answer, and their characters. */
 export const TO_DEVICE_GIVEN_MAX = 100
 export const TO_DEVICE_CHARS_MAX = 1024 * 1024
+/** Users of whose devices is known what they were given. */
+export const GIVEN_USERS_MAX = 20_000
 /** Delivered messages are deleted after this time, milliseconds, or when so many devices have some ... */
 export const DELIVERED_MS = 500
 export const DELIVERED_AT_ONCE = 100

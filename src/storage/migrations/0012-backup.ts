@@ -27,8 +27,10 @@ export const backup = {
       chars {int8} NOT NULL,
       sender {text} NOT NULL,
       type {text} NOT NULL,
-      content {text} NOT NULL
+      content {text} NOT NULL,
+      request {text}
     ) {strict} {packed}`,
+    `CREATE INDEX inbox_contents_by_request ON inbox_contents (request) WHERE request IS NOT NULL`,
     `CREATE TABLE inbox_txns (
       pos {int8} NOT NULL PRIMARY KEY,
       ts {int8} NOT NULL,

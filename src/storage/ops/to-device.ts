@@ -1,6 +1,6 @@
 /** Writing messages to devices, and what becomes of them. docs/decisions/0017-to-device-and-backup.md */
-import type { ToDeviceMessage, ToDeviceOp } from '#/ports/store/to-device.ts'
-import { INBOX_DROP_ROWS } from '../limits.ts'
+import type { Cancels, ToDeviceMessage, ToDeviceOp } from '#/ports/store/to-device.ts'
+import { INBOX_DROP_ROWS, KEY_REQUESTS_TAKEN_BACK } from '../limits.ts'
 import { first, LIST_MAX, lists, pairs, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 
@@ -64,18 +64,21 @@ function* put(ctx: PlanContext, op: OpOf<'to_device.put'>): Sql<number> {
   const found = yield* addressees(op.messages)
   const waiting: (readonly [inbox: number, pos: number])[] = []
   const full: number[] = []
-  for (const [index, { content }] of op.messages.entries()) {
-    const inboxes = found[index]!
+  for (const [index, { content, request, cancels }] of op.messages.entries()) {
+    let inboxes = found[index]!
+    if (request !== undefined && cancels) inboxes = yield* takeBack(request, cancels, content, inboxes)
     if (inboxes.length === 0) continue
     const pos = ctx.next()
     yield* run(
-      'INSERT INTO inbox_contents (pos, refs, chars, sender, type, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)',
+      `INSERT INTO inbox_contents (pos, refs, chars, sender, type, content, request)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
       pos,
       inboxes.length,
       content.length,
       op.sender,
       op.type,
       content,
+      cancels ? null : (request ?? null),
     )
     for (const { nid, user, device, waiting: messages, chars } of inboxes) {
       waiting.push([nid, pos])
@@ -89,6 +92,39 @@ function* put(ctx: PlanContext, op: OpOf<'to_device.put'>): Sql<number> {
   }
   for (const inbox of full) yield* dropOldest(inbox)
   return waiting.length
+}
+
+/** Takes requests away that were not given yet, with their cancellation; gives the inboxes that must hear of it. */
+function* takeBack(
+  request: string,
+  { floor, given }: Cancels,
+  content: string,
+  inboxes: readonly Inbox[],
+): Sql<Inbox[]> {
+  const waiting = yield* run(
+    'SELECT pos FROM inbox_contents WHERE request = ?1 ORDER BY pos LIMIT ?2',
+    request,
+    KEY_REQUESTS_TAKEN_BACK,
+  )
+  if (waiting.length === 0) return [...inboxes]
+  const upto = new Map(given.map((one) => [`${one.user}\0${one.device}`, one.upto]))
+  const told: Inbox[] = []
+  for (const inbox of inboxes) {
+    const after = upto.get(`${inbox.user}\0${inbox.device}`) ?? floor
+    const gone: number[] = []
+    for (const { pos } of waiting) {
+      if ((pos as number) <= after) continue
+      const rows = yield* run(
+        'DELETE FROM inbox_messages WHERE inbox = ?1 AND pos = ?2 RETURNING pos',
+        inbox.nid,
+        pos!,
+      )
+      if (rows.length > 0) gone.push(pos as number)
+    }
+    if (gone.length === 0) told.push(inbox)
+    else yield* uncount(inbox.nid, gone.length + 1, (yield* release(gone)) + content.length)
+  }
+  return told
 }
 
 function* claim(ctx: PlanContext, { txn, ts }: OpOf<'to_device.put'>): Sql<void> {
@@ -165,8 +201,23 @@ function* take(inbox: number, upto: number, limit: number, spare = 0): Sql<numbe
     taken[0]!,
     taken.at(-1)!,
   )
+  yield* uncount(inbox, taken.length, yield* release(taken))
+  return taken
+}
+
+function* uncount(inbox: number, messages: number, chars: number): Sql<void> {
+  yield* run(
+    'UPDATE inboxes SET waiting = waiting - ?2, chars = chars - ?3 WHERE nid = ?1',
+    inbox,
+    messages,
+    chars,
+  )
+}
+
+/** Contents for which one inbox less waits; gives their characters. */
+function* release(positions: readonly number[]): Sql<number> {
   let chars = 0
-  for (const list of lists(taken)) {
+  for (const list of lists(positions)) {
     const marks = placeholders(1, list.length)
     const rows = yield* run(
       `UPDATE inbox_contents SET refs = refs - 1 WHERE pos IN (${marks}) RETURNING refs, chars`,
@@ -177,13 +228,7 @@ function* take(inbox: number, upto: number, limit: number, spare = 0): Sql<numbe
       yield* run(`DELETE FROM inbox_contents WHERE pos IN (${marks}) AND refs = 0`, ...list)
     }
   }
-  yield* run(
-    'UPDATE inboxes SET waiting = waiting - ?2, chars = chars - ?3 WHERE nid = ?1',
-    inbox,
-    taken.length,
-    chars,
-  )
-  return taken
+  return chars
 }
 
 function* delivered(_ctx: PlanContext, op: OpOf<'to_device.delivered'>): Sql<boolean[]> {

@@ -89,11 +89,13 @@ test('adv-69: an empty password is none', async () => {
 test('names: grammar, underscore, digits, length, case', async () => {
   await using server = new TestServer()
   await server.register('alice')
-  const bad = ['', 'a b', 'ä', 'a:b', '@a', '_bridge', '123', 'x'.repeat(246), 'a\u0000', 'a!']
+  const bad = ['', 'a b', 'ä', 'a:b', '@a', '_bridge', '123', 'x'.repeat(246), 'a!']
   for (const username of bad) {
     const body = { username, password: 'wordpass', auth: DUMMY }
     await server.refused(400, 'M_INVALID_USERNAME', 'POST', REGISTER, { body })
   }
+  const withNul = { username: 'a\u0000', password: 'wordpass', auth: DUMMY }
+  await server.refused(400, 'M_INVALID_PARAM', 'POST', REGISTER, { body: withNul })
   for (const username of ['alice', 'ALICE', 'aLice']) {
     const body = { username, password: 'wordpass', auth: DUMMY }
     await server.refused(400, 'M_USER_IN_USE', 'POST', REGISTER, { body })
@@ -376,4 +378,17 @@ test('adv-34: every text of a registration has a length', async () => {
     await server.refused(400, 'M_BAD_JSON', 'POST', REGISTER, { body })
   }
   assert.equal(await server.store.accounts.count(), 0)
+})
+
+test('with `inhibit_user_in_use_error` a taken name is told at the end alone', async () => {
+  await using server = new TestServer({ registration: { inhibitInUse: true } })
+  await server.register('alice')
+  const available = await server.expect(200, 'GET', `${V3}/register/available?username=alice`)
+  assert.deepEqual(available, { available: true })
+  await server.refused(400, 'M_INVALID_USERNAME', 'GET', `${V3}/register/available?username=%20`)
+  const body = { username: 'alice', password: 'wordpass' }
+  const asked = await server.expect(401, 'POST', `${V3}/register`, { body })
+  const auth = { type: 'm.login.dummy', session: asked.session }
+  await server.refused(400, 'M_USER_IN_USE', 'POST', `${V3}/register`, { body: { ...body, auth } })
+  await server.login('alice')
 })

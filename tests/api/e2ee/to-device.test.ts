@@ -198,8 +198,9 @@ test('sliding sync gives messages by a position of their own', async () => {
   assert.deepEqual((await next()).got, [])
   await until(() => waiting() === 0)
   const url = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync'
-  const bad = { extensions: { to_device: { enabled: true, since: 'what' } } }
-  await bob.refused('400 M_INVALID_PARAM', 'POST', url, bad)
+  const foreign = { extensions: { to_device: { enabled: true, since: '123' } } }
+  const { extensions } = await bob.post(url, foreign)
+  assert.deepEqual(extensions.to_device.events, [], 'a token of another program begins anew')
 })
 
 test('what is no message is refused, and nothing of it is sent', async () => {
@@ -230,6 +231,42 @@ test('what is no message is refused, and nothing of it is sent', async () => {
   assert.deepEqual((await receiveAll(bob, next)).got, [1], 'a NUL in a name is a name of no device')
 })
 
+/** A request for keys, or its cancellation. */
+function request(from: ApiClient, n: number, action = 'request'): object {
+  const body = { algorithm: 'm.megolm.v1.aes-sha2', room_id: '!r:x', session_id: 's', sender_key: 'k' }
+  const asked = action === 'request' ? { body } : {}
+  return { n, action, request_id: `r${n}`, requesting_device_id: from.deviceId, ...asked }
+}
+
+test('a request for keys that was not given yet goes with its cancellation; one that was given stays, as does the cancellation', async () => {
+  const [awake, asleep] = [await server.device(alice), await server.device(alice)]
+  const here = await receiveAll(awake)
+  const send = (n: number, action?: string, from = alice) =>
+    alice.put(sendUrl('m.room_key_request', alice.txn()), {
+      messages: { [alice.userId]: { '*': request(from, n, action) } },
+    })
+  await send(1)
+  await send(2)
+  await send(1, 'request_cancellation', bob)
+  const given = await receive(awake, here.next)
+  assert.deepEqual(given.got, [1, 2, 1], 'another device cancels nothing')
+  await send(1, 'request_cancellation')
+  await send(3)
+  await send(3, 'request_cancellation')
+  assert.deepEqual((await receive(awake, here.next)).got, [1, 2, 1, 1], 'what was given repeats')
+  assert.deepEqual((await receive(awake, given.next)).got, [1])
+  assert.deepEqual((await receiveAll(asleep)).got, [2, 1], 'who heard of nothing yet hears of what is left')
+  const sleeper = await server.device(alice)
+  await send(5)
+  await server.restart()
+  await send(5, 'request_cancellation')
+  assert.deepEqual(
+    (await receiveAll(sleeper)).got,
+    [5, 5],
+    'who may have been given it before a restart hears of both',
+  )
+})
+
 test('requests for keys beyond rc_key_requests are left out; those to own devices are not counted', async () => {
   const limits = new RateLimiter(realWorld.clock, {
     ...LIMITS,
@@ -241,10 +278,10 @@ test('requests for keys beyond rc_key_requests are left out; those to own device
   const limited = await TestServer.start({ limits })
   const [one, two] = [await limited.user('one'), await limited.user('two')]
   const ask = (to: ApiClient, n: number, type = 'm.room_key_request') =>
-    one.put(sendUrl(type, one.txn()), { messages: { [to.userId]: { [to.deviceId]: { n } } } })
+    one.put(sendUrl(type, one.txn()), { messages: { [to.userId]: { [to.deviceId]: request(one, n) } } })
   for (let n = 0; n < 4; n++) await ask(two, n)
   for (let n = 0; n < 4; n++) await ask(one, n)
-  await ask(two, 9, 'm.room.encrypted')
+  await ask(two, 9, 'm.test')
   assert.deepEqual((await receiveAll(two)).got, [0, 1, 9])
   assert.deepEqual((await receiveAll(one)).got, [0, 1, 2, 3])
   await limited.close()

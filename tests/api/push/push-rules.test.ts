@@ -9,6 +9,7 @@ import { TestServer } from '../../support/test-server.ts'
 covers(
   'GET /_matrix/client/v3/pushrules/',
   'GET /_matrix/client/v3/pushrules/global/',
+  'GET /_matrix/client/v3/pushrules/global/{kind}/',
   'GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}',
   'PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}',
   'DELETE /_matrix/client/v3/pushrules/global/{kind}/{ruleId}',
@@ -134,6 +135,7 @@ test('guests have no push rules', async () => {
   guest.become(await guest.post(`${V3}/register?kind=guest`))
   await guest.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'PUT', at('override', 'x'), { actions: [] })
   await guest.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'GET', RULES)
+  await guest.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'GET', `${RULES}room/`)
 })
 
 test('bad rules are refused with a reason', async () => {

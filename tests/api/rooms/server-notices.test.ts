@@ -1,5 +1,8 @@
 /** The room in which the server speaks to a user. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import type { ServerNotices } from '#/services/admin/server-notices.ts'
@@ -79,7 +82,10 @@ test('there is one room for each user, at any number of notices at once, and aft
     const first = await server.assembled.notices?.notify(idOf(alice), again)
     assert.equal(await server.assembled.notices?.notify(idOf(alice), again), first)
     const found: unknown[] = []
-    verifySqlite(server.path, (finding) => void found.push(finding))
+    const folder = mkdtempSync(join(tmpdir(), 'myelin-notices-'))
+    server.database.exec(`VACUUM INTO 'file:${join(folder, 'copy.db')}?vfs=unix'`)
+    verifySqlite(join(folder, 'copy.db'), (finding) => void found.push(finding))
+    rmSync(folder, { recursive: true })
     assert.deepEqual(found, [])
   }))
 

@@ -6,7 +6,7 @@ import { readJson } from '#/protocol/json/reader.ts'
 import type { JsonValue } from '#/protocol/json/value.ts'
 
 /** Characters that are read without letting others go first. */
-const SLICE_CHARS = 128 * 1024
+const SLICE_CHARS = 64 * 1024
 
 /** A member of a body as `each` gets it: its path, value and text. */
 export type Each = (path: readonly string[], value: JsonValue, text: string) => void

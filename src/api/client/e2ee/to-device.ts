@@ -6,14 +6,14 @@ import { type Route, route } from '#/http/route.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { parseUserId } from '#/protocol/ids/user-id.ts'
 import type { Walk } from '#/protocol/json/members.ts'
-import { isObject } from '#/protocol/json/value.ts'
+import { isObject, type JsonObject, member } from '#/protocol/json/value.ts'
 import {
   TO_DEVICE_BODY_BYTES_MAX,
   TO_DEVICE_CONTENT_BYTES_MAX,
   TO_DEVICE_TXN_CHARS_MAX,
   TO_DEVICE_TYPE_BYTES_MAX,
 } from '#/services/e2ee/limits.ts'
-import type { Addressed, ToDeviceService } from '#/services/e2ee/to-device.ts'
+import type { Addressed, KeyRequest, ToDeviceService } from '#/services/e2ee/to-device.ts'
 import { isAllowed } from '../../rate.ts'
 import { readMembers } from './slices.ts'
 
@@ -33,7 +33,18 @@ function eventType(text: string): string | undefined {
 /** Contents stand under `messages`, user and device. */
 const CONTENTS: Walk = (path) => (path[0] !== 'messages' ? 'skip' : path.length < 3 ? 'enter' : 'give')
 
-async function messagesOf(clock: Clock, bytes: Uint8Array): Promise<Addressed[]> {
+/** The request for keys that a message is about; undefined where it is not said as it should be. */
+function keyRequestOf(content: JsonObject): KeyRequest | undefined {
+  const action = member(content, 'action')
+  const device = member(content, 'requesting_device_id')
+  const id = member(content, 'request_id')
+  const cancels = action === 'request_cancellation'
+  if (!(cancels || action === 'request') || typeof device !== 'string' || typeof id !== 'string')
+    return undefined
+  return { device, id, cancels }
+}
+
+async function messagesOf(clock: Clock, type: string, bytes: Uint8Array): Promise<Addressed[]> {
   const messages: Addressed[] = []
   let given = false
   const walk: Walk = (path) => {
@@ -49,7 +60,8 @@ async function messagesOf(clock: Clock, bytes: Uint8Array): Promise<Addressed[]>
       const [, user = '', device = ''] = path
       /* A name that is none of a user has no devices, and no device has a NUL in its name. */
       const isName = parseUserId(user) !== undefined && !`${user}${device}`.includes('\0')
-      if (isName) messages.push({ user, device, content: content.trim() })
+      const request = type === KEY_REQUEST ? keyRequestOf(value) : undefined
+      if (isName) messages.push({ user, device, content: content.trim(), request })
     },
   )
   if (!given) throw new MatrixError('M_MISSING_PARAM', 'The body lacks messages.')
@@ -76,7 +88,7 @@ export const toDeviceRoutes = (d: ToDeviceRouteDeps): Route[] => [
     body: 'bytes',
     bodyBytesMax: TO_DEVICE_BODY_BYTES_MAX,
     async handle({ who, params, body }) {
-      let messages = await messagesOf(d.clock, body)
+      let messages = await messagesOf(d.clock, params.eventType, body)
       if (params.eventType === KEY_REQUEST) {
         /* As in Synapse, requests beyond the limit are left out without an error; one's own devices do not count. */
         const key = `${who.userId} ${who.deviceId ?? ''}`

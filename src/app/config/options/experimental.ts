@@ -29,7 +29,7 @@ export const experimental = {
     msc3664_enabled: off('MSC3664: push rules about the event that is replied to.'),
     msc3720_enabled: off('MSC3720: status of accounts.'),
     msc3773_enabled: settled('MSC3773: notification counts by thread.'),
-    msc3814_enabled: off('MSC3814: dehydrated devices.'),
+    msc3814_enabled: option(bool, supported, false, 'MSC3814: dehydrated devices.'),
     msc3848_enabled: off('MSC3848: error codes that say why an event is refused.'),
     msc3866: section(later, 'MSC3866: approval of new accounts.', {
       enabled: off('Whether the admin interface knows it.'),

@@ -1,5 +1,5 @@
 import { either, list, map, object, orNull, section } from '../compound-types.ts'
-import { accepted, later, option, required, supported } from '../option.ts'
+import { accepted, later, laterQuiet, option, required, supported } from '../option.ts'
 import { bool, int, path, positiveDuration, secret, string } from '../types.ts'
 
 /** Group "API configuration". */
@@ -33,7 +33,7 @@ export const api = {
     'Whether the token of a bridge is sent in the URL too, as old ones want it. It ends up in logs.',
   ),
   macaroon_secret_key: secret(
-    supported,
+    laterQuiet,
     'Signs short-lived tokens of this server. Without it `registration_shared_secret` is taken.',
   ),
   form_secret: secret(supported, 'Signs values in forms, such as consent.'),
@@ -52,20 +52,15 @@ export const keys = {
   old_signing_keys: option(
     map(
       object({
-        key: required(string, supported, 'The public key in base64.'),
-        expired_ts: required(int(0), supported, 'When it was last used, in milliseconds since 1970.'),
+        key: required(string, later, 'The public key in base64.'),
+        expired_ts: required(int(0), later, 'When it was last used, in milliseconds since 1970.'),
       }),
     ),
-    supported,
+    later,
     {},
     'Keys that signed before, by key ID, so that others can verify old events.',
   ),
-  key_refresh_interval: option(
-    positiveDuration,
-    supported,
-    '1d',
-    'How long others may rely on a published key.',
-  ),
+  key_refresh_interval: option(positiveDuration, later, '1d', 'How long others may rely on a published key.'),
   trusted_key_servers: option(
     list(
       object({

@@ -1,5 +1,5 @@
 import { list, oneOf, orNull, section } from '../compound-types.ts'
-import { option, supported } from '../option.ts'
+import { later, option, supported } from '../option.ts'
 import { int, ipRange, path, size } from '../types.ts'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
@@ -9,7 +9,7 @@ export const myelin = {
   myelin: section(supported, 'What Synapse has no option for.', {
     data_dir: option(
       orNull(path),
-      supported,
+      later,
       null,
       'Folder of what this server keeps beside its database.',
       'the folder of the last configuration file',
