@@ -222,9 +222,18 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { inboxes } = e2ee
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
-    ...{ log, store: readStore, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
     e2ee: keys.e2ee,
-    ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, inboxes, defaultAccountData },
+    ...{
+      log,
+      store: readStore,
+      feed,
+      clientEvents,
+      stateCache,
+      ignored,
+      ephemeral,
+      inboxes,
+      defaultAccountData,
+    },
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
   }
