@@ -4,8 +4,7 @@
  *
  *   node bench/e2ee/messages.ts --url U --shared-secret S [--devices 990 --waiting 10000 --keys 1000 --repeat 20]
  *
- * A user has at most so many devices, so the devices are of several users; each message has a content of its own, as
- * encrypted ones do.
+ * The devices are of as many users. Encrypted messages have a content of their own for each device.
  */
 import { Connection } from '../lib/connection.ts'
 import type { User } from '../lib/matrix.ts'
@@ -55,7 +54,6 @@ const content = (n: number, m: number): Json => ({
   ciphertext: 'x'.repeat(CONTENT_CHARS),
 })
 
-/** Devices by user id; each user has one session, and others' devices are addressed with `*` one by one. */
 const users = await setup.users(numbers['devices']! + 1)
 const [sender, ...receivers] = users
 if (!sender || !receivers[0]) throw new Error('too few users')
@@ -73,7 +71,7 @@ await measure(`to ${receivers.length} devices, a content for each`, repeat, (n) 
   })
 })
 await measure(`to ${receivers.length} devices, one content`, repeat, (n) => {
-  const messages = receivers.map((user) => [user.userId, { '*': content(n, 0) }])
+  const messages = receivers.map((user, m) => [user.userId, { [devices[m]!]: content(n, 0) }])
   return ask(sender, 'PUT', `${V3}/sendToDevice/m.room.encrypted/${run}-one-${n}`, {
     messages: Object.fromEntries(messages),
   })
