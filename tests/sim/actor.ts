@@ -30,7 +30,7 @@ const WEIGHTS = {
   read: 14,
   type: 4,
   sort: 4,
-  ignore: 5,
+  ignore: 8,
 } as const
 
 const DEEDS = {

@@ -78,7 +78,7 @@ export async function sort(doer: Doer, device: Device): Promise<void> {
 /** Ignores some users, and nobody else from then on. */
 export async function ignore(doer: Doer, device: Device): Promise<void> {
   const { ledger, world } = doer.around
-  const users = doer.rng.chance(0.3) ? [] : [doer.someone()].filter((user) => user !== doer.user)
+  const users = doer.rng.chance(0.15) ? [] : [doer.someone()].filter((user) => user !== doer.user)
   const writes = ledger.ignoring.get(doer.user) ?? []
   ledger.ignoring.set(doer.user, writes)
   const write = {

@@ -180,7 +180,7 @@ export const PLANTED: Record<string, PlantedBug> = {
         }),
     }),
   },
-  'mentions count once more': {
+  'what is unread counts once more': {
     found: /unread is/,
     plant: () => (store) => ({
       ...store,
@@ -188,8 +188,8 @@ export const PLANTED: Record<string, PlantedBug> = {
         ...store.push,
         counts: async (...args) => {
           const { room, main, threads } = await store.push.counts(...args)
-          const more = main.highlights > 0 ? 1 : 0
-          return { room, main: { ...main, highlights: main.highlights + more }, threads }
+          const more = main.notifications > 0 ? 1 : 0
+          return { room, main: { ...main, notifications: main.notifications + more }, threads }
         },
       },
     }),

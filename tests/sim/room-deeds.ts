@@ -84,7 +84,7 @@ function relation(doer: Doer, roomId: string): { type: string; content: object; 
   const known = around.ledger.events.filter(
     (event) => event.roomId === roomId && event.type === 'm.room.message',
   )
-  const what = rng.weighted({ plain: 6, reaction: 1, mention: 1, thread: 2, edit: 1, annotation: 1 })
+  const what = rng.weighted({ plain: 6, reaction: 1, mention: 2, thread: 2, edit: 1, annotation: 1 })
   const type = 'm.room.message'
   const target = known.length === 0 ? undefined : rng.pick(known)
   if (what === 'reaction') return { type: 'm.reaction', content: {} }
