@@ -115,6 +115,8 @@ test('the rules of a kind are listed', async () => {
   assert.deepEqual(list, (await who.get('/_matrix/client/v3/pushrules/')).global.room)
   assert.equal(list.length, 1)
   await who.refused('400 M_INVALID_PARAM', 'GET', '/_matrix/client/v3/pushrules/global/sort/')
+  const url = '/_matrix/client/v3/pushrules/global/room/'
+  await who.refused('400 M_INVALID_PARAM', 'PUT', url, { actions: [] })
 })
 
 test('rules that are not there are not found', async () => {

@@ -1,0 +1,3 @@
+import { secretTalk } from './js-sdk/secret-talk.ts'
+
+secretTalk('postgres')
