@@ -82,7 +82,15 @@ try {
     const used = process.cpuUsage(cpu)
     cpu = process.cpuUsage()
     const cpuMs = (used.user + used.system) / 1000
-    const cells = [name, ms.toFixed(0), cpuMs.toFixed(0), times.length, at(times, 0.5), at(times, 0.99), at(times, 0.9999)]
+    const cells = [
+      name,
+      ms.toFixed(0),
+      cpuMs.toFixed(0),
+      times.length,
+      at(times, 0.5),
+      at(times, 0.99),
+      at(times, 0.9999),
+    ]
     console.log(
       `| ${[...cells, (loop.percentile(99.9) / 1e6).toFixed(1), (loop.max / 1e6).toFixed(1)].join(' | ')} |`,
     )

@@ -47,8 +47,8 @@ import {
   profileSpreadHandler,
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
-import { Expiry, type ReadStore } from '#/services/rooms/read/expiry.ts'
 import type { PurgeService } from '#/services/rooms/purge/purge.ts'
+import { Expiry, type ReadStore } from '#/services/rooms/read/expiry.ts'
 import { createReading } from '#/services/rooms/read/reading.ts'
 import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/redact-related.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
@@ -249,8 +249,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
   const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
-  const reads = createReads({ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData })
-  const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral })
+  const reads = createReads({
+    ...{ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral },
+  })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
   const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })

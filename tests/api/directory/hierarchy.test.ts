@@ -236,7 +236,8 @@ test('a page that a restart came before is refused, and the tree can be walked a
   try {
     const who = await own.user('who')
     const root = await createRoom(who, { creation_content: { type: 'm.space' } })
-    for (let i = 0; i < 3; i++) await setState(who, root, 'm.space.child', { via: ['x'] }, await createRoom(who))
+    for (let i = 0; i < 3; i++)
+      await setState(who, root, 'm.space.child', { via: ['x'] }, await createRoom(who))
     const { next_batch: from } = await tree(who, root, { limit: 2 })
     assert.ok(from)
     await own.restart()
