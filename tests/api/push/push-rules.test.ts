@@ -9,7 +9,6 @@ import { TestServer } from '../../support/test-server.ts'
 covers(
   'GET /_matrix/client/v3/pushrules/',
   'GET /_matrix/client/v3/pushrules/global/',
-  'GET /_matrix/client/v3/pushrules/global/{kind}/',
   'GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}',
   'PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}',
   'DELETE /_matrix/client/v3/pushrules/global/{kind}/{ruleId}',
