@@ -77,16 +77,28 @@ try {
   })
   const loop = monitorEventLoopDelay({ resolution: 1 })
   loop.enable()
+  let cpu = process.cpuUsage()
   const report = (name: string, ms: number): void => {
-    const cells = [name, ms.toFixed(0), times.length, at(times, 0.5), at(times, 0.99), at(times, 0.9999)]
+    const used = process.cpuUsage(cpu)
+    cpu = process.cpuUsage()
+    const cpuMs = (used.user + used.system) / 1000
+    const cells = [
+      name,
+      ms.toFixed(0),
+      cpuMs.toFixed(0),
+      times.length,
+      at(times, 0.5),
+      at(times, 0.99),
+      at(times, 0.9999),
+    ]
     console.log(
       `| ${[...cells, (loop.percentile(99.9) / 1e6).toFixed(1), (loop.max / 1e6).toFixed(1)].join(' | ')} |`,
     )
     times = []
     loop.reset()
   }
-  console.log('| what | ms | sends | p50 ms | p99 ms | max ms | loop p99.9 ms | loop max ms |')
-  console.log('|---|---|---|---|---|---|---|---|')
+  console.log('| what | ms | CPU ms | sends | p50 ms | p99 ms | max ms | loop p99.9 ms | loop max ms |')
+  console.log('|---|---|---|---|---|---|---|---|---|')
   await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
   report('warming', QUIET_MS)
   await new Promise((resolve) => setTimeout(resolve, QUIET_MS))

@@ -19,6 +19,8 @@ export interface OwnedLog extends Log {
   readonly level: LogLevel
   /** Takes effect on all children. */
   setLevel(level: LogLevel): void
+  /** Writes a line whatever the level, for what an operator has asked for just now. */
+  note(message: string, fields?: LogFields): void
   /** Writes what is buffered, before the process ends. */
   flush(): void
   /** Opens the file again, after log rotation has moved it. Does nothing for descriptors. */
@@ -72,6 +74,10 @@ export function logPino(options: LogPinoOptions): OwnedLog {
     },
     setLevel(level) {
       state.level = level
+    },
+    note(message, fields = {}) {
+      root.info(redactValue(fields) as object, redactText(message))
+      flush()
     },
     flush,
     reopen() {

@@ -48,6 +48,7 @@ import {
   profileSpreadOp,
 } from '#/services/rooms/profile-spread.ts'
 import type { PurgeService } from '#/services/rooms/purge/purge.ts'
+import { Expiry, type ReadStore } from '#/services/rooms/read/expiry.ts'
 import { createReading } from '#/services/rooms/read/reading.ts'
 import { REDACT_RELATED_KIND, redactRelatedHandler } from '#/services/rooms/redact-related.ts'
 import { RoomList } from '#/services/rooms/room-list.ts'
@@ -127,7 +128,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { clock } = world
   const jobs = new JobScheduler({ store, world, log })
   const lastSeen = new LastSeen({ store, clock, log })
-  const reading = createReading({ store, clock })
+  const expiry = options.retention && new Expiry({ store, clock, policy: options.retention })
+  const readStore: ReadStore = expiry ? { ...store, expiry } : store
+  const reading = createReading({ store: readStore, clock })
   const { clientEvents, ignored } = reading
   const push = createPush({ store, clock, serverName, clientEvents, ignored })
   const usage = await createUsage({
@@ -196,7 +199,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   }
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
-    store,
+    store: readStore,
     clock,
     clientEvents,
     ignored,
@@ -219,6 +222,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const { inboxes } = e2ee
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
+    ...{ log, store: readStore, feed, clientEvents, stateCache, ignored, ephemeral, defaultAccountData },
     e2ee: keys.e2ee,
     ...{ log, store, feed, clientEvents, stateCache, ignored, ephemeral, inboxes, defaultAccountData },
     summaries: new Summaries(store),
@@ -245,7 +249,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
   const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
-  const reads = createReads({ store, clock, clientEvents, ignored, feed, defaultAccountData })
+  const reads = createReads({
+    ...{ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral },
+  })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
   const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })
@@ -300,7 +306,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onActive: ({ userId, deviceId }) => ephemeral.presence.activity(userId, deviceId ?? ''),
     }),
     ...(await createSearch({
-      ...{ store, clock, clientEvents, ignored, erased: reading.erased, jobs },
+      ...{ store: readStore, clock, clientEvents, ignored, erased: reading.erased, jobs },
       enabled: options.enableSearch,
     })),
     ...slidingRoutes({ slidingSync, presence: ephemeral.presence, limits, stillIn }),
@@ -345,6 +351,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       push.close()
       e2ee.close()
       slidingSync.close()
+      expiry?.close()
       reads.close()
       reading.close()
       stateCache.close()

@@ -13,6 +13,7 @@ import { TimestampService } from '#/services/rooms/read/timestamp.ts'
 import type { Feed } from '#/services/sync/feed.ts'
 import { EventStreamService } from '#/services/sync/old/event-stream.ts'
 import { SnapshotService } from '#/services/sync/old/snapshots.ts'
+import type { EphemeralDeps } from '#/services/sync/v3/ephemeral.ts'
 import type { DefaultAccountData } from '#/services/sync/v3/sync.ts'
 
 export interface ReadsDeps {
@@ -22,6 +23,7 @@ export interface ReadsDeps {
   readonly ignored: IgnoredUsers
   readonly feed: Feed
   readonly defaultAccountData: DefaultAccountData
+  readonly ephemeral: EphemeralDeps
 }
 
 export interface Reads {

@@ -131,8 +131,8 @@ function reload(server: RunningServer, paths: readonly string[], log: OwnedLog):
     const { config } = loadConfig(paths)
     log.setLevel(levelOf(config))
     server.reloadTls()
-    log.info('reloaded log level and certificates')
+    log.note('reloaded log level and certificates')
   } catch (error) {
-    log.error('could not reload; everything stays as it was', { error })
+    log.note('could not reload; everything stays as it was', { error })
   }
 }

@@ -98,6 +98,13 @@ function maintenance(root: Command): void {
       const { runRecount } = await import('#/app/commands/recount.ts')
       await runRecount(options)
     })
+  withConfig(root.command('directory-rebuild'))
+    .description('compare the directories of users and rooms with the truth; the server must be stopped')
+    .option('--repair', 'put right what differs', false)
+    .action(async (options: ConfigOption & { repair: boolean }) => {
+      const { runDirectoryRebuild } = await import('#/app/commands/directory-rebuild.ts')
+      await runDirectoryRebuild(options)
+    })
   withConfig(root.command('verify'))
     .description('check every invariant of the database; the server may be running')
     .action(async (options: ConfigOption) => {

@@ -1,8 +1,6 @@
 /** Schemas at work: compiled checks of bodies and query strings, and the sentences of their refusals. */
 import { Compile } from 'typebox/compile'
 import { MatrixError } from '#/protocol/errors.ts'
-import type { JsonValue } from '#/protocol/json/value.ts'
-import { nulFinder } from './nul-finder.ts'
 import type { Query } from './query.ts'
 import type { TSchema } from './schema.ts'
 
@@ -34,21 +32,12 @@ function missingOnly(findings: readonly Finding[]): string[] | undefined {
 const dotted = (pointer: string): string => pointer.slice(1).replaceAll('/', '.').slice(0, 200)
 
 /**
- * A check of request bodies: M_MISSING_PARAM when members are absent and all else is well, M_INVALID_PARAM for NUL in a
- * text that the schema names, which no database keeps, else M_BAD_JSON.
+ * A check of request bodies: M_MISSING_PARAM when members are absent and all else is well, else M_BAD_JSON.
  */
 export function bodyCheck(schema: TSchema): Check {
   const validator = Compile(schema)
-  const findNul = nulFinder(schema)
   return (value) => {
-    if (validator.Check(value)) {
-      const nul = findNul?.(value as JsonValue, '')
-      if (nul === undefined) return
-      throw new MatrixError(
-        'M_INVALID_PARAM',
-        `'${nul.slice(1, 200).replaceAll('\0', '')}' in the body holds a NUL character.`,
-      )
-    }
+    if (validator.Check(value)) return
     const findings = validator.Errors(value) as readonly Finding[]
     const missing = missingOnly(findings)
     if (missing !== undefined)
@@ -69,7 +58,6 @@ interface Json extends Record<string, unknown> {
   readonly properties?: Readonly<Record<string, Json>>
   readonly items?: Json
   readonly anyOf?: readonly Json[]
-  readonly additionalProperties?: Json | boolean
 }
 
 /** Text to what a schema wants; undefined when it cannot be. */
@@ -143,7 +131,7 @@ export function unsafePart(schema: unknown, where = ''): string | undefined {
     const found = unsafePart(field, `${where}.${name}`)
     if (found !== undefined) return found
   }
-  for (const part of [node.items, node.additionalProperties, ...(node.anyOf ?? [])]) {
+  for (const part of [node.items, node['additionalProperties'], ...(node.anyOf ?? [])]) {
     const found = unsafePart(part, `${where}[]`)
     if (found !== undefined) return found
   }

@@ -76,6 +76,7 @@ test('D7 NUL in names, topics, state, tags, rules, devices and account data', as
   const roomId = await roomOf([alice, bob])
   const requests: [Method, string, Json][] = [
     ['POST', `${V3}/createRoom`, { name: NUL, topic: NUL }],
+    ['POST', inRoom(roomId, 'report'), { reason: NUL }],
     ['POST', `${V3}/createRoom`, { room_alias_name: NUL }],
     ['POST', `${V3}/createRoom`, { initial_state: [{ type: NUL, state_key: NUL, content: {} }] }],
     ['POST', `${V3}/createRoom`, { creation_content: { type: NUL, predecessor: { room_id: NUL } } }],

@@ -332,6 +332,8 @@ onEveryEngine('accounts', (bench) => {
     }
     const sweep = async (now: number, limit: number): Promise<number> =>
       (await accepted(store, 'sweep', { op: 'job.sweep', now, limit })).results[0] as number
+    /* What other tests of this store have left. */
+    while ((await sweep(9, 100)) > 0);
     assert.equal(await sweep(11, 3), 3)
     assert.equal(await sweep(11, 3), 1)
     assert.equal(await sweep(11, 3), 0)

@@ -1,7 +1,7 @@
 /** The user directory, shared rooms, OpenID tokens, last uses of devices, deleted account data. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import type { DirectorySearch } from '#/ports/store/people.ts'
+import type { DirectoryCheck, DirectorySearch } from '#/ports/store/people.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { onEveryEngine } from './engines.ts'
@@ -264,5 +264,35 @@ onEveryEngine('people', (bench) => {
     assert.equal((await store.accountData.get(name, 0, 'a'))?.content, '{"x":"é"}')
     await accepted(store, name, gone, { op: 'account_data.purge', user: name })
     assert.deepEqual(await store.accountData.size(name), { items: 0, bytes: 0 })
+  })
+})
+
+onEveryEngine('a look at the directories', (bench) => {
+  it('names and mends what is not as the account has it', async () => {
+    const { store } = bench()
+    const name = user('looked-at')
+    await accepted(store, name, account(name), {
+      op: 'profile.put',
+      user: name,
+      fields: '{"displayname":"Right"}',
+    })
+    await accepted(store, name, { op: 'directory.remote', user: name, displayName: 'Wrong', avatarUrl: null })
+    const look = async (part: 'users' | 'terms' | 'rooms', repair: boolean): Promise<string[]> => {
+      const wrong: string[] = []
+      for (let after: string | null = ''; after !== null; ) {
+        const op: Op = { op: 'directory.check', part, after, limit: 3, repair }
+        const { results } = await accepted(store, 'directory', op)
+        const page = results[0] as DirectoryCheck
+        assert.ok(page.rows <= 3)
+        wrong.push(...page.wrong)
+        after = page.next
+      }
+      return wrong.filter((text) => text.startsWith(`${name}:`))
+    }
+    assert.deepEqual(await look('users', false), [`${name}: is listed by another name`])
+    assert.equal((await look('users', true)).length, 1)
+    assert.deepEqual(await look('users', false), [])
+    assert.deepEqual(await look('terms', true), [])
+    await look('rooms', true)
   })
 })

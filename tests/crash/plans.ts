@@ -413,6 +413,10 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     { op: 'directory.reindex_rooms', after: 0, limit: 10 },
     { op: 'directory.built', version: 2 },
   ],
+  'directory.check': () => [
+    { op: 'directory.remote', user: other, displayName: 'Somebody else', avatarUrl: null },
+    { op: 'directory.check', part: 'users', after: '', limit: 10, repair: true },
+  ],
   'directory.built': () => [{ op: 'directory.built', version: 1 }],
   'openid.put': () => [
     { op: 'openid.put', digest: 'o'.repeat(64), user, expiresTs: LATER, most: 1 },

@@ -18,8 +18,7 @@ import {
 
 let ROUTES: RouteFacts[] = []
 before(async () => {
-  const experimental = { redactsRelated: true, threadSubscriptions: true }
-  const server = await TestServer.start({ configure: (options) => ({ ...options, experimental }) })
+  const server = await TestServer.start()
   ROUTES = [...server.assembled.routes, metricsRoute(noMetrics)]
   await server.close()
 })

@@ -95,6 +95,7 @@ const roomEventFilter = (user: string, room: string): Json => ({
 
 /** Whole bodies by the end of a route's path. */
 export function bodies({ room, event, user, alias }: Names): readonly (readonly [RegExp, Json])[] {
+  const proof = { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password: 'a password' }
   const messages = roomEventFilter(user, room)
   return [
     [
@@ -197,6 +198,10 @@ export function bodies({ room, event, user, alias }: Names): readonly (readonly 
     [/\/directory\/room\//, { room_id: room }],
     [/\/publicRooms$/, { filter: { generic_search_term: 'a', room_types: [null] }, limit: 10, since: alias }],
     [/\/upgrade$/, { new_version: '12', additional_creators: [user] }],
+    [/\/(account\/deactivate|devices\/:deviceId)$/, { auth: proof, erase: true }],
+    [/\/account\/password$/, { auth: proof, new_password: 'a password', logout_devices: false }],
+    [/\/delete_devices$/, { auth: proof, devices: ['x'] }],
+    [/\/delayed_events\/:delayId$/, { action: 'restart' }],
     [
       /\/login$/,
       { type: 'm.login.password', identifier: { type: 'm.id.user', user }, password: 'a password' },

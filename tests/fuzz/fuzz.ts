@@ -25,6 +25,8 @@ export interface FuzzResult {
   readonly requests: number
   /** Requests by the first digit of the answer's status. */
   readonly statuses: Readonly<Record<string, number>>
+  /** Routes that were answered with success, as method and path. */
+  readonly succeeded: ReadonlySet<string>
 }
 
 interface Request {
@@ -39,22 +41,32 @@ export async function fuzz(seed: string): Promise<FuzzResult> {
   const rng = new SeededRng(seed)
   const scene = await Scene.build(rng)
   const statuses: Record<string, number> = {}
+  const succeeded = new Set<string>()
   try {
     const values = new Values(rng.fork('values'), scene.known)
     for (let i = 1; i <= REQUESTS; i++) {
       if (i % ROOM_EVERY === 0) await scene.room(rng.pick(['1', '6', '10', '11', '12']))
       const who = await scene.actor()
-      const request = requestTo(rng.pick(scene.server.assembled.routes), values, who)
+      const route = rng.pick(scene.server.assembled.routes)
+      const request = requestTo(route, values, who)
       const answer = await ask(who, request, seed, scene)
       const digit = String(answer.status)[0]!
       statuses[digit] = (statuses[digit] ?? 0) + 1
-      if (answer.status < 300) scene.learn(answer.json)
+      if (answer.status >= 300) continue
+      scene.learn(answer.json, roomOf(request.url))
+      succeeded.add(`${route.method} ${route.path}`)
     }
     await soundAfterwards(scene)
-    return { requests: REQUESTS, statuses }
+    return { requests: REQUESTS, statuses, succeeded }
   } finally {
     await scene.server.close()
   }
+}
+
+/** The room in a path. */
+function roomOf(url: string): string | undefined {
+  const encoded = /\/rooms\/([^/?]+)/.exec(url)?.[1]
+  return encoded === undefined ? undefined : decodeURIComponent(encoded)
 }
 
 /** Sends one request and judges its answer. */
@@ -110,14 +122,26 @@ async function soundAfterwards(scene: Scene): Promise<void> {
 function requestTo(route: Route, values: Values, who: ApiClient): Request {
   const { rng } = values
   const path = rng.pick([route.path, ...(route.also ?? [])])
-  const url = path.replace(/:(\w+)|\*/g, (_, name: string | undefined) => segment(name ?? '', values, who))
+  const room = values.known('room')
+  const url = path.replace(/:(\w+)|\*/g, (_, name: string | undefined) =>
+    segment(name ?? '', values, who, room),
+  )
   const query = queryOf(route, values)
   return {
     method: route.method as Method,
     url: query === undefined ? url : `${url}?${query}`,
-    body: bodyOf(route, url, values, who),
+    body: bodyOf({ route, url, values, who, room }),
     headers: headersOf(values),
   }
+}
+
+/** What a body is made for. */
+interface Target {
+  readonly route: Route
+  readonly url: string
+  readonly values: Values
+  readonly who: ApiClient
+  readonly room: string
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -140,11 +164,15 @@ const KINDS: Readonly<Record<string, string>> = {
   stateKey: 'user',
 }
 
-function segment(name: string, values: Values, who: ApiClient): string {
+function segment(name: string, values: Values, who: ApiClient, room: string): string {
   const { rng } = values
   if (rng.chance(0.02))
     return rng.pick(['%', '%ff', '%00', '%ed%a0%80', '..', '.', '%2e%2e', '%2F', ';', '\\', '%c0%80'])
   if (name === 'userId' && rng.chance(0.7)) return encodeURIComponent(who.userId)
+  if (name === 'roomId' && rng.chance(0.9)) return encoded(room)
+  if (KINDS[name] === 'event' && rng.chance(0.8)) return encoded(values.known(`event of ${room}`))
+  if (name === 'stateKey' && rng.chance(0.6)) return ''
+  if (name === 'roomAlias' && rng.chance(0.3)) return encoded(`#new${rng.below(1e6)}:test.example`)
   if (name === 'roomIdOrAlias' && rng.chance(0.5)) return encoded(values.known('room'))
   if (name === 'txnId') return encoded(rng.chance(0.8) ? who.txn() : values.text())
   return encoded(values.known(KINDS[name] ?? name))
@@ -172,10 +200,10 @@ function queryOf(route: Route, values: Values): string | undefined {
   return text === '' ? undefined : text.slice(1)
 }
 
-function namesOf(values: Values, who: ApiClient): Names {
+function namesOf({ values, who, room }: Target): Names {
   return {
-    room: values.known('room'),
-    event: values.known('event'),
+    room: values.rng.chance(0.5) ? room : values.known('room'),
+    event: values.rng.chance(0.8) ? values.known(`event of ${room}`) : values.known('event'),
     user: values.rng.chance(0.5) ? who.userId : values.known('user'),
     alias: values.known('alias'),
   }
@@ -190,13 +218,14 @@ function filterOf(values: Values): Json {
   return values.rng.chance(0.5) ? whole : whole.room.timeline
 }
 
-function bodyOf(route: Route, url: string, values: Values, who: ApiClient): string | Uint8Array | undefined {
+function bodyOf(target: Target): string | Uint8Array | undefined {
+  const { route, values } = target
   const { rng } = values
   if (route.body === undefined && rng.chance(0.9)) return undefined
   if (rng.chance(0.03)) return rng.bytes(rng.below(200))
   if (rng.chance(0.01)) return ' '.repeat(rng.pick([70_000, 14_000_000]))
   if (rng.chance(0.03)) return undefined
-  const value = valueFor(route, url, values, who)
+  const value = valueFor(target)
   const text = written(value)
   if (!rng.chance(0.02) || text.length === 0) return text
   const bytes = Buffer.from(text)
@@ -204,9 +233,10 @@ function bodyOf(route: Route, url: string, values: Values, who: ApiClient): stri
   return bytes
 }
 
-function valueFor(route: Route, url: string, values: Values, who: ApiClient): Json {
+function valueFor(target: Target): Json {
+  const { route, url, values } = target
   const { rng } = values
-  const names = namesOf(values, who)
+  const names = namesOf(target)
   if (route.body === 'event') {
     const all = contents(names)
     const type = Object.keys(all).find((each) => url.includes(encodeURIComponent(each)))
@@ -215,8 +245,13 @@ function valueFor(route: Route, url: string, values: Values, who: ApiClient): Js
     return changed(content, values)
   }
   const whole = bodies(names).find(([end]) => end.test(route.path))
-  if (whole && rng.chance(0.7)) return changed(whole[1], values)
+  if (whole && rng.chance(0.7)) return changed(rng.chance(0.3) ? whole[1] : part(whole[1], values), values)
   return values.of(route.body as Schema | undefined)
+}
+
+/** Some of the members of a body. */
+function part(value: Json, { rng }: Values): Json {
+  return Object.fromEntries(Object.entries(value).filter(() => rng.chance(0.6)))
 }
 
 function changed(value: Json, values: Values): Json {

@@ -110,10 +110,11 @@ export class Scene {
   }
 
   /** Takes names out of an answer. */
-  learn(json: Json): void {
+  learn(json: Json, room: string | undefined): void {
     if (json === null || typeof json !== 'object') return
     for (const key of ['next_batch', 'prev_batch', 'start', 'end', 'pos']) this.remember('token', json[key])
     this.remember('event', json.event_id)
+    if (room !== undefined) this.remember(`event of ${room}`, json.event_id)
     this.remember('filter', json.filter_id)
     this.remember('delay', json.delay_id)
     if (typeof json.room_id === 'string') this.remember('room', json.room_id)
@@ -142,7 +143,10 @@ export class Scene {
     await leave(member, closed)
     const { next_batch } = await sync(creator, {}, { events: false })
     for (const each of [roomId, closed]) this.remember('room', each)
-    for (const each of [root, answer.event_id]) this.remember('event', each)
+    for (const each of [root, answer.event_id]) {
+      this.remember('event', each)
+      this.remember(`event of ${roomId}`, each)
+    }
     this.remember('alias', alias)
     this.remember('token', next_batch)
   }

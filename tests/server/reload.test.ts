@@ -43,9 +43,16 @@ test('SIGHUP changes the level of the log, and a wrong file changes nothing', as
   await sleep(1_500)
   assert.equal(await asks(), 1)
   edit(server, 'log_level: info', 'log_level: error')
-  server.program.child.kill('SIGHUP')
-  await sleep(1_500)
+  assert.match(
+    await hangUp(server),
+    /"level":"info".*reloaded/,
+    'the answer to a signal is seen at every level',
+  )
   assert.equal(await asks(), 0, 'requests are not errors')
+  edit(server, 'log_level: error', 'log_level: fatal')
+  assert.match(await hangUp(server), /reloaded/)
+  edit(server, 'log_level: fatal', 'log_level: error')
+  assert.match(await hangUp(server), /reloaded/)
   edit(server, 'log_level: error', 'log_level: loud')
   assert.match(await hangUp(server), /log_level: expected one of.*could not reload/)
   assert.equal(await asks(), 0, 'all stays as it was')

@@ -30,7 +30,7 @@ const WEIGHTS = {
   read: 14,
   type: 4,
   sort: 4,
-  ignore: 3,
+  ignore: 5,
 } as const
 
 const DEEDS = {
@@ -54,7 +54,7 @@ const SLIDING_SHARE = 0.4
 const DEACTIVATED_SHARE = 0.1
 const REGISTRATION_TRIES = 30
 /** Share of the users who ignore others. */
-const GRUMPY_SHARE = 0.25
+const GRUMPY_SHARE = 0.35
 
 export class Actor {
   readonly name: string

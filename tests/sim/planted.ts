@@ -62,7 +62,7 @@ export const PLANTED: Record<string, PlantedBug> = {
     }),
   },
   'history visibility is not looked up': {
-    found: /may not see it/,
+    found: /may not see it|lacks state m.room.history_visibility/,
     plant: () => (store) => ({
       ...store,
       state: {
@@ -155,7 +155,7 @@ export const PLANTED: Record<string, PlantedBug> = {
     }),
   },
   'private receipts are told to all': {
-    found: /got the m.read.private receipt/,
+    found: /receipt m\.read/,
     plant: () => (store) => ({
       ...store,
       onChange: (listener) =>
@@ -170,7 +170,7 @@ export const PLANTED: Record<string, PlantedBug> = {
     }),
   },
   'a thread is read with the room': {
-    found: /unread is|the database is damaged/,
+    found: /unread is|the database is damaged|stands at undefined/,
     plant: () => (store) => ({
       ...store,
       commit: (plan) =>
@@ -205,14 +205,13 @@ export const PLANTED: Record<string, PlantedBug> = {
       },
     }),
   },
-  'the newest event of a room is not known': {
-    found: /shows|never came|came after|to the client/,
+  'names of rooms are not known': {
+    found: /the list/,
     plant: () => (store) => ({
       ...store,
       roomFacts: {
         ...store.roomFacts,
-        of: async (rooms) =>
-          (await store.roomFacts.of(rooms)).map((row) => ({ ...row, latest: row.latest - 1 })),
+        of: async (rooms) => (await store.roomFacts.of(rooms)).map((row) => ({ ...row, name: null })),
       },
     }),
   },

@@ -26,6 +26,8 @@ export class RoomView {
   membership: 'join' | 'leave' = 'join'
   readonly stretches: Stretch[] = []
   readonly #known = new Set<string>()
+  /** Events of timelines that are state, and may be there as such alone: history need not show them again. */
+  readonly #states = new Set<string>()
   /** Event ids by `type NUL state_key`. */
   state = new Map<string, string>()
   /** Senders of events that came in timelines of syncs. */
@@ -63,7 +65,10 @@ export class RoomView {
     timeline: { events: ClientEvent[]; limited: boolean; prev_batch: string },
     { fresh, again, initial }: { fresh: boolean; again: boolean; initial: boolean },
   ): void {
-    for (const event of timeline.events) this.senders.add(event.sender)
+    for (const event of timeline.events) {
+      this.senders.add(event.sender)
+      if (event.state_key !== undefined) this.#states.add(event.event_id)
+    }
     let ids = timeline.events.map((event) => event.event_id as string)
     if (fresh || (again && timeline.limited)) {
       const overlap = this.#overlap(ids)
@@ -182,15 +187,15 @@ export class RoomView {
 
   /** Puts a page of history (newest first) before a stretch. Returns whether the gap is closed. */
   fill(stretch: Stretch, page: readonly string[], end: string | undefined): boolean {
-    const index = this.stretches.indexOf(stretch)
-    const before = this.stretches
-      .slice(0, index)
-      .findLast((earlier) => earlier.events.length > 0)
-      ?.events.at(-1)
+    const earlier = this.stretches.slice(0, this.stretches.indexOf(stretch))
+    const events = earlier.flatMap((one) => one.events)
+    const firm = events.findLastIndex((id) => !this.#states.has(id))
     for (const id of page) {
       if (this.#known.has(id)) {
-        if (id !== before && !this.#lossy()) throw this.#wrong(`history before a gap repeats ${id}`)
-        this.#close(index)
+        const at = events.indexOf(id)
+        if (at < Math.max(firm, 0) && !this.#lossy()) throw this.#wrong(`history before a gap repeats ${id}`)
+        if (at < events.length - 1) this.#cutBehind(id, stretch)
+        this.#close(this.stretches.indexOf(stretch))
         return true
       }
       this.#learn(id)
@@ -198,9 +203,23 @@ export class RoomView {
     }
     stretch.gap = end
     if (end !== undefined) return false
-    if (before !== undefined && !this.#lossy()) throw this.#wrong(`history ended without meeting ${before}`)
-    this.#close(index)
+    if (firm >= 0 && !this.#lossy()) throw this.#wrong(`history ended without meeting ${events[firm]}`)
+    /* All that is left of what came earlier is in this stretch now. */
+    this.stretches.splice(0, earlier.length)
+    this.#close(this.stretches.indexOf(stretch))
     return true
+  }
+
+  /** Drops what lies between an event of an earlier stretch and a stretch: it is gone, or ignored. */
+  #cutBehind(id: string, stretch: Stretch): void {
+    const index = this.stretches.indexOf(stretch)
+    const at = this.stretches.findIndex((one) => one.events.includes(id))
+    /* It was dropped itself, with others that came before it. */
+    if (at < 0) return
+    if (at >= index) throw this.#wrong(`history before a gap repeats ${id}, which is behind it`)
+    const { events } = this.stretches[at]!
+    events.length = events.indexOf(id) + 1
+    this.stretches.splice(at + 1, index - at - 1)
   }
 
   /** Nothing is missing before a stretch, nor before those that are empty in front of it. */

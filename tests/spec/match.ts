@@ -11,11 +11,23 @@ for (const operation of operations()) {
   else BY_LENGTH.set(segments.length, [{ operation, segments }])
 }
 
+/** What releases before v1.0 had and old clients still use. It looks like an operation of today, and is none. */
+const OLD = [
+  /^POST \/_matrix\/client\/[^/]+\/rooms\/[^/]+\/send\/[^/]+$/,
+  /^GET \/_matrix\/client\/[^/]+\/pushrules\/global\/[^/]+\/$/,
+]
+
+/** Whether a request is one of those; a query may follow its path. */
+export function isOldForm(method: string, path: string): boolean {
+  return OLD.some((form) => form.test(`${method.toUpperCase()} ${path.split('?')[0]}`))
+}
+
 /**
  * The operation behind a request's path (query allowed): the one with the most literal segments. r0 means v3;
  * a missing or extra slash at the end is forgiven. Undefined when there is none for this method.
  */
 export function findOperation(method: string, path: string): Operation | undefined {
+  if (isOldForm(method, path)) return undefined
   const bare = (path.split('?')[0] ?? '').replace(/^\/_matrix\/(client|media)\/r0\//, '/_matrix/$1/v3/')
   const other = bare.endsWith('/') ? bare.slice(0, -1) : `${bare}/`
   return match(method, bare) ?? match(method, other)

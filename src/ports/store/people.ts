@@ -20,6 +20,18 @@ export type PeopleOp =
   | { readonly op: 'directory.reindex'; readonly after: string; readonly limit: number }
   /** Looks anew at the rules of some rooms after a row id; the result is the last of them, or null. */
   | { readonly op: 'directory.reindex_rooms'; readonly after: number; readonly limit: number }
+  | {
+      /**
+       * Compares a page of the user directory or of the room directory with what it is made from, and with `repair`
+       * puts it right. The result is a DirectoryCheck.
+       */
+      readonly op: 'directory.check'
+      readonly part: 'users' | 'terms' | 'rooms'
+      /** The page begins behind it; '' begins. */
+      readonly after: string
+      readonly limit: number
+      readonly repair: boolean
+    }
   /** Notes that the whole index is of this version. */
   | { readonly op: 'directory.built'; readonly version: number }
   | {
@@ -31,6 +43,16 @@ export type PeopleOp =
       /** Tokens that the user may have; the oldest beyond it go. */
       readonly most: number
     }
+
+/** What a look at a page of the directories has found. */
+export interface DirectoryCheck {
+  /** Rows that were looked at. */
+  readonly rows: number
+  /** What differs, a sentence each: the user or room, and what of it. */
+  readonly wrong: readonly string[]
+  /** Where the next page begins; null at the end. */
+  readonly next: string | null
+}
 
 export interface DirectorySearch {
   /** As the searcher typed it. */

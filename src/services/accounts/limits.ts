@@ -104,3 +104,5 @@ export const OPENID_MS = 3_600_000
 export const OPENID_TOKENS_MAX = 100
 /** Bytes of what a client says of one tag. */
 export const TAG_CONTENT_BYTES_MAX = 16 * 1024
+/** Registrations that a client may repeat because it did not get the answer, the newest. */
+export const REGISTERED_LATELY_MAX = 1000

@@ -211,6 +211,18 @@ export class Presence {
     return found
   }
 
+  /**
+   * The presence of the reader and of everybody whom they may see, for clients from before `/sync`; of `people`, who
+   * must be in a room with the reader, those too who are offline.
+   */
+  async snapshot(reader: PresenceReader, people: readonly string[]): Promise<PresenceOf[]> {
+    if (!this.#tracks) return []
+    const found = await this.seenBy(reader, undefined, new Set())
+    const more = new Set([reader.userId, ...people])
+    for (const { userId } of found) more.delete(userId)
+    return [...found, ...[...more].map((userId) => ({ userId, content: this.of(userId) }))]
+  }
+
   /** The entry of a user, made where there is none; undefined where presence is not followed, or of too many users. */
   #entry({ userId, rooms }: PresenceReader): Entry | undefined {
     if (!this.#tracks || this.#closed) return undefined

@@ -2,8 +2,9 @@
 import type { MembershipRow } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
+import { parseRoomId } from '#/protocol/ids/room-id.ts'
 import { isObject, type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
-import { type RoomEventFilter, textsAt } from '../rooms/read/event-filter.ts'
+import { idsAt, type RoomEventFilter } from '../rooms/read/event-filter.ts'
 import { PREDECESSORS_MAX, SEARCH_ROOMS_MAX, UPGRADED_ROOMS_MAX } from './limits.ts'
 
 /** A room that the user is or was in; what they may see of it is decided for each event. */
@@ -26,9 +27,9 @@ export async function searchRooms(
   for (const row of await store.rooms.membershipsOf(userId)) {
     if (SEARCHED.has(row.membership)) all.set(row.roomId, row)
   }
-  const named = textsAt(filterJson, 'rooms')
+  const named = idsAt(filterJson, 'rooms', parseRoomId)
   const older = named ? await predecessors(store, named, all) : new Set<string>()
-  const denied = new Set(textsAt(filterJson, 'not_rooms'))
+  const denied = new Set(idsAt(filterJson, 'not_rooms', parseRoomId))
   const rooms = new Map<number, SearchRoom>()
   for (const [roomId, row] of all) {
     const passes = filter.passesRoom(roomId) || (older.has(roomId) && !denied.has(roomId))

@@ -47,7 +47,7 @@ export function parseSyncFilter(json: JsonObject): SyncFilter {
     accountData: parseEventFilter(objectAt(json, 'account_data')),
     unreadThreads: flagAt(objectAt(room, 'timeline'), 'unread_thread_notifications'),
     includeLeave: flagAt(room, 'include_leave'),
-    passesRoom: setTest(idsAt(room, 'rooms', parseRoomId), textsAt(room, 'not_rooms')),
+    passesRoom: setTest(idsAt(room, 'rooms', parseRoomId), idsAt(room, 'not_rooms', parseRoomId)),
     eventFields: fields?.map(splitField),
     eventFormat: format ?? 'client',
   }

@@ -73,16 +73,34 @@ const CARD_EVENTS = `SELECT e.type, e.json FROM state_keys k CROSS JOIN room_sta
   WHERE k.type IN (${placeholders(2, CARD_TYPES.length)}) AND k.state_key = ''
     AND s.room = ?1 AND s.branch = 0 AND s.state_key = k.nid AND e.nid = s.event`
 
-function* refresh(room: number): Sql<void> {
+/** What the row of a published room says of it. */
+export interface PublishedFacts {
+  readonly shown: number
+  readonly type: string | null
+  readonly search: string
+}
+
+/** What the row of a room says, or would say, by its state. */
+export function* publishedFacts(room: number): Sql<PublishedFacts> {
   const rows = yield* run(CARD_EVENTS, room, ...CARD_TYPES)
   const contents = new Map(rows.map((row) => [row.type as string, contentOf(row.json as string)]))
   const card = cardOf((type) => contents.get(type))
+  return {
+    shown: isOpenToStrangers(card) ? 1 : 0,
+    type: storable(card.roomType),
+    search: searchTextOf(card),
+  }
+}
+
+/** Brings the row of a published room up to its state. */
+export function* refresh(room: number): Sql<void> {
+  const { shown, type, search } = yield* publishedFacts(room)
   yield* run(
     'UPDATE published_rooms SET shown = ?2, type = ?3, search = ?4 WHERE room = ?1',
     room,
-    isOpenToStrangers(card) ? 1 : 0,
-    storable(card.roomType),
-    searchTextOf(card),
+    shown,
+    type,
+    search,
   )
 }
 

@@ -5,6 +5,7 @@ import { termsOf } from '../directory/terms.ts'
 import { putMeta } from '../migrations/index.ts'
 import { first, lists, pairs, placeholders, run, type Sql } from '../sql/sql.ts'
 import type { PlanContext } from './context.ts'
+import { checkDirectory } from './directory-check.ts'
 
 type OpOf<K extends PeopleOp['op']> = Extract<PeopleOp, { op: K }>
 
@@ -19,7 +20,7 @@ export function* indexPerson(ctx: PlanContext, user: string, fields: string): Sq
   yield* putPerson(ctx, user, true, textOf(profile['displayname']), textOf(profile['avatar_url']))
 }
 
-function textOf(value: unknown): string | null {
+export function textOf(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null
 }
 
@@ -64,7 +65,7 @@ function* putPerson(
   }
 }
 
-function* dropTerms(nid: number, terms: readonly string[]): Sql<void> {
+export function* dropTerms(nid: number, terms: readonly string[]): Sql<void> {
   for (const list of lists(terms)) {
     yield* run(
       `DELETE FROM directory_terms WHERE person = ?1 AND term IN (${placeholders(2, list.length)})`,
@@ -90,7 +91,7 @@ function* putRoom(ctx: PlanContext, op: OpOf<'directory.room'>): Sql<void> {
   yield* markRoom(ctx.room(op.room), op.rule, op.open)
 }
 
-function* markRoom(room: number, rule: string, open: boolean): Sql<void> {
+export function* markRoom(room: number, rule: string, open: boolean): Sql<void> {
   if (open) {
     yield* run('INSERT INTO directory_rooms (room, rule) VALUES (?1, ?2) ON CONFLICT DO NOTHING', room, rule)
   } else yield* run('DELETE FROM directory_rooms WHERE room = ?1 AND rule = ?2', room, rule)
@@ -115,19 +116,26 @@ const RULES = [
 function* reindexRooms(_ctx: PlanContext, op: OpOf<'directory.reindex_rooms'>): Sql<number | null> {
   const rooms = yield* run('SELECT nid FROM rooms WHERE nid > ?1 ORDER BY nid LIMIT ?2', op.after, op.limit)
   for (const { nid } of rooms) {
-    for (const [rule, type, member, open] of RULES) {
-      const event = yield* first(
-        `SELECT e.json FROM state_keys k JOIN room_state s ON s.state_key = k.nid JOIN events e ON e.nid = s.event
-         WHERE k.type = ?1 AND k.state_key = '' AND s.room = ?2 AND s.branch = 0`,
-        type,
-        nid!,
-      )
-      const content =
-        event && (JSON.parse(event.json as string) as { content: Record<string, unknown> }).content
-      yield* markRoom(nid as number, rule, content?.[member] === open)
-    }
+    for (const { rule, open } of yield* openRules(nid as number)) yield* markRoom(nid as number, rule, open)
   }
   return (rooms.at(-1)?.nid as number | undefined) ?? null
+}
+
+/** The two rules that make a room public, as its state has them. */
+export function* openRules(room: number): Sql<{ rule: string; open: boolean }[]> {
+  const found: { rule: string; open: boolean }[] = []
+  for (const [rule, type, member, open] of RULES) {
+    const event = yield* first(
+      `SELECT e.json FROM state_keys k JOIN room_state s ON s.state_key = k.nid JOIN events e ON e.nid = s.event
+       WHERE k.type = ?1 AND k.state_key = '' AND s.room = ?2 AND s.branch = 0`,
+      type,
+      room,
+    )
+    const content =
+      event && (JSON.parse(event.json as string) as { content: Record<string, unknown> }).content
+    found.push({ rule, open: content?.[member] === open })
+  }
+  return found
 }
 
 function* noteBuilt(_ctx: PlanContext, op: OpOf<'directory.built'>): Sql<void> {
@@ -154,6 +162,7 @@ export const HANDLERS = {
   'directory.room': putRoom,
   'directory.reindex': reindex,
   'directory.reindex_rooms': reindexRooms,
+  'directory.check': checkDirectory,
   'directory.built': noteBuilt,
   'openid.put': putOpenid,
 } as const

@@ -5,11 +5,18 @@ import { test } from 'node:test'
 import { GUARDED_ROUTES } from '#/api/client/accounts/usage-guard.ts'
 import { DONE_SCRIPT, DONE_SCRIPT_HASH } from '#/api/html.ts'
 import { parseTemplate } from '#/base/template.ts'
-import { covers } from '../../support/covers.ts'
+import { called, covers, coversPart } from '../../support/covers.ts'
 import { TestServer } from '../../support/test-server.ts'
 import { CONSENT, withUsage } from '../../support/usage-options.ts'
 
-covers('POST /_matrix/client/v3/register', 'PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}')
+covers(
+  'GET /_matrix/client/v3/auth/{authType}/fallback/web',
+  'POST /_matrix/client/v3/auth/{authType}/fallback/web',
+)
+coversPart(
+  'POST /_matrix/client/v3/register',
+  'PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}',
+)
 
 const V3 = '/_matrix/client/v3'
 const PAGE = '/_matrix/consent'
@@ -31,6 +38,7 @@ async function ask(server: TestServer, method: 'GET' | 'POST', url: string, form
     signal: new AbortController().signal,
     ...(body && { body }),
   })
+  called(method, url, reply.status)
   return { status: reply.status, text: String(reply.body), headers: reply.headers }
 }
 

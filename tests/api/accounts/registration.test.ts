@@ -60,6 +60,22 @@ test('an open registration: first the flows, then an account with a session', as
   assert.deepEqual(profile, { displayname: 'alice' })
 })
 
+test('who did not get the answer registers again in the same session, with the same password alone', async () => {
+  await using server = new TestServer()
+  for (const name of [undefined, 'again']) {
+    const { session } = await server.expect(401, 'POST', REGISTER, { body: {} })
+    const body = { username: name, password: 'wordpass', auth: { ...DUMMY, session } }
+    const made = await server.expect(200, 'POST', REGISTER, { body })
+    const repeated = await server.expect(200, 'POST', REGISTER, { body })
+    assert.equal(repeated.user_id, made.user_id)
+    assert.notEqual(repeated.access_token, made.access_token)
+    const wrong = await server.expect(403, 'POST', REGISTER, { body: { ...body, password: 'other word' } })
+    assert.equal(wrong.errcode, 'M_FORBIDDEN')
+    const quiet = await server.expect(200, 'POST', REGISTER, { body: { ...body, inhibit_login: true } })
+    assert.deepEqual(quiet, { user_id: made.user_id })
+  }
+})
+
 test('the old path, an empty body and inhibit_login', async () => {
   await using server = new TestServer()
   await server.expect(401, 'POST', '/_matrix/client/r0/register')

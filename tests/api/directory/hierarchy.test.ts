@@ -230,3 +230,20 @@ test('a walk that nobody goes on with ends', async () => {
   await ann.refused('400 M_INVALID_PARAM', 'GET', withQuery(path(root), { limit: 1, from }))
   await timed.close()
 })
+
+test('a page that a restart came before is refused, and the tree can be walked anew', async () => {
+  const own = await TestServer.start()
+  try {
+    const who = await own.user('who')
+    const root = await createRoom(who, { creation_content: { type: 'm.space' } })
+    for (let i = 0; i < 3; i++)
+      await setState(who, root, 'm.space.child', { via: ['x'] }, await createRoom(who))
+    const { next_batch: from } = await tree(who, root, { limit: 2 })
+    assert.ok(from)
+    await own.restart()
+    await who.refused('400 M_INVALID_PARAM', 'GET', withQuery(path(root), { from, limit: 2 }))
+    assert.equal((await allPages(who, root, { limit: 2 })).length, 4)
+  } finally {
+    await own.close()
+  }
+})

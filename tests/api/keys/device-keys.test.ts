@@ -55,7 +55,7 @@ test('keys of a device are uploaded, and given to whoever asks', async () => {
   })
   assert.deepEqual(found.failures, {})
   assert.equal(found.device_keys[alice.userId][alice.deviceId], undefined, 'it has no keys')
-  const wanted = { [alice.userId]: [device.deviceId, 'NONE'], [bob.userId]: ['NONE'], '@no\0body:x': [] }
+  const wanted = { [alice.userId]: [device.deviceId, 'NONE'], [bob.userId]: ['NONE'], '@no body:x': [] }
   const some = await bob.post(`${KEYS}/query`, { device_keys: wanted, timeout: 10 })
   assert.deepEqual(Object.keys(some.device_keys[alice.userId]), [device.deviceId])
   assert.deepEqual(some.device_keys[bob.userId], {})
@@ -184,7 +184,7 @@ test('a claim gives what was uploaded, for several devices at once, and leaves o
   await upload(two, { one_time_keys: { 'other:A': 'a text' } })
   const { one_time_keys: claimed, failures } = await bob.post(`${KEYS}/claim`, {
     one_time_keys: {
-      [alice.userId]: { [one.deviceId]: CURVE, NONE: CURVE, 'N\0': CURVE },
+      [alice.userId]: { [one.deviceId]: CURVE, NONE: CURVE, 'N O': CURVE },
       [bob.userId]: { [two.deviceId]: 'other' },
       '@nobody:test.example': { A: CURVE },
       nonsense: { A: CURVE },

@@ -27,7 +27,7 @@ covers(
 const LOCK = '/_matrix/client/v1/admin/lock'
 const SUSPEND = '/_matrix/client/v1/admin/suspend'
 
-test('a locked account may log out and nothing else, until it is unlocked', () =>
+test('§5.13 a locked account may log out and nothing else, until it is unlocked', () =>
   withServer({}, async (server) => {
     const [admin, user] = [await administrator(server), await server.user('user')]
     const other = await server.device(user)
@@ -62,7 +62,7 @@ async function suspended(admin: ApiClient, user: ApiClient, on = true): Promise<
   assert.deepEqual(await admin.get(`${SUSPEND}/${user.userId}`), { suspended: on })
 }
 
-test('a suspended account reads, leaves and tidies up, and does not act on others', () =>
+test('§5.13 a suspended account reads, leaves and tidies up, and does not act on others', () =>
   withServer({}, async (server) => {
     const [admin, user, other] = [
       await administrator(server),

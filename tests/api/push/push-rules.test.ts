@@ -9,6 +9,7 @@ import { TestServer } from '../../support/test-server.ts'
 covers(
   'GET /_matrix/client/v3/pushrules/',
   'GET /_matrix/client/v3/pushrules/global/',
+  'GET /_matrix/client/v3/pushrules/global/{kind}/',
   'GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}',
   'PUT /_matrix/client/v3/pushrules/global/{kind}/{ruleId}',
   'DELETE /_matrix/client/v3/pushrules/global/{kind}/{ruleId}',
@@ -114,6 +115,8 @@ test('the rules of a kind are listed', async () => {
   assert.deepEqual(list, (await who.get('/_matrix/client/v3/pushrules/')).global.room)
   assert.equal(list.length, 1)
   await who.refused('400 M_INVALID_PARAM', 'GET', '/_matrix/client/v3/pushrules/global/sort/')
+  const url = '/_matrix/client/v3/pushrules/global/room/'
+  await who.refused('400 M_INVALID_PARAM', 'PUT', url, { actions: [] })
 })
 
 test('rules that are not there are not found', async () => {
@@ -134,6 +137,7 @@ test('guests have no push rules', async () => {
   guest.become(await guest.post(`${V3}/register?kind=guest`))
   await guest.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'PUT', at('override', 'x'), { actions: [] })
   await guest.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'GET', RULES)
+  await guest.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'GET', `${RULES}room/`)
 })
 
 test('bad rules are refused with a reason', async () => {

@@ -22,6 +22,7 @@ import {
   texts,
   V3,
 } from '../../support/room-calls.ts'
+import { sliding } from '../../support/sliding-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
 const HOUR = 3600 * 1000
@@ -67,6 +68,8 @@ const POLICY: RetentionOptions = {
   jobs: [{ intervalMs: HOUR, shortestMs: undefined, longestMs: undefined }],
 }
 
+const all20 = (): Json => ({ ranges: [[0, 9]], timeline_limit: 20, required_state: [] })
+
 const all = async (who: ApiClient, roomId: string): Promise<Json[]> =>
   (await messages(who, roomId, { dir: 'f', limit: 1000 })).chunk
 
@@ -88,7 +91,9 @@ test('messages go when the lifetime that the room asks for is over; state and yo
     const left = await all(alice, roomId)
     assert.deepEqual(texts(left), ['young'])
     const ids = eventIds(left)
-    assert.ok(ids.includes(topic) && ids.includes(redaction), 'a redaction of what stays stays')
+    assert.ok(ids.includes(topic) && !ids.includes(redaction))
+    const { unsigned } = await alice.get(inRoom(roomId, 'event', topic))
+    assert.equal(unsigned.redacted_because.event_id, redaction, 'a redaction of what stays stays')
     assert.ok(!ids.includes(redacted))
     assert.equal((await getState(alice, roomId, 'm.room.name')).name, 'short memory')
     assert.deepEqual(texts(await all(alice, other)), ['kept'])
@@ -101,16 +106,56 @@ test('messages go when the lifetime that the room asks for is over; state and yo
     assert.deepEqual(texts(await all(carol, roomId)), ['young', 'goes on'])
   }))
 
-test('the newest event of a room stays, however old, and the room goes on from it', () =>
-  withServer({ ...POLICY, defaultMaxMs: HOUR }, async ({ world, alice }) => {
+test('the newest event of a room stays stored, however old, and the room goes on from it', () =>
+  withServer({ ...POLICY, defaultMaxMs: HOUR }, async ({ world, server, alice }) => {
     const roomId = await createRoom(alice)
-    await say(alice, roomId, 'first')
-    await say(alice, roomId, 'last')
+    const stored = async (eventId: string): Promise<boolean> =>
+      (await server.store.events.byId(eventId)) !== undefined
+    const first = await say(alice, roomId, 'first')
+    const last = await say(alice, roomId, 'last')
     await world.pass(3 * HOUR)
-    assert.deepEqual(texts(await all(alice, roomId)), ['last'])
-    await say(alice, roomId, 'next')
-    await world.pass(3 * HOUR)
+    assert.deepEqual([await stored(first), await stored(last)], [false, true])
+    assert.deepEqual(texts(await all(alice, roomId)), [], 'nobody is shown it')
+    const next = await say(alice, roomId, 'next')
     assert.deepEqual(texts(await all(alice, roomId)), ['next'])
+    await world.pass(3 * HOUR)
+    assert.deepEqual([await stored(last), await stored(next)], [false, true])
+  }))
+
+test('messages whose time is over are hidden from every reader before a purge has taken them', () =>
+  withServer({ ...POLICY, jobs: [{ ...POLICY.jobs[0]!, intervalMs: 30 * DAY }] }, async (around) => {
+    const { world, server, alice, bob } = around
+    const roomId = await roomOf([alice, bob])
+    await setState(alice, roomId, 'm.room.retention', { max_lifetime: 5 * HOUR })
+    const { next_batch: since } = await sync(bob)
+    const old = await say(alice, roomId, 'old needle')
+    const topic = await setState(alice, roomId, 'm.room.topic', { topic: 'of old' })
+    await world.pass(6 * HOUR)
+    const young = await say(alice, roomId, 'young needle')
+    assert.ok(await server.store.events.byId(old), 'it is still there')
+    assert.deepEqual(texts(await all(bob, roomId)), ['young needle'])
+    await bob.refused('404 M_NOT_FOUND', 'GET', inRoom(roomId, 'event', old))
+    await bob.refused('404 M_NOT_FOUND', 'GET', inRoom(roomId, 'context', old))
+    const { events_before: earlier } = await bob.get(inRoom(roomId, 'context', young))
+    assert.ok(eventIds(earlier).includes(topic) && !eventIds(earlier).includes(old))
+    for (const answer of [await sync(bob), await sync(bob, { since })]) {
+      const { events } = answer.rooms.join[roomId].timeline
+      assert.deepEqual(texts(events), ['young needle'])
+      assert.ok(eventIds(events).includes(topic), 'state stays')
+    }
+    const { rooms } = await sliding(bob, { lists: { all: all20() } })
+    assert.deepEqual(texts(rooms[roomId].timeline), ['young needle'])
+    const found = await bob.post(`${V3}/search`, {
+      search_categories: { room_events: { search_term: 'needle' } },
+    })
+    const hits: Json[] = found.search_categories.room_events.results
+    assert.deepEqual(
+      hits.map(({ result }) => result.event_id),
+      [young],
+    )
+    /* A longer lifetime brings back what is still there. */
+    await setState(alice, roomId, 'm.room.retention', { max_lifetime: 2 * DAY })
+    assert.deepEqual(texts(await all(bob, roomId)), ['old needle', 'young needle'])
   }))
 
 test('a lifetime is bounded by what the configuration allows, and nonsense counts as none', () => {

@@ -19,7 +19,10 @@ import {
 } from '../../support/room-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
-covers('PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}')
+covers(
+  'PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}',
+  'POST /_matrix/client/v3/rooms/{roomId}/send/{eventType}',
+)
 
 let server: TestServer
 let alice: ApiClient

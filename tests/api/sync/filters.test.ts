@@ -66,6 +66,9 @@ test('a filter that is not there and one that is broken are refused', async () =
     '{"room":{"rooms":["not a room"]}}',
     '{"room":{"timeline":{"senders":["not a sender"]}}}',
     '{"event_format":"x"}',
+    '{"room":{"rooms":["nonsense"]}}',
+    '{"room":{"not_rooms":["#a:b"]}}',
+    '{"room":{"state":{"rooms":["!a:b",""]}}}',
   ]
   for (const filter of [...broken, '{"room":{"timeline":{"types":[1]}}}', '{"event_fields":"content"}']) {
     await alice.refused('400 M_INVALID_PARAM', 'GET', `${V3}/sync?filter=${encodeURIComponent(filter)}`)
@@ -401,7 +404,7 @@ test('§5.11 heroes: those who left, where nobody else is there', async () => {
   })
 })
 
-test('counts of a summary follow joins, invites and leaves', async () => {
+test('§5.11 counts of a summary follow joins, invites and leaves, and are left out while they stay', async () => {
   const bob = await server.user('bob')
   const carol = await server.user('carol')
   const roomId = await createRoom(bob, { invite: [carol.userId] })

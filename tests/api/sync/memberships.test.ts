@@ -131,6 +131,29 @@ test('§5.11 leaving shows once, up to the leave; then the room is gone', async 
   assert.equal((await sync(bob)).rooms, undefined)
 })
 
+test('§5.11 a ban or a kick ends what is shown, as a leaving does, by every kind of sync', async () => {
+  for (const what of ['ban', 'kick']) {
+    const bob = await server.user('bob')
+    const roomId = await roomOf([alice, bob])
+    const since = await token(bob)
+    await say(alice, roomId, 'last words')
+    await alice.post(inRoom(roomId, what), { user_id: bob.userId, reason: 'enough' })
+    await say(alice, roomId, 'behind his back')
+    for (const [filter, query] of [
+      [{}, { since }],
+      [{}, { since, use_state_after: true }],
+      [{ room: { timeline: { limit: 1 } } }, { since }],
+      [{ room: { include_leave: true } }, {}],
+    ] as [Json, Json][]) {
+      const { rooms } = await syncWith(bob, filter, query)
+      const last = rooms.leave[roomId].timeline.events.at(-1)
+      assert.deepEqual([last.state_key, last.content.reason], [bob.userId, 'enough'])
+      assert.ok(!JSON.stringify(rooms).includes('behind his back'))
+      assert.equal(rooms.join?.[roomId], undefined)
+    }
+  }
+})
+
 test('no flavour of sync shows anything of after the leaving (adv-52)', async () => {
   const bob = await server.user('bob')
   const carol = await server.user('carol')

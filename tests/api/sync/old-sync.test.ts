@@ -212,6 +212,29 @@ test('who left gets the snapshot of their leaving', async () => {
   assert.equal(name.content.name, 'then')
 })
 
+test('snapshots have presence, receipts and whether a room is published', async () => {
+  const [carol, dave] = [await server.user('carol'), await server.user('dave')]
+  const roomId = await createRoom(carol, { preset: 'public_chat', visibility: 'public' })
+  await join(dave, roomId)
+  const id = await say(carol, roomId, 'read this')
+  await dave.post(inRoom(roomId, 'receipt', 'm.read', id), {})
+  const room = await snapshot(carol, roomId, { limit: 0 })
+  assert.deepEqual([room.messages.chunk, room.visibility], [[], 'public'])
+  const all = await carol.get(`${V3}/initialSync`, { limit: 0 })
+  assert.deepEqual(all.rooms[0].messages.chunk, [])
+  for (const found of [room, all]) {
+    const [receipt] = found.receipts
+    assert.deepEqual([receipt.room_id, Object.keys(receipt.content[id]['m.read'])], [roomId, [dave.userId]])
+    const own = found.presence.find((event: Json) => event.content.user_id === carol.userId)
+    assert.equal(own.content.presence, 'offline')
+  }
+  assert.ok(room.presence.some((event: Json) => event.content.user_id === dave.userId))
+  const stranger = await guest()
+  await setState(carol, roomId, 'm.room.history_visibility', { history_visibility: 'world_readable' })
+  const seen = await snapshot(stranger, roomId)
+  assert.deepEqual([seen.presence, seen.receipts], [[], []])
+})
+
 test('the snapshot of all rooms: joined, invited, and left ones when asked for', async () => {
   const carol = await server.user('carol')
   const here = await roomOf([carol, alice])

@@ -1,10 +1,11 @@
 /**
- * What runs in the browser: matrix-js-sdk with its IndexedDB store, and functions under `globalThis.talk` for the test
- * to call. The session lives in localStorage, so a page that is loaded again goes on where it was.
+ * What runs in the browser: matrix-js-sdk with its IndexedDB stores, of rooms and of keys, and functions under
+ * `globalThis.talk` for the test to call. The session lives in localStorage, so a page that is loaded again goes on where it was.
  */
 import {
   ClientEvent,
   createClient,
+  EventType,
   IndexedDBStore,
   type MatrixClient,
   type MatrixEvent,
@@ -18,6 +19,7 @@ export interface Talk {
   register(url: string, name: string, password: string): Promise<string>
   /** Starts with the session that was kept. Gives the position in sync that the store had kept. */
   goOn(): Promise<string | null>
+  /** An encrypted room. */
   createRoom(invite: string): Promise<string>
   /** Rooms the user is invited to. */
   invitations(): string[]
@@ -69,6 +71,7 @@ async function start(kept: Kept): Promise<string | null> {
       if (state === SyncState.Syncing) done()
     })
   })
+  await started.initRustCrypto()
   running = { client: started, store }
   await started.startClient({ pollTimeout: POLL_MS, threadSupport: true, lazyLoadMembers: true })
   await synced
@@ -99,7 +102,11 @@ const talk: Talk = {
     return kept.userId
   },
   goOn: () => start(JSON.parse(localStorage.getItem(SESSION) ?? '{}') as Kept),
-  createRoom: async (invite) => (await client().createRoom({ invite: [invite] })).room_id,
+  async createRoom(invite) {
+    const content = { algorithm: 'm.megolm.v1.aes-sha2' }
+    const initial_state = [{ type: EventType.RoomEncryption, state_key: '', content }]
+    return (await client().createRoom({ invite: [invite], initial_state })).room_id
+  },
   invitations: () =>
     client()
       .getRooms()

@@ -8,13 +8,20 @@ import {
   type Room,
   SyncState,
 } from 'matrix-js-sdk'
+import type { CryptoApi } from 'matrix-js-sdk/lib/crypto-api/index.js'
 import type { LiveServer, Session } from '../../support/live-server.ts'
 import { until } from '../conversation.ts'
 import { complainingLogger, fetchNoting } from './quiet.ts'
 
 /** Long enough to be a long poll; short enough to end with the test. */
 const POLL_MS = 10_000
-const PASSWORD = 'a password of the tests'
+/** The state event of a room in which messages are encrypted. */
+export const ENCRYPTED = {
+  type: 'm.room.encryption',
+  state_key: '',
+  content: { algorithm: 'm.megolm.v1.aes-sha2' },
+}
+export const PASSWORD = 'a password of the tests'
 
 /** The server, and all who come. Disposing it stops their loops. */
 export class Stage implements Disposable {
@@ -35,12 +42,22 @@ export class Stage implements Disposable {
     return (await this.person(name)).start()
   }
 
+  /** A new account, whose device encrypts and syncs. */
+  async enterEncrypted(name: string): Promise<Person> {
+    return (await (await this.person(name)).encrypted()).start()
+  }
+
   /** One more device of an account, which syncs. */
-  async another({ userId }: Person): Promise<Person> {
+  async another(person: Person): Promise<Person> {
+    return (await this.login(person)).start()
+  }
+
+  /** One more device of an account, which does not sync yet. */
+  async login({ userId }: Person): Promise<Person> {
     const identifier = { type: 'm.id.user', user: userId }
     const body = { type: 'm.login.password', identifier, password: PASSWORD }
     const session = await this.server.call('POST', '/_matrix/client/v3/login', body)
-    return this.#device(session as unknown as Session).start()
+    return this.#device(session as unknown as Session)
   }
 
   #device(session: Session): Person {
@@ -58,14 +75,26 @@ export class Stage implements Disposable {
 export class Person {
   readonly client: MatrixClient
   readonly complaints: string[] = []
+  /** What opens the secret storage, as its owner types it in on a new device. */
+  recoveryKey: Uint8Array<ArrayBuffer> | undefined
+  readonly #secrets = new Map<string, Uint8Array<ArrayBuffer>>()
 
   constructor(server: LiveServer, session: Session) {
     const { user_id: userId, access_token: accessToken, device_id: deviceId } = session
     const logger = complainingLogger(this.complaints)
     const fetchFn = fetchNoting(this.complaints)
+    const secrets = this.#secrets
     this.client = createClient({
       ...{ baseUrl: server.url, userId, accessToken, deviceId, logger, fetchFn },
       timelineSupport: true,
+      cryptoCallbacks: {
+        getSecretStorageKey: async ({ keys }) => {
+          const id = Object.keys(keys).find((id) => secrets.has(id)) ?? ''
+          const key = secrets.get(id) ?? this.recoveryKey
+          return key ? [id || (Object.keys(keys)[0] ?? ''), key] : null
+        },
+        cacheSecretStorageKey: (id, _info, key) => void secrets.set(id, key),
+      },
     })
   }
 
@@ -91,6 +120,18 @@ export class Person {
     return this
   }
 
+  /** Makes keys, in memory, and publishes them; to be called before the loop starts. */
+  async encrypted(): Promise<this> {
+    await this.client.initRustCrypto({ useIndexedDB: false })
+    return this
+  }
+
+  get crypto(): CryptoApi {
+    const crypto = this.client.getCrypto()
+    if (!crypto) throw new Error(`${this.userId} does not encrypt`)
+    return crypto
+  }
+
   /** The room as this client knows it by now. */
   room(roomId: string): Room {
     const room = this.client.getRoom(roomId)
@@ -108,6 +149,13 @@ export class Person {
     const find = () => this.client.getRoom(roomId)?.findEventById(eventId)
     await this.sees(`${eventId}`, () => find() !== undefined)
     return find() as MatrixEvent
+  }
+
+  /** Waits until the client has opened an encrypted message. */
+  async reads(roomId: string, eventId: string, text: string): Promise<void> {
+    const event = await this.event(roomId, eventId)
+    await this.sees(`«${text}» in clear`, () => event.getContent()['body'] === text)
+    if (!event.isEncrypted()) throw new Error(`«${text}» was not encrypted`)
   }
 
   /** Sends text; into a thread, which is opened first, when its root is given. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { NotificationCountType } from 'matrix-js-sdk'
 import { type MSC3575List, SlidingSync } from 'matrix-js-sdk/lib/sliding-sync.js'
 import type { LiveServer } from '../../support/live-server.ts'
-import type { Person, Stage } from './person.ts'
+import { ENCRYPTED, type Person, type Stage } from './person.ts'
 
 const ROOMS = 7
 const WINDOW = 3
@@ -10,8 +10,8 @@ const POLL_MS = 5_000
 
 /** The list of rooms of the SDK's own sliding sync, which grows, and a room that is looked at. */
 export async function sliding(stage: Stage): Promise<void> {
-  const sam = await stage.enter('sam')
-  const slid = await stage.person('slid')
+  const sam = await stage.enterEncrypted('sam')
+  const slid = await (await stage.person('slid')).encrypted()
   const rooms: string[] = []
   for (let i = 0; i < ROOMS; i++) {
     const { room_id: roomId } = await sam.client.createRoom({ name: `room ${i}`, invite: [slid.userId] })
@@ -40,6 +40,7 @@ export async function sliding(stage: Stage): Promise<void> {
 function slidingSync(server: LiveServer, person: Person): SlidingSync {
   const required_state = [
     ['m.room.create', ''],
+    ['m.room.encryption', ''],
     ['m.room.name', ''],
     ['m.room.member', '$ME'],
     ['m.room.member', '$LAZY'],
@@ -84,13 +85,20 @@ async function live(writer: Person, reader: Person, roomId: string, sync: Slidin
   await reader.sees('the tag', () => 'm.favourite' in reader.room(roomId).tags)
 }
 
+/** An invitation to an encrypted room; keys travel through the extensions. */
 async function invited(host: Person, guest: Person): Promise<void> {
-  const { room_id: roomId } = await host.client.createRoom({ name: 'party', invite: [guest.userId] })
+  const options = { name: 'party', invite: [guest.userId], initial_state: [ENCRYPTED] }
+  const { room_id: roomId } = await host.client.createRoom(options)
   const membership = () => guest.client.getRoom(roomId)?.getMyMembership()
   await guest.sees('the invitation', () => membership() === 'invite')
   await guest.client.joinRoom(roomId)
   await guest.sees('the room joined', () => membership() === 'join')
-  await guest.event(roomId, await host.say(roomId, 'welcome'))
+  await host.sees(
+    'the guest',
+    () => host.client.getRoom(roomId)?.getMember(guest.userId)?.membership === 'join',
+  )
+  await guest.reads(roomId, await host.say(roomId, 'welcome'), 'welcome')
+  await host.reads(roomId, await guest.say(roomId, 'thanks'), 'thanks')
 }
 
 function noneTwice(person: Person, rooms: readonly string[]): void {

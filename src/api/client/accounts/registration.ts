@@ -1,11 +1,15 @@
 /** Registration. https://spec.matrix.org/v1.16/client-server-api/#account-registration-and-management */
+import { Lru } from '#/base/lru.ts'
 import { addressKey } from '#/http/address.ts'
 import { type Route, route } from '#/http/route.ts'
-import { t } from '#/http/schema.ts'
+import { type Static, t } from '#/http/schema.ts'
 import type { Uia } from '#/http/uia.ts'
 import { MatrixError } from '#/protocol/errors.ts'
+import type { UserId } from '#/protocol/ids/user-id.ts'
+import { type JsonObject, member } from '#/protocol/json/value.ts'
 import type { GuestAccounts } from '#/services/accounts/guests.ts'
-import { PASSWORD_CHARS_MAX, USERNAME_CHARS_MAX } from '#/services/accounts/limits.ts'
+import { PASSWORD_CHARS_MAX, REGISTERED_LATELY_MAX, USERNAME_CHARS_MAX } from '#/services/accounts/limits.ts'
+import type { LoginService } from '#/services/accounts/login.ts'
 import { type Registered, type RegistrationService, TERMS_STAGE } from '#/services/accounts/registration.ts'
 import { SESSION_MEMBERS, sessionOf, tokensAnswer } from './shared.ts'
 
@@ -13,6 +17,7 @@ export interface RegistrationDeps {
   readonly registration: RegistrationService
   readonly guests: GuestAccounts
   readonly uia: Uia
+  readonly login: LoginService
 }
 
 const REGISTER_BODY = t.object({
@@ -31,8 +36,24 @@ export function registeredAnswer(made: Registered): object {
   return made.tokens === undefined ? { user_id: made.userId } : tokensAnswer(made.tokens)
 }
 
-const registerRoute = (d: RegistrationDeps): Route =>
-  route({
+/** The session that a request names, perhaps one that has done its work. */
+function sessionNamed(auth: JsonObject | undefined): string | undefined {
+  const session = auth && member(auth, 'session')
+  return typeof session === 'string' ? session : undefined
+}
+
+function registerRoute(d: RegistrationDeps): Route {
+  /* By their sessions: who did not get the answer asks again, and then proves the password as in a login. */
+  const lately = new Lru<string, { userId: UserId; username: string | undefined }>(REGISTERED_LATELY_MAX)
+  const again = async (body: Static<typeof REGISTER_BODY>): Promise<object | undefined> => {
+    const session = sessionNamed(body.auth)
+    const made = session === undefined ? undefined : lately.get(session)
+    if (made?.username !== (body.username ?? undefined)) return undefined
+    if (made === undefined || body.password === undefined) return undefined
+    if (body.inhibit_login === true) return { user_id: made.userId }
+    return tokensAnswer(await d.login.withPassword(made.userId, body.password, sessionOf(body)))
+  }
+  return route({
     method: 'POST',
     path: '/_matrix/client/v3/register',
     also: ['/_matrix/client/r0/register'],
@@ -51,6 +72,8 @@ const registerRoute = (d: RegistrationDeps): Route =>
         const name = body.initial_device_display_name ?? undefined
         return registeredAnswer(await d.guests.register(name, address))
       }
+      const before = await again(body)
+      if (before !== undefined) return before
       const flows = await d.registration.flows()
       const username = body.username ?? undefined
       const guest =
@@ -75,9 +98,11 @@ const registerRoute = (d: RegistrationDeps): Route =>
         address,
       )
       await d.uia.finish(proof.session)
+      lately.set(proof.session, { userId: made.userId, username })
       return registeredAnswer(made)
     },
   })
+}
 
 export const registrationRoutes = (d: RegistrationDeps): Route[] => [
   registerRoute(d),

@@ -86,17 +86,6 @@ const listRoutes = (d: PushRuleDeps): Route[] => [
     operations: ['getPushRulesGlobal'],
     handle: async ({ who }) => (await d.rules.of(who.userId)).ruleset,
   }),
-  /* From before the specification's v1.0, and still asked for. */
-  route({
-    ...COMMON,
-    method: 'GET',
-    path: '/_matrix/client/v3/pushrules/global/:kind/',
-    also: ['/_matrix/client/r0/pushrules/global/:kind/'],
-    spec: 'legacy',
-    params: { kind: kindOf },
-    handle: async ({ who, params }) =>
-      jsonText(JSON.stringify((await d.rules.of(who.userId)).ruleset[params.kind])),
-  }),
 ]
 
 const ruleRoutes = (d: PushRuleDeps): Route[] => [
@@ -105,7 +94,12 @@ const ruleRoutes = (d: PushRuleDeps): Route[] => [
     method: 'GET',
     spec: 'client-server-api/#get_matrixclientv3pushrulesglobalkindruleid',
     operations: ['getPushRule'],
-    handle: ({ who, params }) => d.rules.rule(who.userId, params.kind, params.ruleId),
+    params: { kind: kindOf, ruleId: (text: string) => text },
+    async handle({ who, params: { kind, ruleId } }) {
+      if (ruleId !== '') return d.rules.rule(who.userId, kind, ruleId)
+      /* All rules of a kind: from before the specification's v1.0, and still asked for. */
+      return jsonText(JSON.stringify((await d.rules.of(who.userId)).ruleset[kind]))
+    },
   }),
   route({
     ...ONE,

@@ -35,9 +35,9 @@ function positionOf(d: OldSyncDeps, text: string | undefined): number | undefine
   return token.position
 }
 
-/** Messages per room. */
+/** Messages per room; may be none. */
 function limitOf(limit: number | undefined): number {
-  return Math.min(Math.max(limit ?? SNAPSHOT_MESSAGES_DEFAULT, 1), SNAPSHOT_MESSAGES_MAX)
+  return Math.min(limit ?? SNAPSHOT_MESSAGES_DEFAULT, SNAPSHOT_MESSAGES_MAX)
 }
 
 const GET = { method: 'GET', limit: 'none' } as const

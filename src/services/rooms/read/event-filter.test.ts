@@ -40,7 +40,7 @@ test('contains_url looks into the content', () => {
 })
 
 test('limits stay within bounds, and wrong values are refused with their place', () => {
-  assert.equal(parseEventFilter({ limit: 0 }).limit, 1)
+  assert.equal(parseEventFilter({ limit: 0 }).limit, 0)
   assert.equal(parseEventFilter({ limit: 10_000 }).limit, 1000)
   assert.throws(() => parseEventFilter({ limit: 'x' }), /limit/)
   assert.throws(() => parseEventFilter({ types: 'm.room.message' }), /types/)

@@ -131,7 +131,7 @@ export function parseEventFilter(json: JsonObject): EventFilter {
   const containsUrl = member(json, 'contains_url')
   const type = starTest(types, notTypes)
   const sender = setTest(senders, notSenders)
-  const room = setTest(idsAt(json, 'rooms', parseRoomId), textsAt(json, 'not_rooms'))
+  const room = setTest(idsAt(json, 'rooms', parseRoomId), idsAt(json, 'not_rooms', parseRoomId))
   const wantsUrl = typeof containsUrl === 'boolean' ? containsUrl : undefined
   const url = (event: Filterable): boolean => wantsUrl === undefined || hasUrl(event.json) === wantsUrl
   return {

@@ -55,3 +55,5 @@ export const CONTEXT_LIMIT_MAX = 1000
 export const TIMESTAMP_SCAN_MAX = 3000
 /** Member events of one read. */
 export const MEMBERS_PER_READ = 100
+/** Rooms whose messages' lifetime is remembered. */
+export const LIFETIMES_KNOWN_MAX = 10_000

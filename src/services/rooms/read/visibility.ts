@@ -15,6 +15,7 @@ import {
   visibilityAround,
 } from '#/protocol/visibility/history-visibility.ts'
 import { pduOfRow } from '../stored-event.ts'
+import { type ReadStore, withoutOver } from './expiry.ts'
 import { lastTimeJoined } from './stay.ts'
 
 /** Events of one read. */
@@ -26,13 +27,14 @@ export interface Seen {
   readonly membership: string
 }
 
-/** Rows that are visible to `userId`, in order. `rows` are of one room, oldest or newest first. */
+/** Rows that are visible to `userId`, in order. `given` are of one room, oldest or newest first. */
 export async function visibleTo(
-  store: Store,
-  rows: readonly EventRow[],
+  store: ReadStore,
+  given: readonly EventRow[],
   userId: string,
   rules: RoomVersionRules,
 ): Promise<Seen[]> {
+  const rows = await withoutOver(store, given)
   const room = rows[0]?.room
   if (room === undefined) return []
   const own = await store.rooms.membership(room, userId)
@@ -82,7 +84,7 @@ function factsAround(
 
 /** Whether a user may see one event. */
 export async function canSee(
-  store: Store,
+  store: ReadStore,
   row: EventRow,
   userId: string,
   rules: RoomVersionRules,
@@ -95,7 +97,7 @@ export async function canSee(
  * or undefined for one that is hidden. Where nothing that matters changed between them, the events are not read.
  */
 export async function membershipsAt(
-  store: Store,
+  store: ReadStore,
   room: number,
   nids: readonly number[],
   userId: string,
@@ -107,7 +109,8 @@ export async function membershipsAt(
   const keys = keysFor(userId)
   const first = await store.state.at(room, { branch: 0, pos: low - 1 }, keys)
   const last = await store.state.at(room, { branch: 0, pos: high }, keys)
-  if (sameEvents(first, last) && !(await store.state.anyBranched(nids))) {
+  const mayBeOver = (await store.expiry?.before(room)) !== undefined
+  if (!mayBeOver && sameEvents(first, last) && !(await store.state.anyBranched(nids))) {
     const own = await store.rooms.membership(room, userId)
     const lastJoined = own ? await lastTimeJoined(store, own) : 0
     const state = lookupOf(first, rules)

@@ -8,6 +8,10 @@ import type { MembershipRow } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { rulesOf } from '#/protocol/room-version/rules.ts'
+import { PRESENCE_NEW_OFFLINE_MAX } from '../../ephemeral/limits.ts'
+import type { Presence, PresenceOf, UserRooms } from '../../ephemeral/presence.ts'
+import { receiptContents } from '../../ephemeral/receipt-content.ts'
+import type { Receipts } from '../../ephemeral/receipts.ts'
 import { accessRoom } from '../../rooms/read/access.ts'
 import type { ClientEvents, Viewer } from '../../rooms/read/client-events.ts'
 import type { MessagesService } from '../../rooms/read/messages.ts'
@@ -24,6 +28,7 @@ export interface SnapshotDeps {
   readonly messages: MessagesService
   readonly clientEvents: ClientEvents
   readonly defaultAccountData: DefaultAccountData
+  readonly ephemeral: { readonly presence: Presence; readonly receipts: Receipts }
 }
 
 export class SnapshotService {
@@ -40,7 +45,27 @@ export class SnapshotService {
     const position = store.position()
     const { membership } = await accessRoom(store, roomId, viewer.userId)
     const data = await store.accountData.since(viewer.userId, 0, position)
-    return this.#room(roomId, viewer, limit, { membership: membership?.membership, data, position })
+    const known = { membership: membership?.membership, data, position }
+    const text = await this.#room(roomId, viewer, limit, known)
+    const presence = membership?.membership === 'join' ? await this.#presenceIn(membership) : []
+    const receipts = membership?.membership === 'join' ? await this.#receiptsIn(membership, position) : []
+    return `${text.slice(0, -1)},"presence":[${presence.join(',')}],"receipts":[${receipts.join(',')}]}`
+  }
+
+  /** Presence of those in a room with its member. */
+  async #presenceIn({ user, room, roomId }: MembershipRow): Promise<string[]> {
+    const { store, ephemeral } = this.#deps
+    const people = await store.rooms.localJoined(room)
+    const few = people.length <= PRESENCE_NEW_OFFLINE_MAX ? people : []
+    const rooms: UserRooms = new Map([[room, { roomId, membership: 'join' }]])
+    return (await ephemeral.presence.snapshot({ userId: user, rooms }, few)).map(presenceJson)
+  }
+
+  async #receiptsIn({ user, room, roomId }: MembershipRow, position: number): Promise<string[]> {
+    const rows = await this.#deps.ephemeral.receipts.since(room, user, 0, position)
+    return receiptContents(rows).map((content) =>
+      JSON.stringify({ type: 'm.receipt', room_id: roomId, content }),
+    )
   }
 
   /**
@@ -66,8 +91,10 @@ export class SnapshotService {
     const { userId } = viewer
     const data = await store.accountData.since(userId, 0, position)
     const rooms: string[] = []
+    const receipts: string[] = []
+    const memberships = await store.rooms.membershipsOf(userId)
     let chars = 0
-    for (const row of await store.rooms.membershipsOf(userId)) {
+    for (const row of memberships) {
       const { membership, roomId } = row
       const gone = membership === 'leave' || membership === 'ban'
       if (gone && !archived) continue
@@ -76,7 +103,9 @@ export class SnapshotService {
           ? await this.#invite(row, viewer)
           : await this.#room(roomId, viewer, limit, { membership, data, position }).catch(hidden)
       if (text === undefined) continue
-      chars += text.length
+      const read = membership === 'join' ? await this.#receiptsIn(row, position) : []
+      receipts.push(...read)
+      chars += text.length + read.reduce((sum, receipt) => sum + receipt.length, 0)
       if (chars > SNAPSHOT_CHARS_MAX) {
         throw new MatrixError('M_TOO_LARGE', 'You are in too many rooms for this. Please use /sync.')
       }
@@ -87,8 +116,11 @@ export class SnapshotService {
     const stored = new Set(own.map((row) => row.type))
     const global = [...own.map(dataJson), ...defaultAccountData(userId, stored).map((e) => JSON.stringify(e))]
     const end = JSON.stringify(formatStream({ epoch: store.epoch, position }))
+    const among: UserRooms = new Map(memberships.map((row) => [row.room, row]))
+    const presence = await this.#deps.ephemeral.presence.snapshot({ userId, rooms: among }, [])
     return (
-      `{"end":${end},"presence":[],"receipts":[],"rooms":[${rooms.join(',')}],` +
+      `{"end":${end},"presence":[${presence.map(presenceJson).join(',')}],` +
+      `"receipts":[${receipts.join(',')}],"rooms":[${rooms.join(',')}],` +
       `"account_data":[${global.join(',')}]}`
     )
   }
@@ -104,28 +136,22 @@ export class SnapshotService {
     },
   ): Promise<string> {
     const { store, messages, reads } = this.#deps
-    const page = await messages.messages({
-      roomId,
-      viewer,
-      dir: 'b',
-      limit,
-      passes: () => true,
-      relatedBy: undefined,
-      lazyLoadMembers: false,
-    })
+    const all = { passes: () => true, relatedBy: undefined, lazyLoadMembers: false }
+    const page =
+      limit === 0 ? undefined : await messages.messages({ roomId, viewer, dir: 'b', limit, ...all })
     const state = await reads.state(roomId, viewer)
     const room = await store.rooms.byId(roomId)
     const data = known.data.filter((row) => row.room === room?.nid).map(dataJson)
     const stream = formatStream({ epoch: store.epoch, position: known.position })
-    const chunk = [...page.chunk].reverse()
+    const chunk = [...(page?.chunk ?? [])].reverse()
+    const visibility = room && (await store.directory.isPublished(room.nid)) ? 'public' : 'private'
     const parts = [
       `"room_id":${JSON.stringify(roomId)}`,
-      `"messages":{"start":${JSON.stringify(page.end ?? page.start)},"end":${JSON.stringify(stream)},` +
+      `"messages":{"start":${JSON.stringify(page?.end ?? page?.start ?? stream)},"end":${JSON.stringify(stream)},` +
         `"chunk":[${chunk.join(',')}]}`,
       `"state":[${state.join(',')}]`,
       `"account_data":[${data.join(',')}]`,
-      '"presence":[]',
-      '"receipts":[]',
+      `"visibility":"${visibility}"`,
     ]
     /* Knocks are unknown to clients of that time. */
     if (known.membership !== undefined && known.membership !== 'knock') {
@@ -152,6 +178,11 @@ export class SnapshotService {
     }
     return `{${parts.join(',')}}`
   }
+}
+
+/** Whose presence it is stood in the content then. */
+function presenceJson({ userId, content }: PresenceOf): string {
+  return JSON.stringify({ type: 'm.presence', sender: userId, content: { ...content, user_id: userId } })
 }
 
 function dataJson(row: AccountDataRow): string {

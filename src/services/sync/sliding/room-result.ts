@@ -1,10 +1,10 @@
 /** One room of an answer: what the client does not know of it yet. */
 import type { EventRow } from '#/ports/store/events.ts'
 import type { RoomFactsRow } from '#/ports/store/room-facts.ts'
-import type { Store } from '#/ports/store/store.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import { sumOf } from '../../push/counts.ts'
 import type { ClientEvents, Viewer } from '../../rooms/read/client-events.ts'
+import type { ReadStore } from '../../rooms/read/expiry.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
 import type { KnownMembership } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
@@ -21,7 +21,7 @@ import { changedBetween, nameOf, type StateKey, stateAt, wildKeys } from './room
 import { strippedResult } from './stripped-result.ts'
 
 export interface ResultDeps {
-  readonly store: Store
+  readonly store: ReadStore
   readonly feed: Feed
   readonly facts: FactsCache
   readonly clientEvents: ClientEvents
@@ -167,7 +167,9 @@ class Update {
     const { feed } = this.#deps
     const newest: ReadNewest = (from, upto, count) => feed.newest(room, from, upto, count)
     const ignored = limit === 0 ? NOBODY : this.#ask.ignored
-    const read = await readTimeline(newest, after, this.#end, { ...EVERYTHING, limit }, known.roomId, ignored)
+    const overBefore = limit === 0 ? undefined : await this.#deps.store.expiry?.before(room)
+    const filter = { ...EVERYTHING, limit }
+    const read = await readTimeline(newest, after, this.#end, filter, known.roomId, ignored, overBefore)
     return this.#from !== undefined && !expanded ? read : this.#visible(read)
   }
 

@@ -6,11 +6,11 @@ import type { Log } from '#/base/log.ts'
 import { WeightedLru } from '#/base/weighted-lru.ts'
 import { turn, type World } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
-import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import type { Ephemeral } from '../../ephemeral/create-ephemeral.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
+import type { ReadStore } from '../../rooms/read/expiry.ts'
 import { formatSliding, parseSliding, parseStream } from '../../rooms/read/tokens.ts'
 import type { ThreadSubscriptions } from '../../rooms/thread-subscriptions.ts'
 import type { ActiveUser } from '../active-user.ts'
@@ -40,7 +40,7 @@ import { type Candidate, candidates, joinedRanges, type Sight, type Window } fro
 
 export interface SlidingSyncDeps {
   readonly log: Log
-  readonly store: Store
+  readonly store: ReadStore
   readonly feed: Feed
   readonly world: World
   readonly clientEvents: ClientEvents
@@ -131,15 +131,9 @@ export class SlidingSyncService {
     if (!extensions.toDevice) return undefined
     const { since } = extensions.toDevice
     const token = since === undefined ? undefined : parseStream(since)
-    if (since !== undefined && !token) {
-      throw new MatrixError(
-        'M_INVALID_PARAM',
-        'The token in `since` of the messages is not one of this server.',
-      )
-    }
     const { inboxes, store } = this.#deps
     const inbox = await inboxes.of(user, deviceId)
-    /* A token of before a restore begins anew. */
+    /* A token of before a restore, or of another program that served this name, begins anew. */
     if (token?.epoch !== store.epoch) return { inbox, since: 0 }
     inboxes.confirm(inbox, token.position)
     return { inbox, since: token.position }

@@ -8,6 +8,7 @@ import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { unreadParts } from '../../push/counts.ts'
 import type { ClientEvents, Viewer, ViewOptions } from '../../rooms/read/client-events.ts'
 import { type RoomEventFilter, relatedOnly } from '../../rooms/read/event-filter.ts'
+import type { ReadStore } from '../../rooms/read/expiry.ts'
 import { formatStream, formatTopological } from '../../rooms/read/tokens.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
 import { MOVED } from '../active-user.ts'
@@ -19,7 +20,7 @@ import type { Summaries } from './summary.ts'
 import { type ReadNewest, readTimeline, type Timeline, withoutHidden } from './timeline.ts'
 
 export interface SectionDeps {
-  readonly store: Store
+  readonly store: ReadStore
   readonly clientEvents: ClientEvents
   readonly lazyMembers: LazyMembers
   readonly stateCache: StateCache
@@ -169,10 +170,11 @@ interface SeenTimeline extends Timeline {
 async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<SeenTimeline> {
   const { request, since, now, newest } = ask
   const ignored = await deps.ignored.ignoredBy(request.userId)
+  const overBefore = await deps.store.expiry?.before(ask.room)
   const wanted = request.filter.timeline
   const filter = { ...wanted, limit: Math.min(wanted.limit, deps.timelineMax) }
   const related = (rows: readonly EventRow[]) => relatedOnly(deps.store, ask.room, rows, filter.relatedBy)
-  const read = await readTimeline(newest, since ?? 0, now, filter, ask.roomId, ignored, related)
+  const read = await readTimeline(newest, since ?? 0, now, filter, ask.roomId, ignored, overBefore, related)
   /* A room that is new to the client has a gap before its timeline even when the room begins there. */
   const limited = read.limited || (since === undefined && request.since !== undefined)
   const [first] = read.rows

@@ -2,9 +2,9 @@
 import type { Log } from '#/base/log.ts'
 import { type Clock, turn } from '#/base/world.ts'
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
-import type { Store } from '#/ports/store/store.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
+import type { ReadStore } from '../../rooms/read/expiry.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { type ActiveUser, type KnownMembership, MOVED, NO_ROOM } from '../active-user.ts'
 import { gapOfDamage } from '../damage.ts'
@@ -33,7 +33,7 @@ export type DefaultAccountData = (
 
 export interface SyncDeps {
   readonly log: Log
-  readonly store: Store
+  readonly store: ReadStore
   readonly feed: Feed
   readonly clock: Clock
   readonly clientEvents: ClientEvents

@@ -2,6 +2,7 @@
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { RoomEventFilter } from '../../rooms/read/event-filter.ts'
+import { isOver } from '../../rooms/read/expiry.ts'
 import { TIMELINE_SCAN_MAX } from '../limits.ts'
 
 export interface Timeline {
@@ -18,7 +19,7 @@ export type ReadNewest = (after: number, upto: number, limit: number) => Promise
 
 /**
  * The newest events in (since, now] that pass the filter, at most its limit. Messages of users whom the reader ignores
- * are left out; the state of the room is what it is. `related` leaves those with the relations that the filter wants.
+ * are left out, and those of before `overBefore` (ms); the state of the room is what it is. `related` leaves those with the relations that the filter wants.
  */
 export async function readTimeline(
   newest: ReadNewest,
@@ -27,10 +28,11 @@ export async function readTimeline(
   filter: RoomEventFilter,
   roomId: string,
   ignored: ReadonlySet<string>,
+  overBefore: number | undefined,
   related: (rows: readonly EventRow[]) => Promise<readonly EventRow[]> = async (rows) => rows,
 ): Promise<Timeline> {
   if (filter.passesNone || !filter.passesRoom(roomId)) return { rows: [], limited: false }
-  if (filter.passesAll && ignored.size === 0) {
+  if (filter.passesAll && ignored.size === 0 && overBefore === undefined) {
     const rows = await newest(since, now, filter.limit + 1)
     const limited = rows.length > filter.limit
     return { rows: rows.slice(0, filter.limit).reverse(), limited }
@@ -41,7 +43,8 @@ export async function readTimeline(
   for (;;) {
     const page = await newest(since, upto, filter.limit + 1)
     const found = page.filter(
-      (row) => filter.passes(row) && !(row.stateKey === null && ignored.has(row.sender)),
+      (row) =>
+        filter.passes(row) && !(row.stateKey === null && ignored.has(row.sender)) && !isOver(row, overBefore),
     )
     for (const row of await related(found)) {
       if (passed.length === filter.limit) return { rows: passed.reverse(), limited: true }
