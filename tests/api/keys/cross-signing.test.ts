@@ -100,6 +100,18 @@ test('the master key must have signed the others', async () => {
   assert.deepEqual((await query(bob, alice)).self_signing_keys[alice.userId], keys.self_signing_key)
 })
 
+test('a user-signing key alone is news for its owner alone', async () => {
+  await pair()
+  const { master_key, self_signing_key, user_signing_key } = crossKeys(alice.userId, 'quiet')
+  await alice.post(CROSS, { master_key, self_signing_key })
+  const [alices, bobs] = [(await sync(alice)).next_batch, (await sync(bob)).next_batch]
+  await alice.call('POST', CROSS, { user_signing_key })
+  const { session } = (await alice.call('POST', CROSS, { user_signing_key })).json
+  await alice.post(CROSS, { user_signing_key, auth: { ...passwordOf(alice), session } })
+  assert.deepEqual((await sync(alice, { since: alices })).device_lists.changed, [alice.userId])
+  assert.equal((await sync(bob, { since: bobs })).device_lists, undefined)
+})
+
 test('adv-38: cross-signing keys that are not as they should be are refused', async () => {
   await pair()
   const good = crossKeys(alice.userId, 'shape').master_key
