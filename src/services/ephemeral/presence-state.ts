@@ -52,10 +52,9 @@ export class UserPresence {
     this.#devices.set(id, device)
     device.seen = now
     if (state !== undefined) device.state = state
-    if (device.state === 'online') {
-      device.active = now
-      this.lastActive = now
-    }
+    if (device.state === 'online') device.active = now
+    /* That somebody appears for the first time is something that they did, also where their client calls them idle. */
+    if (device.state === 'online' || this.lastActive === undefined) this.lastActive = now
   }
 
   /** The user did something with a device: an idle one is online again. Says nothing of who is invisible. */

@@ -88,12 +88,13 @@ function place(parts: Parts, viewer: string | undefined, wanted: WantedDevices, 
 
 /** A body is canonical JSON of an object that is not empty. */
 function deviceText({ body, signatures, displayName }: DeviceKeysRow): string {
-  const unsigned =
-    displayName === null ? '' : `,"unsigned":{"device_display_name":${JSON.stringify(displayName)}}`
-  return `${body.slice(0, -1)},"signatures":${signatures}${unsigned}}`
+  const name = displayName === null ? '' : `"device_display_name":${JSON.stringify(displayName)}`
+  return `${body.slice(0, -1)},"signatures":${signatures},"unsigned":{${name}}}`
 }
 
+/** A key that nobody signed goes out as it was uploaded. */
 function crossText({ body, signatures }: { body: string; signatures: string }): string {
+  if (signatures === '{}') return body
   return `${body.slice(0, -1)},"signatures":${signatures}}`
 }
 

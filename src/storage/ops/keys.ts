@@ -227,7 +227,9 @@ export function* putCrossSigning(ctx: PlanContext, op: OpOf<'keys.cross_signing'
       signatures,
     )
   }
-  yield* noteDeviceList(ctx, user)
+  /* The user-signing key is for its owner alone. */
+  const hidden = keys.every(({ usage }) => usage === 'user_signing')
+  yield* noteDeviceList(ctx, user, hidden ? user : '')
 }
 
 export function* putSignatures(ctx: PlanContext, op: OpOf<'keys.sign'>): Sql<void> {

@@ -78,6 +78,13 @@ test('§5.11 set_presence=offline does not undo what the user said, nor keep the
   assert.equal((await status(alice, bob)).presence, 'offline')
 })
 
+test('who first appears as idle was active then', async () => {
+  const [idle, other] = [await server.user('idle'), await server.user('other')]
+  await roomOf([idle, other])
+  await sync(idle, { set_presence: 'unavailable' })
+  assert.deepEqual(await status(other, idle), { presence: 'unavailable', last_active_ago: 0 })
+})
+
 test('a waiting sync keeps its user online', async () => {
   await rest()
   const since = await token(bob)

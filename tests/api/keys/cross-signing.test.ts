@@ -52,7 +52,7 @@ test('three keys are published; the user-signing key is for its owner alone', as
   await pair()
   const keys = await bootstrap(alice)
   const mine = await query(alice, alice)
-  assert.deepEqual(mine.master_keys[alice.userId], { ...keys.master_key, signatures: {} })
+  assert.deepEqual(mine.master_keys[alice.userId], keys.master_key)
   assert.deepEqual(mine.self_signing_keys[alice.userId], keys.self_signing_key)
   assert.deepEqual(mine.user_signing_keys[alice.userId], keys.user_signing_key)
   const others = await query(bob, alice)
@@ -98,6 +98,18 @@ test('the master key must have signed the others', async () => {
   const { session } = (await alice.call('POST', CROSS, rest)).json
   await alice.post(CROSS, { ...rest, auth: { ...passwordOf(alice), session } })
   assert.deepEqual((await query(bob, alice)).self_signing_keys[alice.userId], keys.self_signing_key)
+})
+
+test('a user-signing key alone is news for its owner alone', async () => {
+  await pair()
+  const { master_key, self_signing_key, user_signing_key } = crossKeys(alice.userId, 'quiet')
+  await alice.post(CROSS, { master_key, self_signing_key })
+  const [alices, bobs] = [(await sync(alice)).next_batch, (await sync(bob)).next_batch]
+  await alice.call('POST', CROSS, { user_signing_key })
+  const { session } = (await alice.call('POST', CROSS, { user_signing_key })).json
+  await alice.post(CROSS, { user_signing_key, auth: { ...passwordOf(alice), session } })
+  assert.deepEqual((await sync(alice, { since: alices })).device_lists.changed, [alice.userId])
+  assert.equal((await sync(bob, { since: bobs })).device_lists, undefined)
 })
 
 test('adv-38: cross-signing keys that are not as they should be are refused', async () => {
@@ -173,13 +185,13 @@ test("somebody else's master key is signed for the signer alone", async () => {
   const object = signed(bobs, alice.userId, publicOf(usk), usk)
   assert.deepEqual(await alice.post(SIGNATURES, { [bob.userId]: { [name]: object } }), { failures: {} })
   assert.deepEqual((await query(second, bob)).master_keys[bob.userId], object)
-  assert.deepEqual((await query(bob, bob)).master_keys[bob.userId].signatures, {})
+  assert.deepEqual((await query(bob, bob)).master_keys[bob.userId].signatures, undefined)
   assert.deepEqual((await sync(second, { since })).device_lists.changed, [bob.userId])
   assert.equal((await sync(bob, { since: bobsSince })).device_lists, undefined)
   const others = crossKeys(bob.userId, 'bobs new')
   const { session } = (await bob.call('POST', CROSS, others)).json
   await bob.post(CROSS, { ...others, auth: { ...passwordOf(bob), session } })
-  assert.deepEqual((await query(alice, bob)).master_keys[bob.userId].signatures, {})
+  assert.deepEqual((await query(alice, bob)).master_keys[bob.userId].signatures, undefined)
 })
 
 test('adv-23: every signature is verified, and no other relation is taken', async () => {
@@ -237,8 +249,8 @@ test('adv-23: every signature is verified, and no other relation is taken', asyn
   const found = await query(bob, alice, bob)
   const { signatures } = found.device_keys[alice.userId][alice.deviceId]
   assert.deepEqual(signatures, deviceKeys(alice).signatures)
-  assert.deepEqual(found.master_keys[alice.userId].signatures, {})
-  assert.deepEqual((await query(alice, bob)).master_keys[bob.userId].signatures, {})
+  assert.deepEqual(found.master_keys[alice.userId].signatures, undefined)
+  assert.deepEqual((await query(alice, bob)).master_keys[bob.userId].signatures, undefined)
   await alice.refused('400 M_BAD_JSON', 'POST', SIGNATURES, { [alice.userId]: 'x' })
 })
 
