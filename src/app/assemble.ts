@@ -263,7 +263,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory
-  const upgrades = createUpgrades({ store, writer, signer, world, profile, aliases, jobs, copyRules })
+  const { carriedAtOnce } = options.rooms
+  const upgrades = createUpgrades({
+    ...{ store, writer, signer, world, profile, aliases, jobs, copyRules, carriedAtOnce },
+  })
   const createRoom = new CreateRoomService({
     store,
     signer,

@@ -62,7 +62,7 @@ test('several listeners: TCP twice, a Unix socket over kills, metrics apart, hea
 test('endpoints that are not served, and paths that are not Matrix, are said not to be known', async () => {
   await using server = await LiveServer.start({ engine: 'sqlite' })
   for (const path of [
-    '/_matrix/client/v3/keys/upload',
+    '/_matrix/client/v1/media/config',
     '/_matrix/media/v3/upload',
     '/_matrix/nothing',
     '/nothing',

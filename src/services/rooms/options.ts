@@ -21,6 +21,8 @@ export interface RoomOptions {
   readonly autoJoin: AutoJoinOptions
   /** `forget_rooms_on_leave` */
   readonly forgetOnLeave: boolean
+  /** Bans and children of a space that an upgrade carries over with the new room; by default CARRIED_AT_ONCE_MAX. */
+  readonly carriedAtOnce?: number
 }
 
 /** Synapse's defaults. */

@@ -12,7 +12,7 @@ import type { FirstEvent } from '../create/room-builder.ts'
 import type { AliasService } from '../directory/aliases.ts'
 import type { RoomWriter } from '../room-writer.ts'
 import { closedLevels } from './carried.ts'
-import { AFTERMATH_DELAY_MS, CARRIED_AT_ONCE_MAX, CARRIED_MAX } from './limits.ts'
+import { AFTERMATH_DELAY_MS, CARRIED_MAX } from './limits.ts'
 import { type CopyRules, carrySettings } from './settings.ts'
 import { carriedLists } from './upgrade.ts'
 
@@ -33,6 +33,7 @@ export class Aftermath {
   readonly #world: World
   readonly #poke: () => void
   readonly #copyRules: CopyRules
+  readonly #carriedAtOnce: number
 
   constructor(deps: {
     store: Store
@@ -40,6 +41,8 @@ export class Aftermath {
     aliases: AliasService
     world: World
     copyRules: CopyRules
+    /** Bans and children that come with the new room. */
+    carriedAtOnce: number
     /** Tells the scheduler that a job was added. */
     poke: () => void
   }) {
@@ -49,6 +52,7 @@ export class Aftermath {
     this.#world = deps.world
     this.#poke = deps.poke
     this.#copyRules = deps.copyRules
+    this.#carriedAtOnce = deps.carriedAtOnce
   }
 
   /** The operation that plans the work, should `now` not come to its end. */
@@ -102,7 +106,7 @@ export class Aftermath {
     let written = 0
     for await (const event of carriedLists(this.#store, old.nid)) {
       /* The first ones came with the room. */
-      if (seen++ < CARRIED_AT_ONCE_MAX) continue
+      if (seen++ < this.#carriedAtOnce) continue
       if (written++ >= limit) return true
       await unlessForbidden(() => this.#carry(newRoomId, data.sender, event))
     }

@@ -7,6 +7,7 @@ import type { AliasService } from '../directory/aliases.ts'
 import type { MemberProfile } from '../membership.ts'
 import type { RoomWriter } from '../room-writer.ts'
 import { AFTERMATH_KIND, Aftermath } from './aftermath.ts'
+import { CARRIED_AT_ONCE_MAX } from './limits.ts'
 import type { CopyRules } from './settings.ts'
 import { UpgradeService } from './upgrade.ts'
 
@@ -19,9 +20,12 @@ export function createUpgrades(deps: {
   aliases: AliasService
   jobs: JobScheduler
   copyRules: CopyRules
+  carriedAtOnce: number | undefined
 }): UpgradeService {
   const { store, writer, world, aliases, jobs, copyRules } = deps
-  const aftermath = new Aftermath({ store, writer, world, aliases, copyRules, poke: () => jobs.poke() })
+  const { carriedAtOnce = CARRIED_AT_ONCE_MAX } = deps
+  const poke = (): void => jobs.poke()
+  const aftermath = new Aftermath({ store, writer, world, aliases, copyRules, carriedAtOnce, poke })
   jobs.handle(AFTERMATH_KIND, aftermath.handler)
-  return new UpgradeService({ ...deps, aftermath, onJob: () => jobs.poke() })
+  return new UpgradeService({ ...deps, aftermath, carriedAtOnce, onJob: poke })
 }

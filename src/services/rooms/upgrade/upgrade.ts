@@ -28,7 +28,6 @@ import type { RoomWriter } from '../room-writer.ts'
 import { pduOfRow } from '../stored-event.ts'
 import type { Aftermath } from './aftermath.ts'
 import { CARRIED_TYPES, carriedCreate, carriedJoinRules, carriedLevels, ORNAMENTS } from './carried.ts'
-import { CARRIED_AT_ONCE_MAX } from './limits.ts'
 
 export interface UpgradeRequest {
   readonly roomId: RoomId
@@ -45,6 +44,8 @@ export interface UpgradeDeps {
   readonly world: World
   readonly profile: MemberProfile
   readonly aftermath: Aftermath
+  /** Bans and children that come with the new room. */
+  readonly carriedAtOnce: number
   /** A durable job was added. */
   readonly onJob: () => void
 }
@@ -101,7 +102,7 @@ export class UpgradeService {
       rules,
       profile: await profile(sender),
       aliases: await store.directory.aliasesOf(old, ROOM_ALIASES_MAX),
-      lists: await listsOf(store, old, request),
+      lists: await listsOf(store, old, request, this.#deps.carriedAtOnce),
     }
     let replacement: RoomId | undefined
     let staged: StagedRoom | undefined
@@ -222,14 +223,19 @@ function movedAliases(content: JsonObject, local: ReadonlySet<string>): JsonObje
   }
 }
 
-/** The first bans and children; all others are the aftermath's. */
-async function listsOf(store: Store, old: number, request: UpgradeRequest): Promise<FirstEvent[]> {
+/** The first bans and children, at most `most`; all others are the aftermath's. */
+async function listsOf(
+  store: Store,
+  old: number,
+  request: UpgradeRequest,
+  most: number,
+): Promise<FirstEvent[]> {
   const events: FirstEvent[] = []
   const spared = new Set<string>([request.sender, ...request.additionalCreators])
   for await (const event of carriedLists(store, old)) {
     if (event.type === 'm.room.member' && spared.has(event.stateKey)) continue
     events.push(event)
-    if (events.length >= CARRIED_AT_ONCE_MAX) break
+    if (events.length >= most) break
   }
   return events
 }
