@@ -281,6 +281,14 @@ test('positions that are not those of the connection are refused', async () => {
   await bob.refused('400 M_UNKNOWN_POS', 'POST', `${SLIDING}?pos=${loop.pos}`, other)
 })
 
+test('a request without a position whose client has gone does not end what was begun since', async () => {
+  const bob = await server.user('bob')
+  const loop = new SlidingLoop(bob)
+  await loop.next()
+  await bob.post(SLIDING, loop.body, { signal: AbortSignal.abort() })
+  await loop.next()
+})
+
 test('connections of one device do not disturb each other', async () => {
   const bob = await server.user('bob')
   const roomId = await roomOf([alice, bob])

@@ -63,6 +63,12 @@ export class Connection {
   readonly #answers = new Map<number, Answer>()
   readonly #required = new Map<string, RequiredState>()
   bytes = 0
+  /** The greater, the later the request came that began it. */
+  readonly born: number
+
+  constructor(born: number) {
+    this.born = born
+  }
 
   room(room: number): SentRoom | undefined {
     return this.#rooms.get(room)
@@ -138,6 +144,11 @@ export class Connections {
     this.#last = rng.below(2 ** 40)
   }
 
+  /** A connection for a request without a position. */
+  begin(): Connection {
+    return new Connection(this.nextSerial())
+  }
+
   /** A number that no answer had. */
   nextSerial(): number {
     return ++this.#last
@@ -153,10 +164,14 @@ export class Connections {
     return connection
   }
 
-  /** Keeps a connection after an answer; a new one takes the place of the former of its name. */
+  /**
+   * Keeps a connection after an answer; a new one takes the place of the former of its name. A request that its client
+   * gave up may be answered late, when the client has begun anew: the connection begun last stays.
+   */
   keep(name: ConnectionName, connection: Connection): void {
     const key = deviceKey(name)
     const connections = this.#devices.peek(key) ?? new Map<string, Connection>()
+    if ((connections.get(name.connId)?.born ?? 0) > connection.born) return
     connections.set(name.connId, connection)
     if (connections.size > CONNECTIONS_PER_DEVICE_MAX) {
       connections.delete(connections.keys().next().value!)

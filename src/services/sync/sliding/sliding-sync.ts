@@ -27,7 +27,7 @@ import type { Summaries } from '../v3/summary.ts'
 import type { DefaultAccountData } from '../v3/sync.ts'
 import { waitForNews } from '../wait.ts'
 import { whileSyncing } from '../while-syncing.ts'
-import { Connection, Connections, type SentRoom } from './connections.ts'
+import { type Connection, Connections, type SentRoom } from './connections.ts'
 import { type ExtensionsAnswer, extensionsAnswer, type Mail } from './extensions.ts'
 import { FactsCache } from './facts-cache.ts'
 import { LabelsCache } from './labels.ts'
@@ -104,7 +104,8 @@ export class SlidingSyncService {
   async #syncFor(user: ActiveUser, request: SlidingRequest): Promise<string> {
     const { feed } = this.#deps
     const { clock } = this.#deps.world
-    const connection = request.pos === undefined ? new Connection() : this.#connectionAt(request, request.pos)
+    const connection =
+      request.pos === undefined ? this.#connections.begin() : this.#connectionAt(request, request.pos)
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
     const { serial } = connection
     const mail = await this.#mail(user, request)
@@ -176,7 +177,8 @@ export class SlidingSyncService {
       },
       rooms: rooms.sent,
     })
-    this.#connections.keep(request, connection)
+    /* A client that has gone may have begun anew already. */
+    if (!request.signal.aborted) this.#connections.keep(request, connection)
     const pos = formatSliding({ epoch: this.#deps.store.epoch, position: now, serial: next })
     return answerJson(request, pos, counts, rooms.texts, extensions.json)
   }
