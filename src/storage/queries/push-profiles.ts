@@ -65,11 +65,21 @@ function stepAt(steps: readonly Step[], position: number, before: string): strin
 export function* profileSteps(user: string, room: number): Sql<ProfileHistory> {
   const rows = yield* run(
     `SELECT room_id, since, profile FROM push_profiles WHERE user_id = ?1
-       AND (room_id = '' OR room_id = (SELECT r.room_id FROM rooms r WHERE r.nid = ?2)) ORDER BY since`,
+       AND (room_id = '' OR room_id = (SELECT r.room_id FROM rooms r WHERE r.nid = ?2))`,
     user,
     room,
   )
-  const step = (row: Row): Step => ({ since: row.since as number, profile: row.profile as string })
-  const general = rows.filter((row) => row.room_id === '')
-  return new ProfileHistory(general.map(step), rows.filter((row) => row.room_id !== '').map(step))
+  return historyFrom(rows, 'room_id', 'since')
+}
+
+/** The history that rows tell, in whatever order: columns with the room's id or '', with the beginning, and `profile`. */
+export function historyFrom(rows: readonly Row[], room: string, since: string): ProfileHistory {
+  const steps = (which: readonly Row[]): Step[] =>
+    which
+      .map((row) => ({ since: row[since] as number, profile: row.profile as string }))
+      .sort((a, b) => a.since - b.since)
+  return new ProfileHistory(
+    steps(rows.filter((row) => row[room] === '')),
+    steps(rows.filter((row) => row[room] !== '')),
+  )
 }

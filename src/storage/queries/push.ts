@@ -5,7 +5,7 @@ import { MAIN_THREAD } from '#/protocol/push-rules/thread.ts'
 import { THREADS_COUNTED_MAX } from '../limits.ts'
 import { kindsBetween, NO_TOTALS } from '../sql/kind-totals.ts'
 import { first, type Row, run, type Sql } from '../sql/sql.ts'
-import { type ProfileHistory, profileSteps } from './push-profiles.ts'
+import { historyFrom, type ProfileHistory } from './push-profiles.ts'
 import { query } from './query.ts'
 
 function pushUserFrom(row: Row): PushUserRow {
@@ -64,10 +64,14 @@ export function* readMarks(user: string, room: number): Sql<ReadMarks> {
     user,
     room,
   )
+  return marksFrom(rows, 'thread')
+}
+
+function marksFrom(rows: readonly Row[], name: string): ReadMarks {
   let all = 0
   const byThread = new Map<string, number>()
   for (const row of rows) {
-    const thread = row.thread as string
+    const thread = row[name] as string
     const event = row.event as number
     if (thread === '') all = Math.max(all, event)
     else byThread.set(thread, Math.max(byThread.get(thread) ?? 0, event))
@@ -85,44 +89,36 @@ interface Stretch {
   readonly upto: number
 }
 
-const TOTALS = `SELECT event, totals FROM event_kinds WHERE room = ?1 AND thread = ?2 AND event <= ?3
+const TOTALS = `SELECT totals FROM event_kinds WHERE room = ?1 AND thread = ?2 AND event <= ?3
   ORDER BY event DESC LIMIT 1`
 
-function* totalsAt({ room, thread }: Stretch, event: number): Sql<{ event: number; totals: Uint8Array }> {
+function* totalsAt({ room, thread }: Stretch, event: number): Sql<Uint8Array> {
   const row = event > 0 ? yield* first(TOTALS, room, thread, event) : undefined
-  return row
-    ? { event: row.event as number, totals: row.totals as Uint8Array }
-    : { event: 0, totals: NO_TOTALS }
+  return (row?.totals as Uint8Array | undefined) ?? NO_TOTALS
 }
 
-/** What is unread in a stretch of a thread under one profile. */
-function* unreadUnder(stretch: Stretch, levelOf: (kind: number) => number): Sql<UnreadCount> {
-  const { user, room, thread, after, upto } = stretch
-  const from = yield* totalsAt(stretch, after)
-  const to = yield* totalsAt(stretch, upto)
-  const kinds = kindsBetween(from.totals, to.totals)
-  if (kinds.size === 0) return { notifications: 0, highlights: 0 }
-  const redacted = yield* run(
-    `SELECT kind, COUNT(*) AS n FROM redacted_kinds WHERE room = ?1 AND thread = ?2 AND event > ?3 AND event <= ?4
-     GROUP BY kind`,
-    room,
-    thread,
-    after,
-    upto,
-  )
-  for (const row of redacted) take(kinds, row)
-  const single = yield* run(
-    `SELECT kind, COUNT(*) AS n, SUM(notify) AS notifications, SUM(highlight) AS highlights FROM push_actions
-     WHERE user_id = ?1 AND room = ?2 AND thread = ?3 AND event > ?4 AND event <= ?5 GROUP BY kind`,
-    user,
-    room,
-    thread,
-    after,
-    upto,
-  )
+/* One statement for all that decides about a stretch: each costs more to begin than to answer. */
+const STRETCH = `SELECT 'before' AS what, 0 AS kind, 0 AS n, 0 AS notifications, 0 AS highlights, t.totals
+    FROM (SELECT totals FROM event_kinds WHERE room = ?2 AND thread = ?3 AND event <= ?4
+      ORDER BY event DESC LIMIT 1) t
+  UNION ALL SELECT 'redacted', kind, COUNT(*), 0, 0, NULL FROM redacted_kinds
+    WHERE room = ?2 AND thread = ?3 AND event > ?4 AND event <= ?5 GROUP BY kind
+  UNION ALL SELECT 'single', kind, COUNT(*), SUM(notify), SUM(highlight), NULL FROM push_actions
+    WHERE user_id = ?1 AND room = ?2 AND thread = ?3 AND event > ?4 AND event <= ?5 GROUP BY kind`
+
+/** What is unread in a stretch of a thread under one profile; `totals` are those at its end. */
+function* unreadUnder(
+  { user, room, thread, after, upto }: Stretch,
+  totals: Uint8Array,
+  levelOf: (kind: number) => number,
+): Sql<UnreadCount> {
+  const rows = yield* run(STRETCH, user, room, thread, after, upto)
+  const before = rows.find((row) => row.what === 'before')
+  const kinds = kindsBetween((before?.totals as Uint8Array | undefined) ?? NO_TOTALS, totals)
   let notifications = 0
   let highlights = 0
-  for (const row of single) {
+  for (const row of rows) {
+    if (row.what === 'before') continue
     take(kinds, row)
     notifications += Number(row.notifications)
     highlights += Number(row.highlights)
@@ -136,21 +132,41 @@ function* unreadUnder(stretch: Stretch, levelOf: (kind: number) => number): Sql<
 }
 
 function take(kinds: Map<number, number>, row: Row): void {
-  const kind = row.kind as number
+  const kind = Number(row.kind)
   kinds.set(kind, (kinds.get(kind) ?? 0) - Number(row.n))
 }
 
-/** What is unread in a thread, each event under the profile that held when it came. */
-function* unreadIn(stretch: Stretch, history: ProfileHistory): Sql<UnreadCount> {
+/**
+ * What is unread in a thread, each event under the profile that held when it came; `newest` are its totals at the end
+ * of the stretch, where they are known.
+ */
+function* unreadIn(stretch: Stretch, history: ProfileHistory, newest?: Uint8Array): Sql<UnreadCount> {
   let notifications = 0
   let highlights = 0
   for (const { after, upto, profile, room } of history.within(stretch.after, stretch.upto)) {
-    const part = yield* unreadUnder({ ...stretch, after, upto }, (kind) => outcomeFor(kind, profile, room))
+    const known = upto === stretch.upto ? newest : undefined
+    const totals = known ?? (yield* totalsAt(stretch, upto))
+    const part = yield* unreadUnder({ ...stretch, after, upto }, totals, (kind) =>
+      outcomeFor(kind, profile, room),
+    )
     notifications += part.notifications
     highlights += part.highlights
   }
   return { notifications, highlights }
 }
+
+/* What there is of a room and its reader: as above, in one statement. */
+const STANDING = `SELECT 'newest' AS what, t.thread AS name, t.event AS event, t.totals AS totals, '' AS profile
+    FROM (SELECT thread, event, totals FROM event_kinds WHERE room = ?2 AND thread = ?3 AND event <= ?4
+      ORDER BY event DESC LIMIT 1) t
+  UNION ALL SELECT 'mark', thread, event, NULL, '' FROM receipts WHERE room = ?2 AND user_id = ?1
+  UNION ALL SELECT 'mark', thread, event, NULL, '' FROM own_marks WHERE user_id = ?1 AND room = ?2
+  UNION ALL SELECT 'profile', room_id, since, NULL, profile FROM push_profiles WHERE user_id = ?1
+    AND (room_id = '' OR room_id = (SELECT r.room_id FROM rooms r WHERE r.nid = ?2))
+  UNION ALL SELECT 'thread', '', COALESCE(MAX(latest), 0), NULL, '' FROM thread_news WHERE room = ?2`
+
+const THREADS = `SELECT thread, latest FROM thread_news WHERE room = ?1 AND latest > ?2
+  ORDER BY latest DESC LIMIT ?3`
 
 /**
  * The one function that derives counts from receipts: of each thread, the events behind the further of the thread's
@@ -158,14 +174,9 @@ function* unreadIn(stretch: Stretch, history: ProfileHistory): Sql<UnreadCount> 
  * is kept.
  */
 function* countsOf(user: string, room: number, upto: number): Sql<RoomCounts> {
-  const marks = yield* readMarks(user, room)
-  const threads: (UnreadCount & { thread: string })[] = []
-  const news = yield* run(
-    'SELECT thread, latest FROM thread_news WHERE room = ?1 AND latest > ?2 ORDER BY latest DESC LIMIT ?3',
-    room,
-    marks.all,
-    THREADS_COUNTED_MAX,
-  )
+  const rows = yield* run(STANDING, user, room, MAIN_THREAD, upto)
+  const of = (what: string): Row[] => rows.filter((row) => row.what === what)
+  const marks = marksFrom(of('mark'), 'name')
   const stretchOf = (thread: string): Stretch => ({
     user,
     room,
@@ -174,17 +185,22 @@ function* countsOf(user: string, room: number, upto: number): Sql<RoomCounts> {
     upto,
   })
   const main = stretchOf(MAIN_THREAD)
-  const newest = yield* totalsAt(main, upto)
-  const unread = news.filter((row) => (row.latest as number) > readUpTo(marks, row.thread as string))
+  const [newest] = of('newest')
+  const isUnread = newest !== undefined && (newest.event as number) > main.after
+  const hasThreads = of('thread').some((row) => (row.event as number) > marks.all)
+  const recent = hasThreads ? yield* run(THREADS, room, marks.all, THREADS_COUNTED_MAX) : []
+  const news = recent.filter((row) => (row.latest as number) > readUpTo(marks, row.thread as string))
   const none = { notifications: 0, highlights: 0 }
-  if (newest.event <= main.after && unread.length === 0) return { room, main: none, threads }
-  const history = yield* profileSteps(user, room)
-  for (const row of unread) {
+  if (!isUnread && news.length === 0) return { room, main: none, threads: [] }
+  const history = historyFrom(of('profile'), 'name', 'event')
+  const threads: (UnreadCount & { thread: string })[] = []
+  for (const row of news) {
     const thread = row.thread as string
     const count = yield* unreadIn(stretchOf(thread), history)
     if (count.notifications > 0) threads.push({ thread, ...count })
   }
-  return { room, main: newest.event > main.after ? yield* unreadIn(main, history) : none, threads }
+  const unread = isUnread ? yield* unreadIn(main, history, newest.totals as Uint8Array) : none
+  return { room, main: unread, threads }
 }
 
 export const pushCounts = query('push.counts', 'small', (user: string, room: number, upto: number) =>
