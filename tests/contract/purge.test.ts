@@ -20,6 +20,45 @@ async function purgeAll(store: Store, lane: string, op: Extract<Op, { op: 'room.
 }
 
 onEveryEngine('purge', (bench) => {
+  it('loses no change of state that other rooms make in the same group', async () => {
+    const { store } = bench()
+    const [one, other, gone] = [await newRoom(store), await newRoom(store), await newRoom(store)]
+    const topic = { type: 'm.topic', stateKey: '' }
+    for (const { room, lane } of [one, other]) {
+      await accepted(store, lane, insert({ room, ts: 1, eventId: `${lane}old`, sender: '@a:here' }))
+      await accepted(store, lane, insert({ room, ts: 2 ** 40, eventId: `${lane}new`, sender: '@a:here' }))
+    }
+    const change = (n: number) =>
+      accepted(
+        store,
+        one.lane,
+        insert({ room: one.room, ts: 2 ** 40, eventId: `${one.lane}t${n}`, ...topic }),
+        {
+          op: 'state.change',
+          room: one.room,
+          branch: 0,
+          changes: [{ ...topic, event: { slot: 0 } }],
+        },
+      )
+    const changes: ReturnType<typeof change>[] = []
+    const ahead: Promise<unknown>[] = []
+    for (let n = 0; n < 5; n++) changes.push(change(n))
+    const purge: Op = { op: 'room.purge', room: other.room, before: 100, limit: 10 }
+    ahead.push(accepted(store, other.lane, purge))
+    for (let n = 5; n < 10; n++) changes.push(change(n))
+    ahead.push(accepted(store, gone.lane, { op: 'room.delete', room: gone.room }))
+    for (let n = 10; n < 15; n++) changes.push(change(n))
+    await Promise.all(ahead)
+    for (const { results } of await Promise.all(changes)) {
+      const pos = results[0] as number
+      const [from, to] = [
+        { branch: 0, pos: pos - 1 },
+        { branch: 0, pos },
+      ]
+      assert.equal((await store.state.difference(one.room, from, to)).length, 1, `the change at ${pos}`)
+    }
+  })
+
   it('deletes old messages and nothing else, in slices', async () => {
     const { store } = bench()
     const { room, lane } = await newRoom(store)

@@ -8,6 +8,7 @@ import { uncount } from './push.ts'
 import { dropRelation } from './relations.ts'
 import { deleteRoom } from './rooms.ts'
 import { unindexEvent } from './search.ts'
+import { forgetKnown } from './state-log.ts'
 
 type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
 
@@ -41,10 +42,7 @@ export function* purgeRoom(ctx: PlanContext, op: OpOf<'room.purge'>): Sql<PurgeR
   const gone = yield* withoutNeeded(old)
   yield* forgetEvents(op.room, gone)
   yield* deleteEvents(gone)
-  if (gone.length > 0) {
-    ctx.interned.clear()
-    ctx.known.clear()
-  }
+  if (gone.length > 0) yield* forgetKnown(ctx)
   const last = rows.length < op.limit ? undefined : rows.at(-1)
   return {
     gone: gone.length,
@@ -111,7 +109,7 @@ export function* hideRoom(ctx: PlanContext, op: OpOf<'room.hide'>): Sql<void> {
   )
   if (rows.length === 0) throw new GuardFailed({ conflict: 'gone' })
   yield* run('DELETE FROM room_heads WHERE room = ?1', op.room)
-  ctx.known.clear()
+  yield* forgetKnown(ctx)
 }
 
 /** Tables with many rows per room, each with its key. */
@@ -125,8 +123,7 @@ const LARGE = [
 export function* clearRoom(ctx: PlanContext, op: OpOf<'room.clear'>): Sql<number> {
   const room = yield* first('SELECT stale FROM rooms WHERE nid = ?1', op.room)
   if (room?.stale !== ROOM_GOING) throw new GuardFailed({ conflict: 'gone' })
-  ctx.interned.clear()
-  ctx.known.clear()
+  yield* forgetKnown(ctx)
   /* Whoever makes the room still, has given it up by now; without a head it never comes into sight. */
   yield* run('DELETE FROM room_heads WHERE room = ?1', op.room)
   for (const shown of ['arrival IS NOT NULL', 'arrival IS NULL']) {

@@ -7,6 +7,7 @@ import { followMembers } from './directory.ts'
 import { clearRoomOfUser, PUSH_OF_ROOM } from './push.ts'
 import { createRoomFacts } from './room-facts.ts'
 import { SEARCH_ROOM_TABLES } from './search.ts'
+import { forgetKnown } from './state-log.ts'
 import { USAGE_OF_ROOM } from './usage.ts'
 
 type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
@@ -142,7 +143,6 @@ const ROOM_TABLES = [
 ] as const
 
 export function* deleteRoom(ctx: PlanContext, op: OpOf<'room.delete'>): Sql<void> {
+  yield* forgetKnown(ctx)
   for (const text of ROOM_TABLES) yield* run(text, op.room)
-  ctx.interned.clear()
-  ctx.known.clear()
 }

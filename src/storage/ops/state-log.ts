@@ -3,7 +3,7 @@ import { StoreError } from '#/base/store-error.ts'
 import { STATE_TAIL_ROWS } from '../limits.ts'
 import { first, run, type Sql } from '../sql/sql.ts'
 import { type Delta, joined, packDeltas, unpackDeltas } from '../sql/state-codec.ts'
-import type { Known, Tail } from './context.ts'
+import type { Known, PlanContext, Tail } from './context.ts'
 
 const NONE = new Uint8Array(0)
 
@@ -71,6 +71,16 @@ function* writeChunk(tail: Tail): Sql<void> {
     tail.since,
     data,
   )
+}
+
+/**
+ * Forgets what is known of the database, for operations that change rows behind it. Other plans of the same transaction
+ * may have left tails there that are not written yet: these go to their rows first.
+ */
+export function* forgetKnown(ctx: PlanContext): Sql<void> {
+  yield* writeTails(ctx.known)
+  ctx.known.clear()
+  ctx.interned.clear()
 }
 
 /** Writes the tails that changed. */
