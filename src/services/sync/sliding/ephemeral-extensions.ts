@@ -6,6 +6,7 @@ import type { Receipts } from '../../ephemeral/receipts.ts'
 import type { Typing } from '../../ephemeral/typing.ts'
 import type { EphemeralVersions } from '../../ephemeral/versions.ts'
 import { MOVED } from '../active-user.ts'
+import { membershipAt } from '../own-membership.ts'
 import type { ExtensionAsk } from './extensions.ts'
 import type { ExtensionScope } from './request.ts'
 
@@ -48,7 +49,8 @@ export async function receiptsPart(
   if (since === undefined) return objectOf(texts)
   const known = new Set(fresh)
   for (const room of await movedRooms(store, ask, since)) {
-    if (known.has(room) || !isJoined(ask, room) || !ask.known(room) || !ask.inScope(scope, room)) continue
+    if (known.has(room) || !isJoined(ask, room) || !ask.inScope(scope, room)) continue
+    if ((await membershipAt(store, user, room, now))?.membership !== 'join') continue
     put(room, await receipts.since(room, user.userId, since, now))
   }
   return objectOf(texts)
@@ -65,7 +67,7 @@ export function typingPart(
   const rooms = new Set<number>()
   for (const room of newRooms(ask, since)) if (typing.of(room).version > 0) rooms.add(room)
   if (since !== undefined && user.hasEphemeralSince(since)) {
-    for (const room of typing.changedSince(since, user.memberships)) if (ask.known(room)) rooms.add(room)
+    for (const room of typing.changedSince(since, user.memberships)) rooms.add(room)
   }
   const texts: string[] = []
   for (const room of rooms) {
@@ -80,14 +82,22 @@ function objectOf(texts: readonly string[]): string | undefined {
   return texts.length === 0 ? undefined : `{"rooms":{${texts.join(',')}}}`
 }
 
-function isJoined({ user }: ExtensionAsk, room: number): boolean {
-  return user.memberships.get(room)?.membership === 'join'
+/**
+ * Whether the user is in a room, and the client, which has this answer, knows it: of a room that it holds for left, or
+ * for an invite, it is told all when it learns of the joining.
+ */
+function isJoined(ask: ExtensionAsk, room: number): boolean {
+  if (ask.user.memberships.get(room)?.membership !== 'join') return false
+  return (ask.answered.get(room) ?? ask.known(room))?.membership === 'join'
 }
 
-/** Joined rooms of which the client was told nothing by the extension: all that it knows, the first time. */
+/**
+ * Joined rooms of which the client was told nothing by the extension, or dropped what it was told, as after a leaving
+ * and joining between two answers: all that it knows, the first time.
+ */
 function newRooms(ask: ExtensionAsk, since: number | undefined): number[] {
   const rooms = [...ask.answered.keys()].filter(
-    (room) => since === undefined || ask.known(room)?.membership !== 'join',
+    (room) => since === undefined || ask.initial.has(room) || ask.known(room)?.membership !== 'join',
   )
   if (since === undefined) rooms.push(...ask.knownRooms())
   return [...new Set(rooms)].filter((room) => isJoined(ask, room))

@@ -48,6 +48,8 @@ export interface ExtensionAsk {
   readonly answered: ReadonlyMap<number, SentRoom>
   /** Events in the timelines of rooms of this answer. */
   readonly shown: ReadonlyMap<number, readonly EventRow[]>
+  /** Rooms that this answer tells from the beginning: the client drops what it had of them. */
+  readonly initial: ReadonlySet<number>
   /** Whether an extension that is meant for certain lists and rooms speaks of a room. */
   readonly inScope: (scope: ExtensionScope, room: number) => boolean
 }

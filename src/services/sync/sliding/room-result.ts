@@ -59,6 +59,8 @@ export interface RoomResult {
   readonly sent: SentRoom
   /** Events of the timeline. */
   readonly shown?: readonly EventRow[]
+  /** Whether the room is told from the beginning, so that the client drops what it had of it. */
+  readonly initial?: boolean
 }
 
 export async function roomResult(deps: ResultDeps, ask: RoomAsk): Promise<RoomResult> {
@@ -135,7 +137,7 @@ class Update {
     const initial = this.#from === undefined
     const quiet = this.#parts.length === 0 && timeline.rows.length === 0
     if (quiet && !initial && this.#joined) return { parts: undefined, sent: next }
-    return { parts: [...this.#head(), ...this.#parts], sent: next, shown: timeline.rows }
+    return { parts: [...this.#head(), ...this.#parts], sent: next, shown: timeline.rows, initial }
   }
 
   /** A room that the reader is out of without having been in it, by a refused invite or a ban: that event and no more. */

@@ -65,6 +65,8 @@ interface RoomsAnswer {
   readonly sent: Map<number, SentRoom>
   /** Events in the timelines. */
   readonly shown: Map<number, readonly EventRow[]>
+  /** Rooms that are told from the beginning. */
+  readonly initial: Set<number>
   /** Whether all candidates were told. */
   readonly whole: boolean
 }
@@ -263,10 +265,11 @@ export class SlidingSyncService {
     const texts = new Map<string, string>()
     const sent = new Map<number, SentRoom>()
     const shown = new Map<number, readonly EventRow[]>()
+    const initial = new Set<number>()
     let chars = 0
     for (let i = 0; i < found.length; i += ROOMS_AT_ONCE) {
       if (chars > ANSWER_CHARS_MAX || texts.size >= ANSWER_ROOMS_MAX)
-        return { texts, sent, shown, whole: false }
+        return { texts, sent, shown, initial, whole: false }
       if (i > 0) await turn(this.#deps.world.clock)
       const some = found.slice(i, i + ROOMS_AT_ONCE)
       const results = await Promise.all(some.map((candidate) => this.#room(sight, candidate, now)))
@@ -276,12 +279,13 @@ export class SlidingSyncService {
         sent.set(room, result.sent)
         if (!result.parts) continue
         shown.set(room, result.shown ?? [])
+        if (result.initial) initial.add(room)
         const text = `{${result.parts.join(',')}}`
         texts.set(known.roomId, text)
         chars += text.length
       }
     }
-    return { texts, sent, shown, whole: true }
+    return { texts, sent, shown, initial, whole: true }
   }
 
   async #room(sight: Sight, candidate: Candidate, now: number): Promise<RoomResult | undefined> {
@@ -347,6 +351,7 @@ export class SlidingSyncService {
       },
       answered: rooms.sent,
       shown: rooms.shown,
+      initial: rooms.initial,
       typingUpto: this.#deps.ephemeral.versions.version,
       inScope,
     })
