@@ -1,11 +1,10 @@
 /** What users do in rooms. */
 import type { Device } from './device.ts'
 import { type Doer, roomPath } from './doer.ts'
+import { KNOCK_VERSIONS } from './truth.ts'
 
 const VISIBILITIES = ['shared', 'shared', 'joined', 'invited', 'world_readable'] as const
 const VERSIONS = ['11', '11', '12', '12', '12', '1', '6', '10'] as const
-/** Room versions that know knocking. */
-const KNOCK_VERSIONS: ReadonlySet<string> = new Set(['10', '11', '12'])
 
 export type MembershipDeed = 'join' | 'invite' | 'leave' | 'kick' | 'ban' | 'unban' | 'knock'
 

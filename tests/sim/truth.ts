@@ -4,6 +4,9 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 
+/** Of the room versions that are tried, those that know knocking. */
+export const KNOCK_VERSIONS: ReadonlySet<string> = new Set(['10', '11', '12'])
+
 export interface TruthEvent {
   readonly nid: number
   readonly eventId: string
@@ -90,6 +93,18 @@ export class RoomTruth {
   /** Membership of a user before the event at `index`. */
   membershipBefore(user: string, index: number): Membership {
     return this.#members.get(user)?.findLast((entry) => entry.index < index)?.membership ?? 'leave'
+  }
+
+  /**
+   * Whether an event after the one at `index` set a join rule that the room's version does not know. The auth rules
+   * then refuse every join, also of who is in the room, and a new name is one.
+   */
+  letNobodyIn(index: number): boolean {
+    const version = String(this.state.get('m.room.create\0')?.content.room_version ?? '1')
+    if (KNOCK_VERSIONS.has(version)) return false
+    return this.events
+      .slice(index)
+      .some(({ type, content }) => type === 'm.room.join_rules' && content.join_rule === 'knock')
   }
 
   get members(): Iterable<string> {
