@@ -192,6 +192,7 @@ export class SlidingSyncService {
     const config = configText(request)
     const subscribed = await this.#subscribed(user, request)
     for (;;) {
+      const factsAt = this.#deps.feed.position
       await this.#facts.load(user.memberships.keys())
       const labels = await this.#labels.of(user)
       const ignored = await this.#deps.ignored.ignoredBy(user.userId)
@@ -209,7 +210,7 @@ export class SlidingSyncService {
       }
       /* From here to the end nothing else runs, so that all lists are of one moment. */
       const now = this.#deps.feed.position
-      if (!this.#isReady(user, labels.position)) continue
+      if (!this.#isReady(user, labels.position, factsAt)) continue
       for (const { view, sources, key } of windows) {
         view.bring(now, sources)
         this.#views.weigh(key, view.order.size * LISTED_BYTES)
@@ -234,9 +235,10 @@ export class SlidingSyncService {
   }
 
   /** Whether nothing came meanwhile of which the lists must know before. */
-  #isReady(user: ActiveUser, labelsAt: number): boolean {
+  #isReady(user: ActiveUser, labelsAt: number, factsAt: number): boolean {
     if (user.dataChangedSince(labelsAt)) return false
-    for (const room of user.changedSince(labelsAt) ?? user.memberships.keys()) {
+    /* A room that came while the labels were read is in them, and its facts may be missing. */
+    for (const room of user.changedSince(factsAt) ?? user.memberships.keys()) {
       if (user.memberships.has(room) && !this.#facts.peek(room)) return false
     }
     return true
