@@ -20,7 +20,7 @@ import type { Feed } from '../feed.ts'
 import type { Inboxes } from '../inboxes.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import type { SyncOptions } from '../options.ts'
-import { membershipAt } from '../own-membership.ts'
+import { leftAt, membershipAt } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
 import type { Summaries } from '../v3/summary.ts'
@@ -237,7 +237,7 @@ export class SlidingSyncService {
   /** Whether nothing came meanwhile of which the lists must know before. */
   #isReady(user: ActiveUser, labelsAt: number, factsAt: number): boolean {
     if (user.dataChangedSince(labelsAt)) return false
-    /* A room that came while the labels were read is in them, and its facts may be missing. */
+    /* Facts may be missing of what came after they were loaded, be it before the labels were read. */
     for (const room of user.changedSince(factsAt) ?? user.memberships.keys()) {
       if (user.memberships.has(room) && !this.#facts.peek(room)) return false
     }
@@ -288,10 +288,15 @@ export class SlidingSyncService {
 
   async #room(sight: Sight, candidate: Candidate, now: number): Promise<RoomResult | undefined> {
     const { request, user, connection } = sight
-    const { room, config } = candidate
+    const { room, config, sent, endsAtLeaving } = candidate
+    const { store } = this.#deps
     const rules = await this.#deps.roomRules.of(room)
-    const known = rules && (await membershipAt(this.#deps.store, user, room, now))
+    const hidden = endsAtLeaving && sent
+    const upto = hidden ? await leftAt(store, user.userId, room, candidate.known, sent.upto) : now
+    const known = rules && (await membershipAt(store, user, room, upto))
     if (!rules || !known) return undefined
+    /* The leaving is too many changes ago to be found. */
+    if (hidden && known.membership === 'join') return undefined
     const ask = {
       ...candidate,
       known,
