@@ -33,6 +33,8 @@ export class ListView {
   /** Everything up to it is taken. */
   #position = -1
   #version = ''
+  /** Rooms whose facts were not ready when the list was made: looked at again each time. */
+  #lacking = new Set<number>()
   /** Rooms may have come into sight without news of their own, because others went, at this position last. */
   loosenedAt = 0
 
@@ -50,8 +52,10 @@ export class ListView {
     const version = `${labelled ? from.labels.version : ''} ${from.spaces?.version ?? ''} ${seen}`
     const changed = this.#position < 0 ? undefined : from.user.changedSince(this.#position)
     const anew = changed === undefined || version !== this.#version
+    const lacking = this.#lacking
+    this.#lacking = new Set()
     if (anew) this.#rebuild(now, from)
-    else for (const room of changed) this.#move(room, now, from)
+    else for (const room of new Set([...changed, ...lacking])) this.#move(room, now, from)
     this.#version = version
     this.#position = Math.max(this.#position, now)
     return anew
@@ -76,8 +80,12 @@ export class ListView {
 
   /** Position of the newest news of a room that belongs to the list. */
   #keyOf(room: number, known: KnownMembership, from: ListSources): number | undefined {
+    if (!isListed(known) || isHidden(known, from.hiding)) return undefined
     const facts = from.facts.peek(room)
-    if (!facts || !isListed(known) || isHidden(known, from.hiding)) return undefined
+    if (!facts) {
+      this.#lacking.add(room)
+      return undefined
+    }
     if (!passes(this.#filters, room, known, facts, from)) return undefined
     return newsOf(known, facts)
   }

@@ -20,7 +20,7 @@ import type { Feed } from '../feed.ts'
 import type { Inboxes } from '../inboxes.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import type { SyncOptions } from '../options.ts'
-import { membershipAt } from '../own-membership.ts'
+import { leftAt, membershipAt } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
 import type { Summaries } from '../v3/summary.ts'
@@ -194,6 +194,7 @@ export class SlidingSyncService {
     const config = configText(request)
     const subscribed = await this.#subscribed(user, request)
     for (;;) {
+      const factsAt = this.#deps.feed.position
       await this.#facts.load(user.memberships.keys())
       const labels = await this.#labels.of(user)
       const ignored = await this.#deps.ignored.ignoredBy(user.userId)
@@ -211,7 +212,7 @@ export class SlidingSyncService {
       }
       /* From here to the end nothing else runs, so that all lists are of one moment. */
       const now = this.#deps.feed.position
-      if (!this.#isReady(user, labels.position)) continue
+      if (!this.#isReady(user, labels.position, factsAt)) continue
       for (const { view, sources, key } of windows) {
         view.bring(now, sources)
         this.#views.weigh(key, view.order.size * LISTED_BYTES)
@@ -236,9 +237,10 @@ export class SlidingSyncService {
   }
 
   /** Whether nothing came meanwhile of which the lists must know before. */
-  #isReady(user: ActiveUser, labelsAt: number): boolean {
+  #isReady(user: ActiveUser, labelsAt: number, factsAt: number): boolean {
     if (user.dataChangedSince(labelsAt)) return false
-    for (const room of user.changedSince(labelsAt) ?? user.memberships.keys()) {
+    /* Facts may be missing of what came after they were loaded, be it before the labels were read. */
+    for (const room of user.changedSince(factsAt) ?? user.memberships.keys()) {
       if (user.memberships.has(room) && !this.#facts.peek(room)) return false
     }
     return true
@@ -290,10 +292,15 @@ export class SlidingSyncService {
 
   async #room(sight: Sight, candidate: Candidate, now: number): Promise<RoomResult | undefined> {
     const { request, user, connection } = sight
-    const { room, config } = candidate
+    const { room, config, sent, endsAtLeaving } = candidate
+    const { store } = this.#deps
     const rules = await this.#deps.roomRules.of(room)
-    const known = rules && (await membershipAt(this.#deps.store, user, room, now))
+    const hidden = endsAtLeaving && sent
+    const upto = hidden ? await leftAt(store, user.userId, room, candidate.known, sent.upto) : now
+    const known = rules && (await membershipAt(store, user, room, upto))
     if (!rules || !known) return undefined
+    /* The leaving is too many changes ago to be found. */
+    if (hidden && known.membership === 'join') return undefined
     const ask = {
       ...candidate,
       known,

@@ -27,6 +27,8 @@ export interface Candidate {
   readonly sent: SentRoom | undefined
   readonly lists: readonly string[]
   readonly direct: boolean
+  /** The user is invited again, and is not to see it: what is told ends where they left. */
+  readonly endsAtLeaving?: boolean
 }
 
 export interface Sight {
@@ -164,15 +166,19 @@ class Rules {
 
   /** A room that the client knows and the user left: that it was left is told wherever it stood. */
   left(room: number): Candidate | undefined {
-    const { user, facts, connection, labels } = this.#sight
+    const { user, facts, connection, labels, hiding } = this.#sight
     const sent = connection.room(room)
     const known = user.memberships.get(room)
     const own = facts.peek(room)
     if (!sent || !known || !own || sent.membership === known.membership) return undefined
-    if (isListed(known) || known.membership !== 'leave') return undefined
+    /* Behind the leaving may be an invite that is hidden. */
+    const endsAtLeaving =
+      known.membership === 'invite' && sent.membership === 'join' && isHidden(known, hiding)
+    if (!endsAtLeaving && (isListed(known) || known.membership !== 'leave')) return undefined
     const timelineLimit = Math.max(1, Math.min(sent.timelineLimit, this.#sight.timelineMax))
     const config = { timelineLimit, required: sent.required }
-    return { room, known, facts: own, config, sent, lists: [], direct: labels.direct.has(known.roomId) }
+    const direct = labels.direct.has(known.roomId)
+    return { room, known, facts: own, config, sent, lists: [], direct, endsAtLeaving }
   }
 
   #config(indexes: readonly number[]): RoomConfig {

@@ -87,7 +87,8 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
       const counts = await deps.store.push.counts(request.userId, room, ask.now)
       parts.push(...unreadParts(counts, request.filter.unreadThreads))
     }
-    if (membersMoved || since === undefined) {
+    /* State told whole may be a ready text that nobody looked into for members. */
+    if (membersMoved || since === undefined || ask.fullState) {
       parts.push(`"summary":${JSON.stringify(await deps.summaries.of(room, request.userId))}`)
     }
   }
