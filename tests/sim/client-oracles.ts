@@ -227,11 +227,11 @@ function checkReceipts(device: Device, view: RoomView, room: RoomTruth, database
   }
 }
 
-/** Sliding sync has one place for all receipts of one user and kind for one event. */
+/** Sliding sync has one place for all receipts of one user and kind for one event. The one told may have moved on. */
 function isCrowded(device: Device, view: RoomView, key: string, eventId: unknown): boolean {
   if (!(device instanceof SlidingDevice)) return false
   const [kind, user] = key.split('\0')
-  return [...view.receipts].some(([other, at]) => at === eventId && other.startsWith(`${kind}\0${user}\0`))
+  return view.receiptPlaces.has(`${kind}\0${user}\0${String(eventId)}`)
 }
 
 /** Counts are what counting by hand gives, or at least what the server would count anew. */

@@ -36,6 +36,8 @@ export class RoomView {
   accountData = new Map<string, string>()
   /** Event ids by `kind NUL user NUL thread`. */
   readonly receipts = new Map<string, string>()
+  /** Kind, user and event of every receipt that was told, of any thread, also those that have moved on since. */
+  readonly receiptPlaces = new Set<string>()
   typing: readonly string[] = []
   unread: Unread = NONE_UNREAD
   /** Position of the server when the client began to follow the room. */
@@ -114,6 +116,7 @@ export class RoomView {
     this.senders.clear()
     this.accountData.clear()
     this.receipts.clear()
+    this.receiptPlaces.clear()
     this.typing = []
     this.unread = NONE_UNREAD
     this.missedStay = false
@@ -156,6 +159,7 @@ export class RoomView {
         for (const [user, data] of Object.entries<ClientEvent>(users)) {
           if (kind !== 'm.read' && user !== reader) throw this.#wrong(`got the ${kind} receipt of ${user}`)
           this.receipts.set(`${kind}\0${user}\0${data.thread_id ?? ''}`, eventId)
+          this.receiptPlaces.add(`${kind}\0${user}\0${eventId}`)
         }
       }
     }
