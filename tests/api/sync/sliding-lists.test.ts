@@ -351,3 +351,20 @@ test('adv-52 room_name_like does not tell a banned user what the room is called 
   assert.deepEqual(await passing(bob, { room_name_like: 'after' }), [])
   assert.deepEqual(await passing(bob, {}), [roomId])
 })
+
+test('that a room was left is told also when an invite behind it is hidden', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const loop = new SlidingLoop(bob)
+  assert.equal((await loop.next()).rooms[roomId].membership, 'join')
+  await bob.put(
+    `/_matrix/client/v3/user/${encodeURIComponent(bob.userId)}/account_data/m.ignored_user_list`,
+    {
+      ignored_users: { [alice.userId]: {} },
+    },
+  )
+  await leave(bob, roomId)
+  await invite(alice, roomId, bob)
+  assert.equal((await loop.next()).rooms[roomId].membership, 'leave')
+  assert.deepEqual((await loop.next()).rooms, {})
+})

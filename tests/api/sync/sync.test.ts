@@ -401,9 +401,10 @@ test('§5.11 full_state gives all state of all rooms and does not wait', async (
   const started = performance.now()
   const answer = await sync(bob, { since, full_state: true, timeout: LONG_MS })
   assert.ok(performance.now() - started < SOON_MS)
-  const { state, timeline } = answer.rooms.join[roomId]
+  const { state, timeline, summary } = answer.rooms.join[roomId]
   assert.equal(state.events.length, 8)
   assert.deepEqual([timeline.events, timeline.limited], [[], false])
+  assert.equal(summary['m.joined_member_count'], 2)
 })
 
 test('§5.11 a room joined in between comes whole and limited', async () => {
