@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { globSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs, promisify } from 'node:util'
+import { batchesOf, isSolo } from './order.ts'
 import { runFiles } from './pool.ts'
 import { Report } from './report.ts'
 import { prepare } from './requirements.ts'
@@ -12,7 +13,7 @@ const HELP = `bin/test [--full] [file or folder ...]
   Without files: format and lint (biome), types (tsc), then every test of src and tests.
   With files or folders: those tests alone.
   --full   larger budgets (MYELIN_TEST_FULL=1), for as long as it takes
-Environment: MATRIX_SPEC_DIR, CI, MYELIN_TEST_JOBS (test files at a time); CONTRIBUTING.md tells more.
+Environment: MATRIX_SPEC_DIR, CI, MYELIN_TEST_JOBS (processes at a time); CONTRIBUTING.md tells more.
 `
 const FILE_MINUTES_MAX = { ordinary: 4, full: 120 }
 /** An ordinary run that takes longer is told so: it must stay a thing one does before every commit. */
@@ -66,14 +67,12 @@ async function main(): Promise<number> {
   const fileMsMax = (flags.full ? FILE_MINUTES_MAX.full : FILE_MINUTES_MAX.ordinary) * 60_000
   const done = report.file.bind(report)
   const run = (some: string[], jobs: number) =>
-    runFiles(report.longestFirst(some), { jobs, fileMsMax, signal: interrupted.signal, done })
-  // What measures time or memory has the machine for itself.
-  const alone = files.filter((file) => file.endsWith('.solo.test.ts'))
+    runFiles(batchesOf(some), { jobs, fileMsMax, signal: interrupted.signal, done })
   await run(
-    files.filter((file) => !alone.includes(file)),
+    files.filter((file) => !isSolo(file)),
     Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8),
   )
-  await run(alone, 1)
+  await run(files.filter(isSolo), 1)
   if (interrupted.signal.aborted) report.fault(`interrupted by ${interrupted.signal.reason}`)
   report.end(
     performance.now() - started,

@@ -48,6 +48,12 @@ export function coversPart(...endpoints: Endpoint[]): void {
   })
 }
 
+/** Another test file begins in this process: what the one before has shown does not count for it. */
+export function forgetCalls(): void {
+  shown.clear()
+  served = []
+}
+
 /** To be told by a test server which routes it serves. */
 export function serves(routes: readonly ServedRoute[]): void {
   served = routes
