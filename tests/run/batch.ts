@@ -17,14 +17,14 @@ const load = createRequire(import.meta.url)
 for (const file of process.argv.slice(2))
   describe(file, () => {
     const started = { ms: 0, cpuMs: 0 }
-    // Before and after the file's own hooks, which are declared when it loads.
+    // Both before the file's own hooks, which are declared when it loads and may fail.
     before(() => {
       tell({ begins: file })
       forgetCalls()
       Object.assign(started, { ms: performance.now(), cpuMs: cpuMs() })
     })
-    load(resolve(file))
     after(() => tell({ ends: file, ms: performance.now() - started.ms, cpuMs: cpuMs() - started.cpuMs }))
+    load(resolve(file))
   })
 
 /** Processor time of this process with its threads, and of its children that have ended (on Linux). */

@@ -91,10 +91,13 @@ function asked(endpoint: Endpoint): Kind[] {
   const open = route.auth === 'none' || route.auth === 'sharedSecret'
   return [
     'success',
-    ...(!open && endpoint.includes('{') ? (['missing rights'] as const) : []),
+    ...(!open && OWNED.test(endpoint) ? (['missing rights'] as const) : []),
     ...(route.body !== undefined || route.query !== undefined ? (['bad input'] as const) : []),
   ]
 }
+
+/** A parameter that names something of somebody: a type and a transaction's name do not. */
+const OWNED = /\{(?!(?:eventType|txnId)\})/
 
 /** An endpoint with its parameters' names left out. */
 const shape = (endpoint: string): string => endpoint.replace(/\{[^}]*\}|:\w+/g, '{}')
