@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { globSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs, promisify } from 'node:util'
-import { batchesOf, isSolo } from './order.ts'
+import { orderOf } from './order.ts'
 import { runFiles } from './pool.ts'
 import { Report } from './report.ts'
 import { prepare } from './requirements.ts'
@@ -13,7 +13,7 @@ const HELP = `bin/test [--full] [file or folder ...]
   Without files: format and lint (biome), types (tsc), then every test of src and tests.
   With files or folders: those tests alone.
   --full   larger budgets (MYELIN_TEST_FULL=1), for as long as it takes
-Environment: MATRIX_SPEC_DIR, CI, MYELIN_TEST_JOBS (processes at a time); CONTRIBUTING.md tells more.
+Environment: MATRIX_SPEC_DIR, CI, MYELIN_TEST_JOBS (processes that work at a time); CONTRIBUTING.md tells more.
 `
 const FILE_MINUTES_MAX = { ordinary: 4, full: 120 }
 /** An ordinary run that takes longer is told so: it must stay a thing one does before every commit. */
@@ -62,17 +62,17 @@ async function main(): Promise<number> {
     await Promise.all([
       check(report, 'biome', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']),
       check(report, 'tsc', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']),
+      firstStart(report),
     ])
 
   const fileMsMax = (flags.full ? FILE_MINUTES_MAX.full : FILE_MINUTES_MAX.ordinary) * 60_000
   const done = report.file.bind(report)
-  const run = (some: string[], jobs: number) =>
-    runFiles(batchesOf(some), { jobs, fileMsMax, signal: interrupted.signal, done })
-  await run(
-    files.filter((file) => !isSolo(file)),
-    Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8),
-  )
-  await run(files.filter(isSolo), 1)
+  const run = (batches: string[][], jobs: number) =>
+    runFiles(batches, { jobs, fileMsMax, signal: interrupted.signal, done })
+  const { working, waiting, solo } = orderOf(files)
+  const jobs = Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8)
+  await Promise.all([run(working, jobs), run(waiting, 1)])
+  await run(solo, 1)
   if (interrupted.signal.aborted) report.fault(`interrupted by ${interrupted.signal.reason}`)
   report.end(
     performance.now() - started,
@@ -90,6 +90,16 @@ async function check(report: Report, name: string, args: string[]): Promise<void
   } catch (error) {
     const { stdout, stderr, message } = error as Error & { stdout?: string; stderr?: string }
     report.fault(name, `${stdout}${stderr}` || message)
+  }
+}
+
+/** Lets the program fill its compile cache once, before several servers start at the same time. */
+async function firstStart(report: Report): Promise<void> {
+  const env = { ...process.env, NODE_COMPILE_CACHE: undefined }
+  try {
+    await promisify(execFile)('bin/myelin', ['--version'], { env })
+  } catch (error) {
+    report.fault('bin/myelin --version', String(error))
   }
 }
 

@@ -61,8 +61,7 @@ export class Report {
   #slowest(): string[] {
     const byTime = this.#results.toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST_SHOWN)
     return byTime.map(
-      (result) =>
-        `${seconds(result.ms).padStart(8)}, ${seconds(result.cpuMs).padStart(7)} of processors: ${result.file}`,
+      (result) => `${seconds(result.ms).padStart(8)} ${result.file} (cpu ${seconds(result.cpuMs)})`,
     )
   }
 
