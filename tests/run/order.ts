@@ -11,6 +11,8 @@ const LONG: readonly string[] = [
   'tests/api/rooms/large-rooms.test.ts',
   'tests/interop/browser.test.ts',
   'tests/interop/js-sdk-features.test.ts',
+  'tests/interop/js-sdk-crypto-sqlite.test.ts',
+  'tests/interop/js-sdk-crypto-postgres.test.ts',
   'tests/server/refusals.test.ts',
   'tests/contract/state.test.ts',
   'src/storage/verify/verify.test.ts',
@@ -29,8 +31,6 @@ const WAITING: readonly string[] = [
   'tests/interop/js-sdk.test.ts',
   'tests/interop/bot-sdk.test.ts',
   'tests/interop/nio.test.ts',
-  'tests/interop/js-sdk-crypto-sqlite.test.ts',
-  'tests/interop/js-sdk-crypto-postgres.test.ts',
   'tests/server/reload.test.ts',
   'tests/run/pool.test.ts',
 ]
