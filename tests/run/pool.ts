@@ -38,7 +38,8 @@ async function runBatch(files: string[], options: PoolOptions): Promise<void> {
   if (bad === undefined || files.length === 1 || options.signal.aborted) {
     for (const result of results) {
       if (bad?.file === result.file) result.outcomes.push(failure(bad.why, result.ms))
-      options.done(result)
+      // An interruption leaves files that were never begun.
+      if (result.outcomes.length > 0) options.done(result)
     }
     return
   }
