@@ -48,7 +48,7 @@ async function main(): Promise<number> {
   const report = new Report(say)
   if (!specDir)
     report.notice('the specification is absent: set MATRIX_SPEC_DIR to check responses against it')
-  const checked = positionals.length === 0 && !interrupted.signal.aborted ? checks(report) : undefined
+  const checked = checks(report, positionals.length === 0)
   await using services = await startServices(programs)
   Object.assign(process.env, {
     MYELIN_TEST_POSTGRES: services.postgres,
@@ -78,12 +78,10 @@ async function main(): Promise<number> {
 }
 
 /** Biome and tsc; meanwhile the program starts once, so that several servers at a time find their code compiled. */
-async function checks(report: Report): Promise<void> {
-  await Promise.all([
-    check(report, 'biome', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']),
-    check(report, 'tsc', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']),
-    firstStart(report),
-  ])
+async function checks(report: Report, all: boolean): Promise<void> {
+  const biome = () => check(report, 'biome', ['node_modules/@biomejs/biome/bin/biome', 'check', '.'])
+  const tsc = () => check(report, 'tsc', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
+  await Promise.all([firstStart(report), ...(all ? [biome(), tsc()] : [])])
 }
 
 /** Runs one of the static checks; its output is shown when it fails. */
