@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { LiveServer } from '../../support/live-server.ts'
 import { until } from '../conversation.ts'
 import { LinesProcess } from '../lines-process.ts'
+import type { Stage } from './talk.ts'
 
 const SCRIPT = `${import.meta.dirname}/../nio_devices.py`
 
@@ -92,10 +93,13 @@ export class NioDevice {
   readonly read: Read[] = []
   /** Events that could not be decrypted when they came. */
   readonly unreadable: string[] = []
+  /** Those of them that were sent before it was there. */
+  before: readonly string[] = []
   readonly syncs: Synced[] = []
   readonly sas: SasNews[] = []
   /** The error with which its sync was refused. */
   lost: string | undefined
+  away = false
   /** What ended its sync loop. */
   broken: string | undefined
   readonly #python: LinesProcess
@@ -127,9 +131,17 @@ export class NioDevice {
   }
 
   /** Goes away: no sync, no connection. */
-  stop = async () => void (await this.ask('stop'))
+  async stop(): Promise<void> {
+    this.away = true
+    await this.ask('stop')
+  }
+
   /** Comes back as a program that starts with what it had on disk. */
-  reopen = async () => void (await this.ask('reopen'))
+  async reopen(): Promise<void> {
+    await this.ask('reopen')
+    this.away = false
+  }
+
   join = async (room: string) => void (await this.ask('join', { room }))
   /** A new room key before the next message. */
   newSession = async (room: string) => void (await this.ask('newSession', { room }))
@@ -182,13 +194,23 @@ export async function allKnown(devices: readonly NioDevice[]): Promise<void> {
   await Promise.all(devices.flatMap((one) => users.map((user) => one.knows(devices, user))))
 }
 
-/** A message that all others read, each once. */
-export async function tellAll(
-  sender: NioDevice,
-  devices: readonly NioDevice[],
-  room: string,
-  text: string,
-): Promise<Read[]> {
-  await sender.send(room, text)
-  return Promise.all(devices.filter((one) => one !== sender).map((one) => one.reads(text)))
+/** A further device comes into the room, and all know it. What was said before is unreadable for it. */
+export async function enter(stage: Stage, name: string, who: string): Promise<NioDevice> {
+  const { house, devices, room } = stage
+  const device = await house.login(name, who)
+  await device.isIn(room)
+  device.before = [...device.unreadable]
+  devices.push(device)
+  const awake = devices.filter((one) => !one.away)
+  await Promise.all(
+    awake.flatMap((one) => [one.knows(devices, device.userId), device.knows(devices, one.userId)]),
+  )
+  return device
+}
+
+/** A message that all others read who are there. */
+export async function tellAll(sender: NioDevice, stage: Stage, text: string): Promise<Read[]> {
+  await sender.send(stage.room, text)
+  const others = stage.devices.filter((one) => one !== sender && !one.away)
+  return Promise.all(others.map((one) => one.reads(text)))
 }

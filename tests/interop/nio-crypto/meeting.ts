@@ -23,21 +23,22 @@ export async function meet(house: NioHouse): Promise<{ room: string; devices: Ni
 }
 
 /** Each device sends, all others read, those of the same user included. */
-export async function bothWays({ devices, room }: Stage): Promise<void> {
+export async function bothWays(stage: Stage): Promise<void> {
+  const { devices } = stage
   for (const device of devices) {
-    const reads = await tellAll(device, devices, room, `hello from ${device.who}`)
+    const reads = await tellAll(device, stage, `hello from ${device.who}`)
     assert.equal(reads.length, devices.length - 1)
   }
 }
 
 /** Verification between two users and between two devices of one; what the verified device sends shows it. */
-export async function verification({ devices, room }: Stage): Promise<void> {
-  const [alice1, alice2, bob1, bob2] = devices as [NioDevice, NioDevice, NioDevice, NioDevice]
+export async function verification(stage: Stage): Promise<void> {
+  const [alice1, alice2, bob1, bob2] = stage.devices as [NioDevice, NioDevice, NioDevice, NioDevice]
   await compareSigns(alice1, bob1)
   await compareSigns(alice2, alice1)
   await compareSigns(bob2, bob1)
   const text = 'from a verified device'
-  await tellAll(alice1, devices, room, text)
+  await tellAll(alice1, stage, text)
   const seen = await Promise.all([alice2, bob1, bob2].map((one) => one.reads(text)))
   const verified = seen.map((read) => read.verified)
   assert.deepEqual(verified, [true, true, false], 'there is no cross-signing: bob2 has not verified alice1')

@@ -5,7 +5,8 @@ import { rawLogin, rawToDevice } from './raw.ts'
 import type { Stage } from './talk.ts'
 
 /** A removed device hears nothing more; the others hear of it and share no key with it; its name holds nothing later. */
-export async function removal({ server, house, devices, room }: Stage): Promise<void> {
+export async function removal(stage: Stage): Promise<void> {
+  const { server, house, devices } = stage
   const alice1 = devices[0]!
   const [gone] = devices.splice(1, 1)
   assert.ok(gone)
@@ -16,7 +17,7 @@ export async function removal({ server, house, devices, room }: Stage): Promise<
   )
   await allKnown(devices)
   const before = { syncs: gone.syncs.length, read: gone.read.length }
-  await tellAll(devices[1]!, devices, room, 'after the removal')
+  await tellAll(devices[1]!, stage, 'after the removal')
   await nothingUnderItsName(server, gone)
   assert.deepEqual({ syncs: gone.syncs.length, read: gone.read.length }, before)
   house.devices.splice(house.devices.indexOf(gone), 1)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import type { LiveServer } from '../../support/live-server.ts'
 import { until } from '../conversation.ts'
-import { allKnown, type NioDevice, type NioLogin, tellAll } from './devices.ts'
+import { allKnown, enter, type NioDevice, type NioLogin, tellAll } from './devices.ts'
 import { rawClaim, rawLogin } from './raw.ts'
 import type { Stage } from './talk.ts'
 
-/** What vodozemac keeps of its own one-time keys at most, and nio uploads. */
+/** What nio uploads at a time; twice as many when its sync loop uploads at the same time as the test. */
 const ONE_TIME_KEYS = 50
 
 /**
@@ -13,8 +13,8 @@ const ONE_TIME_KEYS = 50
  * who claims gets none, leaves the device out, and it reads later by asking another device of its user. With one
  * (made by the library beneath nio), it is given to everybody, and the device reads at once.
  */
-export async function keysUsedUp({ server, house, devices, room }: Stage): Promise<void> {
-  const bob1 = devices.find(({ who }) => who === 'bob1')!
+export async function keysUsedUp(stage: Stage): Promise<void> {
+  const { server, devices } = stage
   const bob2 = devices.find(({ who }) => who === 'bob2')!
   const carol = await rawLogin(server, 'carol')
   await bob2.stop()
@@ -22,13 +22,8 @@ export async function keysUsedUp({ server, house, devices, room }: Stage): Promi
   assert.equal(await rawClaim(server, carol, bob2), undefined)
 
   /* A device that has no session with bob2 yet: it has to claim a key, and there is none. */
-  const alice4 = await house.login('alice', 'alice4')
-  devices.push(alice4)
-  await alice4.isIn(room)
-  const awake = devices.filter((one) => one !== bob2)
-  await Promise.all(awake.map((one) => one.knows(devices, alice4.userId)))
-  await alice4.knows(devices, bob2.userId)
-  await tellAll(alice4, awake, room, 'without a key for you')
+  const alice4 = await enter(stage, 'alice', 'alice4')
+  await tellAll(alice4, stage, 'without a key for you')
   await bob2.reopen()
   await until(
     () => bob2.unreadable.length > 0,
@@ -38,14 +33,12 @@ export async function keysUsedUp({ server, house, devices, room }: Stage): Promi
     if (!bob2.read.some(({ eventId }) => eventId === event)) await bob2.ask('requestKey', { event })
   }
   await bob2.reads('without a key for you')
-  await withFallback({ server, house, devices, room }, { bob1, bob2, carol })
+  await withFallback(stage, bob2, carol)
 }
 
 /** The device that is back uploads keys anew and a fallback key; both are used up. */
-async function withFallback(
-  { server, house, devices, room }: Stage,
-  { bob2, carol }: { bob1: NioDevice; bob2: NioDevice; carol: NioLogin },
-): Promise<void> {
+async function withFallback(stage: Stage, bob2: NioDevice, carol: NioLogin): Promise<void> {
+  const { server, devices } = stage
   await bob2.ask('uploadMoreKeys')
   const [fallbackId] = (await bob2.ask('uploadFallback')) as string[]
   await bob2.stop()
@@ -54,18 +47,13 @@ async function withFallback(
     const claimed = await rawClaim(server, carol, bob2)
     assert.deepEqual([claimed?.id, claimed?.fallback], [fallbackId, true])
   }
-  const alice5 = await house.login('alice', 'alice5')
-  devices.push(alice5)
-  await alice5.isIn(room)
-  const awake = devices.filter((one) => one !== bob2)
-  await Promise.all(awake.map((one) => one.knows(devices, alice5.userId)))
-  await alice5.knows(devices, bob2.userId)
-  await tellAll(alice5, awake, room, 'by the fallback key')
+  const alice5 = await enter(stage, 'alice', 'alice5')
+  await tellAll(alice5, stage, 'by the fallback key')
   await bob2.reopen()
   await bob2.reads('by the fallback key')
   await bob2.ask('uploadMoreKeys')
   await allKnown(devices)
-  await tellAll(devices[0]!, devices, room, 'all have keys again')
+  await tellAll(devices[0]!, stage, 'all have keys again')
 }
 
 /** Claims until only a fallback key or nothing is left: every key once. */
@@ -77,5 +65,5 @@ async function takeAll(server: LiveServer, by: NioLogin, of: NioDevice): Promise
     assert.ok(!taken.has(claimed.key), 'a key was given twice')
     taken.add(claimed.key)
   }
-  assert.ok(taken.size > ONE_TIME_KEYS / 2 && taken.size <= ONE_TIME_KEYS, `${taken.size} keys`)
+  assert.ok(taken.size > ONE_TIME_KEYS / 2 && taken.size <= 2 * ONE_TIME_KEYS, `${taken.size} keys`)
 }
