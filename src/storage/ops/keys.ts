@@ -280,13 +280,10 @@ export function* deleteKeysOfDevices(
   yield* run(`DELETE FROM one_time_keys WHERE device IN (${gone})`, ...params)
   yield* run(`DELETE FROM fallback_keys WHERE device IN (${gone})`, ...params)
   const deleted = `DELETE FROM device_keys WHERE user_id = ?1 AND device_id <> ?2${among} RETURNING device_id`
-  for (const row of yield* run(deleted, ...params)) {
-    ctx.changes.push({
-      stream: 'one_time_keys',
-      position: ctx.next(),
-      user,
-      device: row.device_id as string,
-    })
+  const rows = yield* run(deleted, ...params)
+  const position = rows.length === 0 ? 0 : ctx.next()
+  for (const row of rows) {
+    ctx.changes.push({ stream: 'one_time_keys', position, user, device: row.device_id as string })
   }
 }
 

@@ -1,10 +1,10 @@
-import assert from 'node:assert/strict'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../conversation.ts'
 import type { NioDevice } from './devices.ts'
 import type { Stage } from './talk.ts'
 
 const KILLS = 3
-const TALK_MS = 600
+/** Messages of all devices together between two kills, at least. */
+const MESSAGES_PER_LIFE = 10
 /** Messages of a device after which it makes a new room key. */
 const MESSAGES_PER_KEY = 3
 
@@ -25,27 +25,26 @@ export async function killedInTheMiddle({ server, devices, room }: Stage): Promi
   const talking = Promise.all(devices.slice(0, -1).map(talk))
   const restless = devices.at(-1)!
   for (let i = 0; i < KILLS; i++) {
-    await sleep(TALK_MS)
+    await until(
+      () => sent.size >= (i + 1) * MESSAGES_PER_LIFE,
+      () => `enough is said, not ${sent.size} messages`,
+    )
     if (i === 1) await restless.stop()
     await server.restart('SIGKILL')
     if (i === 1) await restless.reopen()
   }
-  await sleep(TALK_MS)
   over = true
   await talking
-  assert.ok(sent.size >= devices.length * 2, `${sent.size} messages`)
   await Promise.all(devices.map((device) => readsThem(device, sent)))
 }
 
 async function readsThem(device: NioDevice, sent: ReadonlyMap<string, string>): Promise<void> {
   const missing = () =>
-    [...sent].filter(([id, who]) => who !== device.who && !device.read.some((r) => r.eventId === id))
-  const end = performance.now() + 30_000
-  while (missing().length > 0) {
-    const left = missing().map(
-      ([id, who]) => `${id} of ${who}${device.unreadable.includes(id) ? ', unreadable' : ''}`,
-    )
-    assert.ok(performance.now() < end, `${device.who} has not read ${left.join('; ')} ${device.broken ?? ''}`)
-    await sleep(50)
-  }
+    [...sent]
+      .filter(([id, who]) => who !== device.who && !device.read.some(({ eventId }) => eventId === id))
+      .map(([id, who]) => `${id} of ${who}${device.unreadable.includes(id) ? ', unreadable' : ''}`)
+  await until(
+    () => missing().length === 0,
+    () => `${device.who} has read all but ${missing().join('; ')} ${device.broken ?? ''}`,
+  )
 }
