@@ -10,9 +10,10 @@ const V3 = '/_matrix/client/v3'
 const SLIDING = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync'
 const TYPE = 'm.test.mail'
 /** How long one message, or one sync, may be tried; the server is away for seconds of it. */
-const TRY_MS_MAX = 120_000
+const TRY_MS_MAX = 600_000
 const AGAIN_MS_MAX = 200
-const POLL_MS = 1000
+/** A sync waits for so long, or not at all. */
+const POLL_MS = 500
 /** Share of the answers that a client loses after they came, before it kept them. */
 const FORGETFUL = 0.15
 /** Messages that sliding sync is asked for at a time. */
@@ -43,6 +44,8 @@ export class MailClient {
   #repeats: readonly string[] = []
   /** Answers at a place that had been asked before. */
   repeated = 0
+  /** Syncs that were answered. */
+  answered = 0
 
   constructor(session: Session, sliding: boolean) {
     this.user = session.user_id
@@ -59,6 +62,7 @@ export class MailClient {
     const { names, next } = await untilAnswered(`a sync of ${this.device}`, () =>
       this.#sliding ? this.#slide(url) : this.#pull(url),
     )
+    this.answered++
     if (this.#repeats.length > 0) {
       this.repeated++
       const again = names.slice(0, this.#repeats.length)
@@ -74,23 +78,23 @@ export class MailClient {
     return names.length
   }
 
-  async #pull(url: string): Promise<Given | undefined> {
+  async #pull(url: string): Promise<Given | string> {
     const since = this.#since === undefined ? '' : `&since=${this.#since}`
-    const json = await asked(url, 'GET', `${V3}/sync?timeout=${POLL_MS}${since}`, this.token)
-    if (!json) return undefined
+    const json = await asked(url, 'GET', `${V3}/sync?timeout=${pollMs()}${since}`, this.token)
+    if (typeof json === 'string') return json
     const { to_device: toDevice, next_batch: next } = json as { to_device?: Events; next_batch: string }
     return { names: namesOf(toDevice), next }
   }
 
   /* The connection of sliding sync is gone with the server; the place in the messages is not. */
-  async #slide(url: string): Promise<Given | undefined> {
+  async #slide(url: string): Promise<Given | string> {
     const pos = this.#pos === undefined ? '' : `&pos=${this.#pos}`
     const since = this.#since === undefined ? {} : { since: this.#since }
     const wish = { enabled: true, limit: SLIDING_LIMIT, ...since }
     const body = { lists: {}, extensions: { to_device: wish } }
     this.#pos = undefined
-    const json = await asked(url, 'POST', `${SLIDING}?timeout=${POLL_MS}${pos}`, this.token, body)
-    if (!json) return undefined
+    const json = await asked(url, 'POST', `${SLIDING}?timeout=${pollMs()}${pos}`, this.token, body)
+    if (typeof json === 'string') return json
     const { pos: next, extensions } = json as {
       pos: string
       extensions: { to_device: Events & { next_batch: string } }
@@ -104,30 +108,45 @@ interface Events {
   readonly events?: readonly { readonly content: { readonly name: string } }[]
 }
 
+const pollMs = (): number => (Math.random() < 0.5 ? 0 : POLL_MS)
+
 const namesOf = (part: Events | undefined): string[] =>
   (part?.events ?? []).map((event) => event.content.name)
 
-/** The answer of a request, or nothing where none came. What the server refuses fails the test. */
-async function asked(url: string, method: string, path: string, token: string, body?: object) {
+/** The answer of a request, or why there is none. What the server refuses fails the test. */
+async function asked(
+  url: string,
+  method: string,
+  path: string,
+  token: string,
+  body?: object,
+): Promise<Record<string, unknown> | string> {
   try {
     const { status, json } = await request(url, method, path, body, token)
     if (status === 200) return json
     const unknownPos = status === 400 && json['errcode'] === 'M_UNKNOWN_POS'
     assert.ok(status === 503 || unknownPos, `${method} ${path}: ${status} ${JSON.stringify(json)}`)
-    return undefined
+    return `${status}`
   } catch (error) {
     /* Refused and broken connections; JSON that was cut short. */
-    if (error instanceof TypeError || error instanceof SyntaxError) return undefined
+    if (error instanceof TypeError)
+      return (error.cause as { code?: string } | undefined)?.code ?? error.message
+    if (error instanceof SyntaxError) return error.name
     throw error
   }
 }
 
-async function untilAnswered<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+async function untilAnswered<T>(what: string, ask: () => Promise<T | string>): Promise<T> {
   const end = performance.now() + TRY_MS_MAX
+  const outcomes = new Map<string, number>()
   for (;;) {
     const answer = await ask()
-    if (answer !== undefined) return answer
-    if (performance.now() > end) throw new Error(`${what} was not answered in ${TRY_MS_MAX} ms`)
+    if (typeof answer !== 'string') return answer
+    outcomes.set(answer, (outcomes.get(answer) ?? 0) + 1)
+    if (performance.now() > end) {
+      const list = JSON.stringify([...outcomes])
+      throw new Error(`${what} was not answered in ${TRY_MS_MAX} ms, but ${list}; the last was ${answer}`)
+    }
     await sleep(Math.random() * AGAIN_MS_MAX)
   }
 }
