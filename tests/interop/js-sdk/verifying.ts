@@ -5,15 +5,23 @@ import {
   type ShowSasCallbacks,
   VerificationPhase,
   type VerificationRequest,
+  type Verifier,
   VerifierEvent,
 } from 'matrix-js-sdk/lib/crypto-api/index.js'
 import { type Person, until, within } from './secret-person.ts'
+
+/*
+ * The library reaches its requests and verifiers by weak references alone. While a test waits for one of them nothing
+ * else holds it, and once it is collected as garbage it never ends.
+ */
+const held: (VerificationRequest | Verifier)[] = []
 
 /** Both show the same signs and say so. */
 async function compareSigns(one: VerificationRequest, other: VerificationRequest): Promise<void> {
   const signs: string[] = []
   const agree = async (request: VerificationRequest): Promise<void> => {
     const verifier = await until('a verification has begun', () => request.verifier)
+    held.push(verifier)
     verifier.on(VerifierEvent.ShowSas, (sas: ShowSasCallbacks) => {
       signs.push(JSON.stringify(sas.sas.decimal))
       void sas.confirm()
@@ -38,6 +46,7 @@ async function verify(from: Person, to: Person, ask: () => Promise<VerificationR
   const heard = nextRequest(to)
   const request = await within(`${from.userId} asks for a verification`, ask())
   const received = await within(`${to.userId} hears of the verification`, heard)
+  held.push(request, received)
   await within(`${to.userId} accepts the verification`, received.accept())
   await until('the request is accepted', () => request.phase === VerificationPhase.Ready || undefined)
   await compareSigns(request, received)
