@@ -47,6 +47,13 @@ function positionsOfOp(op: Op): number {
   return op.op === 'directory.reindex' ? op.limit : 1
 }
 
+/**
+ * Reserves ?1 numbers of the sequence and gives the last of them. The lock makes one step of the two, also between
+ * processes; it ends with the statement.
+ */
+export const RESERVE = `SELECT setval('myelin_positions', nextval('myelin_positions') + ?1 - 1) AS last
+  FROM pg_advisory_xact_lock(CAST(CAST('myelin_positions' AS regclass) AS BIGINT))`
+
 /** Reserves `count` numbers of the sequence and gives the last of them. */
 export type Reserve = (count: number) => Promise<number>
 
