@@ -4,8 +4,10 @@
 export const WINDOW_S_MAX = 300
 /** Most operations counted in one scenario: the size its sample array may reach. */
 export const OPERATIONS_MAX = 2_000_000
-/** Most accounts a run registers. */
-export const USERS_MAX = 1_000
+/** Most accounts a run registers, or puts into a database. */
+export const USERS_MAX = 20_000
+/** Most senders of one scenario. */
+export const SENDERS_MAX = 1_000
 /** Most members of one room. */
 export const ROOM_MEMBERS_MAX = 1_000
 /** Highest scheduled rate of the delivery scenario, sends per second. */
