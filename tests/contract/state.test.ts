@@ -199,8 +199,31 @@ class Walk {
       assert.deepEqual(await state.pointBefore(event), point)
       assert.deepEqual(await state.pointsBefore([event, event]), [point, point])
     }
+    await this.#checkReplaced()
+  }
+
+  /** Many events at once give what asking for each of them at its own point gives. */
+  async #checkReplaced(): Promise<void> {
+    const { state } = this.#store
+    if (this.events.length === 0) return
+    const asked = Array.from({ length: 30 }, () => {
+      const [type, stateKey] = this.key()
+      return { nid: this.pick(this.events), type, stateKey }
+    })
+    /* An event has one key. */
+    const each = [...new Map(asked.map((one) => [one.nid, one])).values(), NEVER_SET]
+    const replaced = await state.replaced(this.#room, each)
+    const found = new Map(replaced.map(({ by, event }) => [by, event.nid]))
+    for (const { nid, type, stateKey } of each) {
+      const point = this.points.get(nid) ?? { branch: 0, pos: nid - 1 }
+      const [before] = await state.at(this.#room, point, [[type, stateKey]])
+      assert.equal(found.get(nid), before?.nid, `replaced by ${nid} at ${JSON.stringify(point)}`)
+      assert.equal(before?.nid, this.model.at(point).get(keyName(type, stateKey)))
+    }
   }
 }
+
+const NEVER_SET = { nid: 1, type: 'never', stateKey: 'set' }
 
 /** Plans enough to spill and to pack; every engine walks the same seeds. */
 const STEPS = process.env['MYELIN_TEST_FULL'] ? 600 : 90

@@ -1,12 +1,12 @@
 /** Reading room state: a few keys, all of it, at a point, and the difference of two points. */
 import type { EventRow } from '#/ports/store/events.ts'
-import type { StateDifference, StatePoint } from '#/ports/store/state.ts'
+import type { Replaced, StateDifference, StatePoint } from '#/ports/store/state.ts'
 import { first, lists, pairs, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import type { Delta } from '../sql/state-codec.ts'
 import { EVENT_COLUMNS, eventFrom } from './events.ts'
 import { eventNidsAt } from './full-state.ts'
 import { query } from './query.ts'
-import { deltasBetween, heldMany, lineage } from './state-walk.ts'
+import { deltasBetween, heldEach, heldMany, lineage } from './state-walk.ts'
 
 type Keys = readonly (readonly [string, string])[]
 
@@ -69,9 +69,9 @@ export const pointBefore = query('state.pointBefore', 'small', function* (nid: n
   return { branch: 0, pos: nid - 1 }
 })
 
-export const pointsBefore = query('state.pointsBefore', 'small', function* (nids: readonly number[]): Sql<
-  StatePoint[]
-> {
+export const pointsBefore = query('state.pointsBefore', 'small', (nids: readonly number[]) => pointsOf(nids))
+
+function* pointsOf(nids: readonly number[]): Sql<StatePoint[]> {
   const branched = new Map<number, StatePoint>()
   for (const list of lists(nids)) {
     const rows = yield* run(
@@ -84,7 +84,57 @@ export const pointsBefore = query('state.pointsBefore', 'small', function* (nids
     }
   }
   return nids.map((nid) => branched.get(nid) ?? { branch: 0, pos: nid - 1 })
-})
+}
+
+/** Row ids of keys, by type and key with NUL between them, which neither may hold. */
+function* keyNids(keys: Keys): Sql<Map<string, number>> {
+  const nids = new Map<string, number>()
+  for (const list of lists(keys)) {
+    const rows = yield* run(
+      `SELECT k.nid, k.type, k.state_key FROM (VALUES ${pairs(1, list.length)}) AS v CROSS JOIN state_keys k
+       WHERE k.type = v.column1 AND k.state_key = v.column2`,
+      ...list.flat(),
+    )
+    for (const row of rows) nids.set(`${row.type}\0${row.state_key}`, row.nid as number)
+  }
+  return nids
+}
+
+export const stateReplaced = query(
+  'state.replaced',
+  'small',
+  function* (room: number, events: readonly Pick<EventRow, 'nid' | 'type' | 'stateKey'>[]): Sql<Replaced[]> {
+    const points = yield* pointsOf(events.map(({ nid }) => nid))
+    const keys = yield* keyNids(events.map(({ type, stateKey }) => [type, stateKey ?? ''] as const))
+    const asked = events.flatMap(({ nid, type, stateKey }, index) => {
+      const key = keys.get(`${type}\0${stateKey}`)
+      return key === undefined ? [] : [{ nid, key, point: points[index]! }]
+    })
+    const main = asked.filter(({ point }) => point.branch === 0)
+    const held = yield* heldEach(
+      room,
+      main.map(({ key, point }) => ({ key, pos: point.pos })),
+    )
+    const before = new Map(main.map(({ nid }, index) => [nid, held[index]!]))
+    for (const { nid, key, point } of asked) {
+      if (point.branch !== 0) before.set(nid, (yield* heldMany(room, point, [key])).get(key) ?? 0)
+    }
+    const rows = new Map<number, EventRow>()
+    for (const list of lists([...new Set(before.values())].filter((nid) => nid !== 0))) {
+      const found = yield* run(
+        `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(1, list.length)})`,
+        ...list,
+      )
+      distinctEvents(found, rows)
+    }
+    return [...before].flatMap(([by, nid]) => {
+      const event = rows.get(nid)
+      return event ? [{ by, event }] : []
+    })
+  },
+  { snapshot: true },
+)
+
 export const anyBranched = query(
   'state.anyBranched',
   'small',
