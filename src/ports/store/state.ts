@@ -70,11 +70,8 @@ export interface StateReader {
   pointsBefore(eventNids: readonly number[]): Promise<StatePoint[]>
   /** Whether any of some events was judged on a state off the main line. */
   anyBranched(events: readonly number[]): Promise<boolean>
-  /**
-   * What held the keys of some state events of one room before each of them; none for a key that nobody had set. At
-   * most READ_ROWS_SMALL events.
-   */
-  replaced(room: number, events: readonly Pick<EventRow, 'nid' | 'type' | 'stateKey'>[]): Promise<Replaced[]>
+  /** What held the keys of some state events before each of them; none for a key new then. At most READ_ROWS_SMALL. */
+  replaced(eventNids: readonly number[]): Promise<Replaced[]>
   at(room: number, point: StatePoint, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
   /** All state events at a point, without those of one type. */
   eventsAt(room: number, point: StatePoint, exceptType?: string): Promise<EventRow[]>

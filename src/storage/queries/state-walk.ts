@@ -36,33 +36,10 @@ export function* heldMany(
 }
 
 /**
- * Row ids of the events that held keys on the main line, each at a position of its own; 0 for a key that was taken
- * away or never set. In the order of `asked`.
+ * What a row of room_state (its `event`, `pos`, `older`, `spilled`, `state_key`) says of a position: the event, 0 for
+ * taken away, undefined for not yet set on this branch.
  */
-export function* heldEach(
-  room: number,
-  asked: readonly { readonly key: number; readonly pos: number }[],
-): Sql<number[]> {
-  const rowOf = new Map<number, Row>()
-  for (const list of lists([...new Set(asked.map(({ key }) => key))])) {
-    const rows = yield* run(
-      `SELECT state_key, event, pos, older, spilled FROM room_state
-       WHERE room = ?1 AND branch = 0 AND state_key IN (${placeholders(2, list.length)})`,
-      room,
-      ...list,
-    )
-    for (const row of rows) rowOf.set(row.state_key as number, row)
-  }
-  const held: number[] = []
-  for (const { key, pos } of asked) {
-    const row = rowOf.get(key)
-    held.push((row && (yield* rowAt(room, 0, row, pos))) ?? 0)
-  }
-  return held
-}
-
-/** What a row of room_state says of a position: the event, 0 for taken away, undefined for not yet set on this branch. */
-function* rowAt(room: number, branch: number, row: Row, pos: number): Sql<number | undefined> {
+export function* rowAt(room: number, branch: number, row: Row, pos: number): Sql<number | undefined> {
   if ((row.pos as number) <= pos) return row.event as number
   const inline = olderAt(row.older as Uint8Array | null, pos)
   if (inline) return inline.event

@@ -6,7 +6,7 @@ import type { Delta } from '../sql/state-codec.ts'
 import { EVENT_COLUMNS, eventFrom } from './events.ts'
 import { eventNidsAt } from './full-state.ts'
 import { query } from './query.ts'
-import { deltasBetween, heldEach, heldMany, lineage } from './state-walk.ts'
+import { deltasBetween, heldMany, lineage, rowAt } from './state-walk.ts'
 
 type Keys = readonly (readonly [string, string])[]
 
@@ -69,9 +69,9 @@ export const pointBefore = query('state.pointBefore', 'small', function* (nid: n
   return { branch: 0, pos: nid - 1 }
 })
 
-export const pointsBefore = query('state.pointsBefore', 'small', (nids: readonly number[]) => pointsOf(nids))
-
-function* pointsOf(nids: readonly number[]): Sql<StatePoint[]> {
+export const pointsBefore = query('state.pointsBefore', 'small', function* (nids: readonly number[]): Sql<
+  StatePoint[]
+> {
   const branched = new Map<number, StatePoint>()
   for (const list of lists(nids)) {
     const rows = yield* run(
@@ -84,56 +84,50 @@ function* pointsOf(nids: readonly number[]): Sql<StatePoint[]> {
     }
   }
   return nids.map((nid) => branched.get(nid) ?? { branch: 0, pos: nid - 1 })
-}
-
-/** Row ids of keys, by type and key with NUL between them, which neither may hold. */
-function* keyNids(keys: Keys): Sql<Map<string, number>> {
-  const nids = new Map<string, number>()
-  for (const list of lists(keys)) {
-    const rows = yield* run(
-      `SELECT k.nid, k.type, k.state_key FROM (VALUES ${pairs(1, list.length)}) AS v CROSS JOIN state_keys k
-       WHERE k.type = v.column1 AND k.state_key = v.column2`,
-      ...list.flat(),
-    )
-    for (const row of rows) nids.set(`${row.type}\0${row.state_key}`, row.nid as number)
-  }
-  return nids
-}
+})
 
 export const stateReplaced = query(
   'state.replaced',
   'small',
-  function* (room: number, events: readonly Pick<EventRow, 'nid' | 'type' | 'stateKey'>[]): Sql<Replaced[]> {
-    const points = yield* pointsOf(events.map(({ nid }) => nid))
-    const keys = yield* keyNids(events.map(({ type, stateKey }) => [type, stateKey ?? ''] as const))
-    const asked = events.flatMap(({ nid, type, stateKey }, index) => {
-      const key = keys.get(`${type}\0${stateKey}`)
-      return key === undefined ? [] : [{ nid, key, point: points[index]! }]
-    })
-    const main = asked.filter(({ point }) => point.branch === 0)
-    const held = yield* heldEach(
-      room,
-      main.map(({ key, point }) => ({ key, pos: point.pos })),
-    )
-    const before = new Map(main.map(({ nid }, index) => [nid, held[index]!]))
-    for (const { nid, key, point } of asked) {
-      if (point.branch !== 0) before.set(nid, (yield* heldMany(room, point, [key])).get(key) ?? 0)
+  function* (nids: readonly number[]): Sql<Replaced[]> {
+    const before = new Map<number, number>()
+    for (const list of lists(nids)) {
+      const rows = yield* run(
+        `SELECT e.nid AS by_event, e.room, e.state_branch, e.state_pos, k.nid AS state_key,
+           s.event, s.pos, s.older, s.spilled
+         FROM events e CROSS JOIN state_keys k
+         LEFT JOIN room_state s ON s.room = e.room AND s.branch = 0 AND s.state_key = k.nid
+         WHERE e.nid IN (${placeholders(1, list.length)}) AND k.type = e.type AND k.state_key = e.state_key`,
+        ...list,
+      )
+      for (const row of rows) before.set(row.by_event as number, yield* heldBefore(row))
     }
-    const rows = new Map<number, EventRow>()
+    const events = new Map<number, EventRow>()
     for (const list of lists([...new Set(before.values())].filter((nid) => nid !== 0))) {
-      const found = yield* run(
+      const rows = yield* run(
         `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(1, list.length)})`,
         ...list,
       )
-      distinctEvents(found, rows)
+      distinctEvents(rows, events)
     }
     return [...before].flatMap(([by, nid]) => {
-      const event = rows.get(nid)
+      const event = events.get(nid)
       return event ? [{ by, event }] : []
     })
   },
   { snapshot: true },
 )
+
+/** Row id of what held an event's key before it, or 0, from the event's place and the key's row on the main line. */
+function* heldBefore(row: Row): Sql<number> {
+  const [room, key, by] = [row.room as number, row.state_key as number, row.by_event as number]
+  if (row.state_branch !== null) {
+    const point = { branch: row.state_branch as number, pos: row.state_pos as number }
+    return (yield* heldMany(room, point, [key])).get(key) ?? 0
+  }
+  /* As in `pointBefore`: the state at the position before its own. */
+  return (row.event !== null && (yield* rowAt(room, 0, row, by - 1))) || 0
+}
 
 export const anyBranched = query(
   'state.anyBranched',

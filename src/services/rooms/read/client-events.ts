@@ -188,11 +188,8 @@ export class ClientEvents {
 
   /** The events that held the keys of state events before them. */
   async #before(rows: readonly EventRow[]): Promise<Before> {
-    const before = new Map<number, EventRow>()
-    for (const [room, some] of Map.groupBy(rows, (row) => row.room)) {
-      for (const { by, event } of await this.#store.state.replaced(room, some)) before.set(by, event)
-    }
-    return before
+    const replaced = await this.#store.state.replaced(rows.map((row) => row.nid))
+    return new Map(replaced.map(({ by, event }) => [by, event]))
   }
 
   async #transactions(rows: readonly EventRow[], viewer: Viewer): Promise<Map<number, string>> {
