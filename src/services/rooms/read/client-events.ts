@@ -99,7 +99,8 @@ export class ClientEvents {
    */
   async plain(rows: readonly EventRow[], rules: RoomVersionRules): Promise<string[]> {
     const texts: string[] = []
-    for (const row of rows) {
+    for (const [index, row] of rows.entries()) {
+      if (index > 0 && index % EVENTS_AT_ONCE === 0) await turn(this.#clock)
       const unsigned: Record<string, JsonValue> = {}
       await this.#addRedaction(row, rules, unsigned)
       texts.push(JSON.stringify(clientEvent(pduOfRow(row, rules), { withoutRoomId: true, unsigned })))
