@@ -12,14 +12,16 @@ export interface Bench {
   readonly processes: Processes
   /** Numbers given on the command line, or their defaults. */
   readonly numbers: Readonly<Record<string, number>>
+  /** Texts given on the command line. */
+  readonly texts: Readonly<Record<string, string | undefined>>
 }
 
 /**
- * Reads `--url`, `--shared-secret`, `--pid`, `--db-pid` (what `bench/peers/*.sh` print) and the named numbers.
+ * Reads `--url`, `--shared-secret`, `--pid`, `--db-pid` (what `bench/peers/*.sh` print), the named numbers and texts.
  * Throws with the option's name where one is missing or wrong.
  */
-export function benchOf(defaults: Readonly<Record<string, number>>): Bench {
-  const names = ['url', 'shared-secret', 'pid', 'db-pid', ...Object.keys(defaults)]
+export function benchOf(defaults: Readonly<Record<string, number>>, texts: readonly string[] = []): Bench {
+  const names = ['url', 'shared-secret', 'pid', 'db-pid', ...Object.keys(defaults), ...texts]
   const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
   const { values } = parseArgs({ options })
   const text = (name: string): string | undefined => values[name] as string | undefined
@@ -36,7 +38,13 @@ export function benchOf(defaults: Readonly<Record<string, number>>): Bench {
   }
   const server = text('pid') ? pids(text('pid')) : findListeners(target.port)
   const processes = { server, database: pids(text('db-pid')) }
-  return { target, setup: new Setup(target, { by: 'shared-secret', secret }), processes, numbers }
+  return {
+    target,
+    setup: new Setup(target, { by: 'shared-secret', secret }),
+    processes,
+    numbers,
+    texts: Object.fromEntries(texts.map((name) => [name, text(name)])),
+  }
 }
 
 /** A request that must be answered with 200; gives the answer. */
