@@ -57,7 +57,7 @@ export async function createKeys(deps: {
     routes: [
       ...deviceKeyRoutes({
         deviceKeys,
-        queries: new KeyQueries({ store, clock }),
+        queries: new KeyQueries({ store }),
         claims: new KeyClaims({ store }),
         lists,
         feed,

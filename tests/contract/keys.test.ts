@@ -60,6 +60,20 @@ async function claim(store: Store, ...wishes: (readonly [string, string])[]): Pr
   return results[0] as ClaimedKey[]
 }
 
+type Objects = Record<string, { signatures?: object }>
+
+/** Keys of a user as somebody sees them. */
+async function queried(
+  store: Store,
+  viewer: string,
+  of: string,
+): Promise<{ devices: Objects; signers: string[] }> {
+  const { deviceKeys, masterKeys } = await store.keys.query(viewer, [[of, []]], Number.MAX_SAFE_INTEGER)
+  const devices = (JSON.parse(`{${deviceKeys}}`) as Record<string, Objects>)[of]!
+  const master = (JSON.parse(`{${masterKeys}}`) as Objects)[of]
+  return { devices, signers: Object.keys(master?.signatures ?? {}) }
+}
+
 const join = (room: number, name: string, membership: 'join' | 'leave' = 'join'): Op[] => [
   insert({ room }),
   {
@@ -163,8 +177,7 @@ onEveryEngine('keys', (bench) => {
     const signature = { publicKey: 'x', keyId: 'ed25519:u', signature: 's' }
     await accepted(store, name, { op: 'keys.sign_user', signer: name, user: user(), ...signature })
     await accepted(store, name, { op: 'device.delete', user: name, devices: ['A'] })
-    const { devices } = await store.keys.query(name, [name])
-    assert.deepEqual(devices.map((row) => row.device).sort(), ['B', 'C'])
+    assert.deepEqual(Object.keys((await queried(store, name, name)).devices).sort(), ['B', 'C'])
     assert.deepEqual(await claim(store, [name, 'A']), [])
     /* One more device than there may be: the one used longest ago goes. */
     await accepted(store, name, {
@@ -175,7 +188,7 @@ onEveryEngine('keys', (bench) => {
       ts: 9,
       most: 2,
     })
-    assert.equal((await store.keys.query(name, [name])).devices.length, 1)
+    assert.equal(Object.keys((await queried(store, name, name)).devices).length, 1)
     await accepted(
       store,
       name,
@@ -188,13 +201,13 @@ onEveryEngine('keys', (bench) => {
   it('refuses a cross-signing key named like a device, and forgets signatures of keys that go', async () => {
     const { store } = bench()
     const [name, other] = [await withDevice(store, 'A'), await withDevice(store, 'A')]
-    const key = (usage: 'master' | 'user_signing', publicKey: string): Op => ({
+    const key = (usage: 'master' | 'user_signing', publicKey: string, of = name): Op => ({
       op: 'keys.cross_signing',
-      user: name,
+      user: of,
       keys: [{ usage, publicKey, body: `{"k":"${publicKey}"}`, signatures: '{}' }],
     })
     assert.equal((await refused(store, name, key('master', 'A'))).conflict, 'taken')
-    await accepted(store, name, key('master', 'M1'), key('user_signing', 'U1'))
+    await accepted(store, name, key('master', 'M1'), key('user_signing', 'U1'), key('master', 'X', other))
     const sign = (signer: string, of: string, publicKey: string, keyId: string): Op => ({
       op: 'keys.sign_user',
       signer,
@@ -204,12 +217,17 @@ onEveryEngine('keys', (bench) => {
       signature: 's',
     })
     await accepted(store, name, sign(name, other, 'X', 'ed25519:U1'), sign(other, name, 'M1', 'ed25519:V'))
-    assert.equal((await store.keys.query(name, [other])).signatures.length, 1)
-    assert.equal((await store.keys.query(other, [name])).signatures.length, 1)
+    const signers = async (viewer: string, of: string) => (await queried(store, viewer, of)).signers
+    assert.deepEqual(await signers(name, other), [name])
+    assert.deepEqual(await signers(other, name), [other])
+    assert.deepEqual([await signers(name, name), await signers('', other)], [[], []], 'the signer alone')
     await accepted(store, name, key('user_signing', 'U2'))
-    assert.equal((await store.keys.query(name, [other])).signatures.length, 0)
+    assert.deepEqual(await signers(name, other), [])
     await accepted(store, name, key('master', 'M2'))
-    assert.equal((await store.keys.query(other, [name])).signatures.length, 0)
+    assert.deepEqual(await signers(other, name), [])
+    await accepted(store, name, key('master', 'M1'))
+    assert.deepEqual(await signers(other, name), [], 'also when the key comes back')
+    await accepted(store, name, key('master', 'M2'))
     const stale: Op = { op: 'keys.sign', user: name, body: '{"k":"M1"}', signatures: '{}' }
     assert.equal((await refused(store, name, stale)).conflict, 'gone')
   })
@@ -247,6 +265,27 @@ onEveryEngine('keys', (bench) => {
     await accepted(store, lane, ...join(room, bob, 'leave'))
     assert.deepEqual(await changed(alice), [])
     assert.deepEqual(await store.keys.sharing(alice, [bob], []), [])
+  })
+
+  it('tells the keys of 300 users as JSON, of named devices alone, and stops when there are too many', async () => {
+    const { store } = bench()
+    const names: string[] = []
+    for (let i = 0; i < 300; i++) names.push(await withDevice(store, 'A', 'B "quoted"'))
+    const keys = { body: '{"device_id":"x"}', signatures: '{}' }
+    const uploads = names.flatMap((name) => ['A', 'B "quoted"'].map((id) => upload(name, id, { keys })))
+    await accepted(store, names[0]!, ...uploads)
+    const ask = async (devices: string[], most = Number.MAX_SAFE_INTEGER) => {
+      const wanted = names.map((name) => [name, devices] as const)
+      const { deviceKeys } = await store.keys.query(names[0]!, [...wanted, ['@nobody:x', []]], most)
+      return JSON.parse(`{${deviceKeys}}`) as Record<string, Objects>
+    }
+    const all = await ask([])
+    assert.deepEqual(Object.keys(all).sort(), [...names].sort())
+    for (const devices of Object.values(all))
+      assert.deepEqual(Object.keys(devices).sort(), ['A', 'B "quoted"'])
+    const some = await ask(['A', 'C'])
+    for (const devices of Object.values(some)) assert.deepEqual(Object.keys(devices), ['A'])
+    assert.ok(Object.keys(await ask([], 1000)).length < 300)
   })
 
   it('finds devices that were not used since a time', async () => {

@@ -63,14 +63,16 @@ export interface DeviceKeyState {
   readonly unusedFallbacks: readonly string[]
 }
 
-/** Keys of some users. */
+/** A user whose keys are wanted: of all devices, or of those that are named. */
+export type WantedKeys = readonly [user: string, devices: readonly string[]]
+
+/** Keys of some users as JSON: members by user id, without the braces around them. */
 export interface QueriedKeys {
-  /** Those of the users who have an account here. */
-  readonly accounts: readonly string[]
-  readonly devices: readonly DeviceKeysRow[]
-  readonly crossSigning: readonly CrossSigningRow[]
-  /** What the viewer signed of theirs. */
-  readonly signatures: readonly UserSignature[]
+  /** A user who is here has a member also without any device. */
+  readonly deviceKeys: string
+  readonly masterKeys: string
+  readonly selfSigningKeys: string
+  readonly userSigningKeys: string
 }
 
 export interface DeviceName {
@@ -112,8 +114,11 @@ export interface KeyReader {
   state(user: string, device: string): Promise<DeviceKeyState>
   device(user: string, device: string): Promise<DeviceKeysRow | undefined>
   crossSigning(user: string): Promise<CrossSigningRow[]>
-  /** Keys of users, with what `viewer` signed. */
-  query(viewer: string, users: readonly string[]): Promise<QueriedKeys>
+  /**
+   * Keys of users of this server as `viewer` may see them: user-signing keys and what a user signed of others' keys are
+   * that user's alone. '' sees what all do. Stops beyond `charsMax` characters, so that who gets more has not got all.
+   */
+  query(viewer: string, wanted: readonly WantedKeys[], charsMax: number): Promise<QueriedKeys>
   /** Users in (after, upto] whose devices or keys changed for a local user: who share a room, or the user's own. */
   changed(viewer: string, after: number, upto: number): Promise<string[]>
   /** Those of some users who share a room with a local user, rooms in `except` not counted. */

@@ -7,7 +7,7 @@ export const ONE_TIME_KEYS_AT_ONCE = 500
 export const FALLBACK_KEYS_AT_ONCE = 20
 /** Users asked about in one `/keys/query`, and how many are read at a time. */
 export const QUERIED_USERS_MAX = 10_000
-export const QUERIED_USERS_AT_ONCE = 64
+export const QUERIED_USERS_AT_ONCE = 512
 /** Characters of one answer of `/keys/query`; who wants more asks about fewer users. */
 export const QUERY_CHARS_MAX = 64 * 1024 * 1024
 /** Devices named in one `/keys/claim`, and in one plan. */

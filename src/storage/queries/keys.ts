@@ -7,8 +7,9 @@ import type {
   DeviceName,
   KeyReader,
   QueriedKeys,
-  UserSignature,
+  WantedKeys,
 } from '#/ports/store/keys.ts'
+import { crossSigningText, deviceKeysText, signedMasterText } from '#/protocol/keys/answer.ts'
 import { READ_PAGE_ROWS } from '../limits.ts'
 import { first, lists, PAUSE, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { type Query, query } from './query.ts'
@@ -68,52 +69,95 @@ const crossSigning = query('keys.crossSigning', 'small', function* (user: string
   return (yield* run(`${CROSS} WHERE user_id = ?1`, user)).map(crossFrom)
 })
 
-function signatureFrom(row: Row): UserSignature {
-  return {
-    signer: row.signer as string,
-    user: row.user_id as string,
-    publicKey: row.public_key as string,
-    keyId: row.key_id as string,
-    signature: row.signature as string,
+/** Members of one object by user id, as text. */
+class Members {
+  text = ''
+
+  add(user: string, value: string): void {
+    this.text += `${this.text === '' ? '' : ','}${JSON.stringify(user)}:${value}`
   }
 }
 
+/* Texts are made where they are read: as rows they would cross to another thread one by one. */
 const queryKeys = query(
   'keys.query',
   'large',
-  function* (viewer: string, users: readonly string[]): Sql<QueriedKeys> {
-    const accounts = new Set<string>()
-    const devices = new Map<string, DeviceKeysRow>()
-    const cross = new Map<string, CrossSigningRow>()
-    const signatures = new Map<string, UserSignature>()
-    for (const list of lists(users)) {
-      const among = placeholders(1, list.length)
-      for (const row of yield* run(`SELECT user_id FROM accounts WHERE user_id IN (${among})`, ...list)) {
-        accounts.add(row.user_id as string)
+  function* (viewer: string, wanted: readonly WantedKeys[], charsMax: number): Sql<QueriedKeys> {
+    const names = new Map(wanted)
+    const members = {
+      deviceKeys: new Members(),
+      master: new Members(),
+      self_signing: new Members(),
+      user_signing: new Members(),
+    }
+    const signs = yield* first('SELECT 1 AS one FROM user_signatures WHERE signer = ?1 LIMIT 1', viewer)
+    for (const list of lists([...names.keys()])) {
+      yield* deviceMembers(list, names, members.deviceKeys)
+      const signed = signs ? yield* signaturesBy(viewer, list) : new Map<string, Row>()
+      const rows = yield* run(`${CROSS} WHERE user_id IN (${placeholders(1, list.length)})`, ...list)
+      for (const row of rows) {
+        const key = crossFrom(row)
+        if (key.usage !== 'user_signing' || key.user === viewer) {
+          members[key.usage].add(key.user, crossText(key, viewer, signed.get(key.user)))
+        }
       }
-      for (const row of yield* run(`${DEVICE} AND k.user_id IN (${among})`, ...list)) {
-        devices.set(`${row.user_id} ${row.device_id}`, deviceFrom(row))
-      }
-      for (const row of yield* run(`${CROSS} WHERE user_id IN (${among})`, ...list)) {
-        cross.set(`${row.user_id} ${row.usage}`, crossFrom(row))
-      }
-      const signed = yield* run(
-        `SELECT signer, user_id, public_key, key_id, signature FROM user_signatures
-         WHERE signer = ?1 AND user_id IN (${placeholders(2, list.length)})`,
-        viewer,
-        ...list,
-      )
-      for (const row of signed) signatures.set(row.user_id as string, signatureFrom(row))
+      if (Object.values(members).reduce((sum, { text }) => sum + text.length, 0) > charsMax) break
+      yield PAUSE
     }
     return {
-      accounts: [...accounts],
-      devices: [...devices.values()],
-      crossSigning: [...cross.values()],
-      signatures: [...signatures.values()],
+      deviceKeys: members.deviceKeys.text,
+      masterKeys: members.master.text,
+      selfSigningKeys: members.self_signing.text,
+      userSigningKeys: members.user_signing.text,
     }
   },
   { snapshot: true },
 )
+
+function* deviceMembers(
+  users: readonly string[],
+  wanted: ReadonlyMap<string, readonly string[]>,
+  into: Members,
+): Sql<void> {
+  const rows = yield* run(
+    `SELECT a.user_id, d.device_id, k.body, k.signatures, d.display_name FROM accounts a
+       LEFT JOIN device_keys k ON k.user_id = a.user_id AND k.body IS NOT NULL
+       LEFT JOIN devices d ON d.user_id = k.user_id AND d.device_id = k.device_id
+     WHERE a.user_id IN (${placeholders(1, users.length)})`,
+    ...users,
+  )
+  const texts = new Map<string, string>()
+  for (const row of rows) {
+    const user = row.user_id as string
+    const device = row.device_id as string | null
+    const known = texts.get(user) ?? ''
+    const names = wanted.get(user) ?? []
+    if (device === null || (names.length > 0 && !names.includes(device))) {
+      texts.set(user, known)
+      continue
+    }
+    const parts = { body: row.body as string, signatures: row.signatures as string }
+    const text = `${JSON.stringify(device)}:${deviceKeysText(parts, row.display_name as string | null)}`
+    texts.set(user, known === '' ? text : `${known},${text}`)
+  }
+  for (const [user, text] of texts) into.add(user, `{${text}}`)
+}
+
+/** Signatures by one user over master keys, by whose keys they are. */
+function* signaturesBy(signer: string, users: readonly string[]): Sql<Map<string, Row>> {
+  const rows = yield* run(
+    `SELECT user_id, public_key, key_id, signature FROM user_signatures
+     WHERE signer = ?1 AND user_id IN (${placeholders(2, users.length)})`,
+    signer,
+    ...users,
+  )
+  return new Map(rows.map((row) => [row.user_id as string, row]))
+}
+
+function crossText(key: CrossSigningRow, viewer: string, signed: Row | undefined): string {
+  if (key.usage !== 'master' || signed?.public_key !== key.publicKey) return crossSigningText(key)
+  return signedMasterText(key, viewer, { [signed.key_id as string]: signed.signature as string })
+}
 
 /** Rooms of somebody of another server whose member events are read. */
 const REMOTE_ROWS_MAX = 10_000
