@@ -63,16 +63,15 @@ export interface DeviceKeyState {
   readonly unusedFallbacks: readonly string[]
 }
 
-/** A user whose keys are wanted: of all devices, or of those that are named. */
-export type WantedKeys = readonly [user: string, devices: readonly string[]]
-
-/** Keys of some users as JSON: members by user id, without the braces around them. */
-export interface QueriedKeys {
-  /** A user who is here has a member also without any device. */
-  readonly deviceKeys: string
-  readonly masterKeys: string
-  readonly selfSigningKeys: string
-  readonly userSigningKeys: string
+/** Keys of a user who has an account here, as JSON texts. */
+export interface KeysOfUser {
+  readonly user: string
+  /** Object of the devices that have keys, by id. */
+  readonly devices: string
+  readonly master?: CrossSigningKey
+  readonly selfSigning?: string
+  /** For its owner's eyes only. */
+  readonly userSigning?: string
 }
 
 export interface DeviceName {
@@ -114,11 +113,10 @@ export interface KeyReader {
   state(user: string, device: string): Promise<DeviceKeyState>
   device(user: string, device: string): Promise<DeviceKeysRow | undefined>
   crossSigning(user: string): Promise<CrossSigningRow[]>
-  /**
-   * Keys of users of this server as `viewer` may see them: user-signing keys and what a user signed of others' keys are
-   * that user's alone. '' sees what all do. Stops beyond `charsMax` characters, so that who gets more has not got all.
-   */
-  query(viewer: string, wanted: readonly WantedKeys[], charsMax: number): Promise<QueriedKeys>
+  /** Keys of those of some users who have an account here. */
+  query(users: readonly string[]): Promise<KeysOfUser[]>
+  /** What a user signed of the master keys of some others, of whom only some hundred should be named. */
+  signedBy(signer: string, users: readonly string[]): Promise<UserSignature[]>
   /** Users in (after, upto] whose devices or keys changed for a local user: who share a room, or the user's own. */
   changed(viewer: string, after: number, upto: number): Promise<string[]>
   /** Those of some users who share a room with a local user, rooms in `except` not counted. */

@@ -6,10 +6,10 @@ import type {
   DeviceKeysRow,
   DeviceName,
   KeyReader,
-  QueriedKeys,
-  WantedKeys,
+  KeysOfUser,
+  UserSignature,
 } from '#/ports/store/keys.ts'
-import { crossSigningText, deviceKeysText, signedMasterText } from '#/protocol/keys/answer.ts'
+import { crossSigningText, deviceKeysText } from '#/protocol/keys/answer.ts'
 import { READ_PAGE_ROWS } from '../limits.ts'
 import { first, lists, PAUSE, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { type Query, query } from './query.ts'
@@ -69,56 +69,33 @@ const crossSigning = query('keys.crossSigning', 'small', function* (user: string
   return (yield* run(`${CROSS} WHERE user_id = ?1`, user)).map(crossFrom)
 })
 
-/** Members of one object by user id, as text. */
-class Members {
-  text = ''
-
-  add(user: string, value: string): void {
-    this.text += `${this.text === '' ? '' : ','}${JSON.stringify(user)}:${value}`
-  }
-}
-
 /* Texts are made where they are read: as rows they would cross to another thread one by one. */
 const queryKeys = query(
   'keys.query',
   'large',
-  function* (viewer: string, wanted: readonly WantedKeys[], charsMax: number): Sql<QueriedKeys> {
-    const names = new Map(wanted)
-    const members = {
-      deviceKeys: new Members(),
-      master: new Members(),
-      self_signing: new Members(),
-      user_signing: new Members(),
-    }
-    const signs = yield* first('SELECT 1 AS one FROM user_signatures WHERE signer = ?1 LIMIT 1', viewer)
-    for (const list of lists([...names.keys()])) {
-      yield* deviceMembers(list, names, members.deviceKeys)
-      const signed = signs ? yield* signaturesBy(viewer, list) : new Map<string, Row>()
-      const rows = yield* run(`${CROSS} WHERE user_id IN (${placeholders(1, list.length)})`, ...list)
-      for (const row of rows) {
+  function* (users: readonly string[]): Sql<KeysOfUser[]> {
+    const found: KeysOfUser[] = []
+    for (const list of lists([...new Set(users)])) {
+      const devices = yield* devicesOf(list)
+      const cross = new Map<string, CrossSigningRow[]>()
+      for (const row of yield* run(`${CROSS} WHERE user_id IN (${placeholders(1, list.length)})`, ...list)) {
         const key = crossFrom(row)
-        if (key.usage !== 'user_signing' || key.user === viewer) {
-          members[key.usage].add(key.user, crossText(key, viewer, signed.get(key.user)))
-        }
+        const keys = cross.get(key.user)
+        if (keys) keys.push(key)
+        else cross.set(key.user, [key])
       }
-      if (Object.values(members).reduce((sum, { text }) => sum + text.length, 0) > charsMax) break
+      for (const [user, text] of devices) {
+        found.push({ user, devices: `{${text}}`, ...crossOf(cross.get(user)) })
+      }
       yield PAUSE
     }
-    return {
-      deviceKeys: members.deviceKeys.text,
-      masterKeys: members.master.text,
-      selfSigningKeys: members.self_signing.text,
-      userSigningKeys: members.user_signing.text,
-    }
+    return found
   },
   { snapshot: true },
 )
 
-function* deviceMembers(
-  users: readonly string[],
-  wanted: ReadonlyMap<string, readonly string[]>,
-  into: Members,
-): Sql<void> {
+/** Members of the object of devices, for those users who have an account. */
+function* devicesOf(users: readonly string[]): Sql<Map<string, string>> {
   const rows = yield* run(
     `SELECT a.user_id, d.device_id, k.body, k.signatures, d.display_name FROM accounts a
        LEFT JOIN device_keys k ON k.user_id = a.user_id AND k.body IS NOT NULL
@@ -127,36 +104,54 @@ function* deviceMembers(
     ...users,
   )
   const texts = new Map<string, string>()
-  for (const row of rows) {
-    const user = row.user_id as string
-    const device = row.device_id as string | null
-    const known = texts.get(user) ?? ''
-    const names = wanted.get(user) ?? []
-    if (device === null || (names.length > 0 && !names.includes(device))) {
-      texts.set(user, known)
-      continue
+  for (const { user_id, device_id, body, signatures, display_name } of rows) {
+    const known = texts.get(user_id as string) ?? ''
+    let text = known
+    if (device_id !== null) {
+      const parts = { body: body as string, signatures: signatures as string }
+      const keys = deviceKeysText(parts, display_name as string | null)
+      text = `${known}${known === '' ? '' : ','}${JSON.stringify(device_id)}:${keys}`
     }
-    const parts = { body: row.body as string, signatures: row.signatures as string }
-    const text = `${JSON.stringify(device)}:${deviceKeysText(parts, row.display_name as string | null)}`
-    texts.set(user, known === '' ? text : `${known},${text}`)
+    texts.set(user_id as string, text)
   }
-  for (const [user, text] of texts) into.add(user, `{${text}}`)
+  return texts
 }
 
-/** Signatures by one user over master keys, by whose keys they are. */
-function* signaturesBy(signer: string, users: readonly string[]): Sql<Map<string, Row>> {
-  const rows = yield* run(
-    `SELECT user_id, public_key, key_id, signature FROM user_signatures
-     WHERE signer = ?1 AND user_id IN (${placeholders(2, users.length)})`,
+function crossOf(rows: readonly CrossSigningRow[] = []): Partial<KeysOfUser> {
+  const of = (usage: CrossSigningUsage) => rows.find((row) => row.usage === usage)
+  const [master, self, user] = [of('master'), of('self_signing'), of('user_signing')]
+  return {
+    ...(master && { master }),
+    ...(self && { selfSigning: crossSigningText(self) }),
+    ...(user && { userSigning: crossSigningText(user) }),
+  }
+}
+
+const signedBy = query('keys.signedBy', 'small', function* (signer: string, users: readonly string[]): Sql<
+  UserSignature[]
+> {
+  const any = yield* first('SELECT 1 AS one FROM user_signatures WHERE signer = ?1 LIMIT 1', signer)
+  const found: UserSignature[] = []
+  for (const list of any ? lists(users) : []) {
+    const rows = yield* run(
+      `SELECT user_id, public_key, key_id, signature FROM user_signatures
+       WHERE signer = ?1 AND user_id IN (${placeholders(2, list.length)})`,
+      signer,
+      ...list,
+    )
+    for (const row of rows) found.push(signatureFrom(signer, row))
+  }
+  return found
+})
+
+function signatureFrom(signer: string, row: Row): UserSignature {
+  return {
     signer,
-    ...users,
-  )
-  return new Map(rows.map((row) => [row.user_id as string, row]))
-}
-
-function crossText(key: CrossSigningRow, viewer: string, signed: Row | undefined): string {
-  if (key.usage !== 'master' || signed?.public_key !== key.publicKey) return crossSigningText(key)
-  return signedMasterText(key, viewer, { [signed.key_id as string]: signed.signature as string })
+    user: row.user_id as string,
+    publicKey: row.public_key as string,
+    keyId: row.key_id as string,
+    signature: row.signature as string,
+  }
 }
 
 /** Rooms of somebody of another server whose member events are read. */
@@ -305,6 +300,7 @@ export function bindKeys(bind: Bind): KeyReader {
     device: bind(device),
     crossSigning: bind(crossSigning),
     query: bind(queryKeys),
+    signedBy: bind(signedBy),
     changed: bind(changed),
     sharing: bind(sharing),
     joined: bind(joined),
