@@ -15,14 +15,17 @@ export interface Bench {
   readonly dataDir: string | undefined
   /** Numbers given on the command line, or their defaults. */
   readonly numbers: Readonly<Record<string, number>>
+  /** Texts given on the command line. */
+  readonly texts: Readonly<Record<string, string | undefined>>
 }
 
 /**
  * Reads `--url`, `--shared-secret`, `--pid`, `--db-pid`, `--accounts`, `--data-dir` (what `bench/peers/*.sh`
- * print) and the named numbers. Throws with the option's name where one is missing or wrong.
+ * print), the named numbers and texts. Throws with the option's name where one is missing or wrong.
  */
-export function benchOf(defaults: Readonly<Record<string, number>>): Bench {
-  const names = ['url', 'shared-secret', 'pid', 'db-pid', 'accounts', 'data-dir', ...Object.keys(defaults)]
+export function benchOf(defaults: Readonly<Record<string, number>>, texts: readonly string[] = []): Bench {
+  const own = ['url', 'shared-secret', 'pid', 'db-pid', 'accounts', 'data-dir']
+  const names = [...own, ...Object.keys(defaults), ...texts]
   const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
   const { values } = parseArgs({ options })
   const text = (name: string): string | undefined => values[name] as string | undefined
@@ -41,8 +44,14 @@ export function benchOf(defaults: Readonly<Record<string, number>>): Bench {
   const processes = { server, database: pids(text('db-pid')) }
   const accounts = text('accounts')
   const ready = accounts ? (JSON.parse(readFileSync(accounts, 'utf8')) as User[]) : []
-  const setup = new Setup(target, { by: 'shared-secret', secret }, undefined, ready)
-  return { target, setup, processes, dataDir: text('data-dir'), numbers }
+  return {
+    target,
+    setup: new Setup(target, { by: 'shared-secret', secret }, undefined, ready),
+    processes,
+    dataDir: text('data-dir'),
+    numbers,
+    texts: Object.fromEntries(texts.map((name) => [name, text(name)])),
+  }
 }
 
 /** A request that must be answered with 200; gives the answer. */

@@ -88,8 +88,9 @@ export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> 
     op.ts,
   )
   if (op.most !== undefined) yield* makePlace(ctx, op.user, op.device, op.most)
+  const gone = op.most !== undefined && (yield* makePlace(op.user, op.device, op.most))
   const renamed = op.displayName !== null && op.displayName !== known?.display_name
-  if (!known || renamed) yield* noteDeviceList(ctx, op.user)
+  if (!known || renamed || gone) yield* noteDeviceList(ctx, op.user)
   const position = ctx.next()
   yield* openInbox(op.user, op.device, position)
   ctx.changes.push({ stream: 'devices', position, user: op.user })
@@ -97,6 +98,8 @@ export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> 
 
 /** Deletes the devices used longest ago, but for `keep`, until there are no more than `most`. */
 function* makePlace(ctx: PlanContext, user: string, keep: string, most: number): Sql<void> {
+/** Deletes the devices used longest ago, but for `keep`, until there are no more than `most`; says whether any went. */
+function* makePlace(user: string, keep: string, most: number): Sql<boolean> {
   const gone = yield* run(
     `SELECT device_id FROM devices WHERE user_id = ?1 AND device_id <> ?2
      ORDER BY COALESCE(seen_ts, created_ts) DESC, created_ts DESC, device_id LIMIT ?3 OFFSET ?4`,
@@ -115,6 +118,7 @@ function* makePlace(ctx: PlanContext, user: string, keep: string, most: number):
     yield* run('DELETE FROM dehydrated_devices WHERE user_id = ?1 AND device_id = ?2', user, device)
     yield* closeInboxes('user_id = ?1 AND device_id = ?2', user, device)
   }
+  return names.length > 0
 }
 
 /** Seldom more than one, since every new device looks. */
