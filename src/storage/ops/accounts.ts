@@ -87,8 +87,7 @@ export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> 
     op.displayName,
     op.ts,
   )
-  if (op.most !== undefined) yield* makePlace(ctx, op.user, op.device, op.most)
-  const gone = op.most !== undefined && (yield* makePlace(op.user, op.device, op.most))
+  const gone = op.most !== undefined && (yield* makePlace(ctx, op.user, op.device, op.most))
   const renamed = op.displayName !== null && op.displayName !== known?.display_name
   if (!known || renamed || gone) yield* noteDeviceList(ctx, op.user)
   const position = ctx.next()
@@ -96,10 +95,8 @@ export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> 
   ctx.changes.push({ stream: 'devices', position, user: op.user })
 }
 
-/** Deletes the devices used longest ago, but for `keep`, until there are no more than `most`. */
-function* makePlace(ctx: PlanContext, user: string, keep: string, most: number): Sql<void> {
 /** Deletes the devices used longest ago, but for `keep`, until there are no more than `most`; says whether any went. */
-function* makePlace(user: string, keep: string, most: number): Sql<boolean> {
+function* makePlace(ctx: PlanContext, user: string, keep: string, most: number): Sql<boolean> {
   const gone = yield* run(
     `SELECT device_id FROM devices WHERE user_id = ?1 AND device_id <> ?2
      ORDER BY COALESCE(seen_ts, created_ts) DESC, created_ts DESC, device_id LIMIT ?3 OFFSET ?4`,
@@ -109,7 +106,7 @@ function* makePlace(user: string, keep: string, most: number): Sql<boolean> {
     most - 1,
   )
   const names = gone.map((row) => row.device_id as string)
-  if (names.length === 0) return
+  if (names.length === 0) return false
   yield* clearPushersOfDevices(user, names, keep)
   yield* deleteKeysOfDevices(ctx, user, names, keep)
   for (const device of names) {
@@ -118,7 +115,7 @@ function* makePlace(user: string, keep: string, most: number): Sql<boolean> {
     yield* run('DELETE FROM dehydrated_devices WHERE user_id = ?1 AND device_id = ?2', user, device)
     yield* closeInboxes('user_id = ?1 AND device_id = ?2', user, device)
   }
-  return names.length > 0
+  return true
 }
 
 /** Seldom more than one, since every new device looks. */
