@@ -312,8 +312,9 @@ export function* putUserSignature(ctx: PlanContext, op: OpOf<'keys.sign_user'>):
   yield* noteDeviceList(ctx, op.user, op.signer)
 }
 
-/** Deletes the keys of devices that go: those named or all, but for one that is kept. */
+/** Deletes the keys of devices that go, those named or all, but for one that is kept; tells that they have none now. */
 export function* deleteKeysOfDevices(
+  ctx: PlanContext,
   user: string,
   devices: readonly string[] | undefined,
   keep: string,
@@ -324,7 +325,12 @@ export function* deleteKeysOfDevices(
   yield* run(`DELETE FROM one_time_keys WHERE device IN (${gone})`, ...params)
   yield* run(`DELETE FROM claimed_keys WHERE device IN (${gone})`, ...params)
   yield* run(`DELETE FROM fallback_keys WHERE device IN (${gone})`, ...params)
-  yield* run(`DELETE FROM device_keys WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
+  const deleted = `DELETE FROM device_keys WHERE user_id = ?1 AND device_id <> ?2${among} RETURNING device_id`
+  const rows = yield* run(deleted, ...params)
+  const position = rows.length === 0 ? 0 : ctx.next()
+  for (const row of rows) {
+    ctx.changes.push({ stream: 'one_time_keys', position, user, device: row.device_id as string })
+  }
 }
 
 /** Deletes what a user has beside the keys of devices. */

@@ -40,8 +40,8 @@ function positionsOfOp(op: Op): number {
   if (op.op === 'state.change') return 1 + op.changes.length
   /* A person who is new in the directory takes one. */
   if (op.op === 'profile.put') return 2
-  /* The device, and its user's device list. */
-  if (op.op === 'device.put' || op.op === 'device.delete') return 2
+  /* The device, its user's device list, and keys that are gone. */
+  if (op.op === 'device.put' || op.op === 'device.delete') return 3
   if (op.op === 'keys.upload') return 3 + op.oneTime.length
   if (op.op === 'to_device.put') return 1 + op.messages.length
   return op.op === 'directory.reindex' ? op.limit : 1
