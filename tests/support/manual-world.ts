@@ -67,6 +67,9 @@ const PAUSE_MS = 5
 export class ServerWorld extends ManualWorld {
   override readonly clock: Clock = this.#withPauses()
 
+  /** Resolves when nothing is asked of the store; to be set by who opens one that answers from another process. */
+  rests: () => Promise<void> = async () => {}
+
   #withPauses(): Clock {
     const still = this.stillClock
     return {
@@ -82,6 +85,9 @@ export class ServerWorld extends ManualWorld {
   /** Also lets what was started reach the disk. */
   override async pass(ms: number): Promise<void> {
     await super.pass(ms)
-    for (let i = 0; i < 10; i++) await settle()
+    for (let i = 0; i < 10; i++) {
+      await this.rests()
+      await settle()
+    }
   }
 }

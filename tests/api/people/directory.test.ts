@@ -168,10 +168,10 @@ test('the index is built for accounts from before it', () =>
   withServer({}, async (server) => {
     const [me, other] = [await server.user('me'), await server.user('other')]
     await roomOf([me, other])
-    await server.restart((database) => {
+    await server.restart(async (ask) => {
       for (const table of ['directory_users', 'directory_terms', 'directory_rooms'])
-        database.exec(`DELETE FROM ${table}`)
-      database.exec(`DELETE FROM myelin_meta WHERE name = 'directory'`)
+        await ask(`DELETE FROM ${table}`)
+      await ask(`DELETE FROM myelin_meta WHERE name = 'directory'`)
     })
     let tries = 0
     while ((await server.store.people.directoryVersion()) === undefined && tries++ < 500) {

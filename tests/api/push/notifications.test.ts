@@ -193,5 +193,5 @@ test('what is to be pushed is queued for those who have pushers, and for nobody 
   await bob.put(`${V3}/pushrules/global/room/${encodeURIComponent(roomId)}`, { actions: [] })
   await say(alice, roomId, 'muted')
   assert.equal((await waiting()).length, 2)
-  assert.equal(server.database.prepare('SELECT COUNT(*) AS n FROM push_queue').get()?.['n'], 2)
+  assert.equal(await server.count('SELECT COUNT(*) AS n FROM push_queue'), 2)
 })
