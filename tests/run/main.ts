@@ -11,12 +11,14 @@ import { startServices } from './services.ts'
 const HELP = `bin/test [--full] [file or folder ...]
   Without files: format and lint (biome), types (tsc), then every test of src and tests.
   With files or folders: those tests alone.
-  --full   larger budgets (MYELIN_TEST_FULL=1), for as long as it takes
+  --full   larger budgets (MYELIN_TEST_FULL=1), for as long as it takes; the tests of the API on PostgreSQL as well
 Environment: MATRIX_SPEC_DIR, CI, MYELIN_TEST_JOBS (test files at a time); CONTRIBUTING.md tells more.
 `
 const FILE_MINUTES_MAX = { ordinary: 4, full: 120 }
 /** An ordinary run that takes longer is told so: it must stay a thing one does before every commit. */
 const TOTAL_MINUTES_MAX = 7
+/** The store of test servers is SQLite in memory, unless this is said. */
+const ON_POSTGRES = { name: 'PostgreSQL', env: { MYELIN_TEST_ENGINE: 'postgres' } }
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -65,21 +67,34 @@ async function main(): Promise<number> {
 
   const fileMsMax = (flags.full ? FILE_MINUTES_MAX.full : FILE_MINUTES_MAX.ordinary) * 60_000
   const done = report.file.bind(report)
-  const run = (some: string[], jobs: number) =>
-    runFiles(report.longestFirst(some), { jobs, fileMsMax, signal: interrupted.signal, done })
+  const jobs = Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8)
+  const run = (some: string[], atATime: number, variant?: typeof ON_POSTGRES) =>
+    runFiles(report.longestFirst(some), {
+      jobs: atATime,
+      fileMsMax,
+      signal: interrupted.signal,
+      done,
+      ...(variant && { variant }),
+    })
   // What measures time or memory has the machine for itself.
   const alone = files.filter((file) => file.endsWith('.solo.test.ts'))
   await run(
     files.filter((file) => !alone.includes(file)),
-    Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8),
+    jobs,
   )
   await run(alone, 1)
+  if (flags.full) await run(apiTests(files), jobs, ON_POSTGRES)
   if (interrupted.signal.aborted) report.fault(`interrupted by ${interrupted.signal.reason}`)
   report.end(
     performance.now() - started,
     flags.full || positionals.length > 0 ? undefined : TOTAL_MINUTES_MAX,
   )
   return report.failed ? 1 : 0
+}
+
+/** Those that ask a whole server, whose store can be of either engine. */
+function apiTests(files: string[]): string[] {
+  return files.filter((file) => file.startsWith('tests/api/'))
 }
 
 /** Runs one of the static checks; its output is shown when it fails. */

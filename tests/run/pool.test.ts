@@ -19,6 +19,28 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 `
 
+test('a variant has its environment and its name', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'myelin-pool-'))
+  const results: FileResult[] = []
+  try {
+    const file = join(folder, 'one.test.ts')
+    writeFileSync(file, `${HEAD}test('one', () => assert.equal(process.env['VARIANT'], 'a'))`)
+    await runFiles([file], {
+      jobs: 1,
+      fileMsMax: 60_000,
+      signal: new AbortController().signal,
+      done: (result) => void results.push(result),
+      variant: { name: 'other', env: { VARIANT: 'a' } },
+    })
+    assert.deepEqual(
+      results.map((each) => [each.file, each.outcomes.map(({ result }) => result)]),
+      [[`${file} (other)`, ['passed']]],
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
 test('each way in which a test file can end badly is a failure, and nothing is left behind', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'myelin-pool-'))
   const results: Record<string, FileResult> = {}

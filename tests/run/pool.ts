@@ -7,6 +7,16 @@ import type { Outcome } from './reporter.ts'
 /** What one test file came to. */
 export type FileResult = { file: string; ms: number; outcomes: Outcome[]; output: string }
 
+export interface PoolOptions {
+  /** Files at a time. */
+  readonly jobs: number
+  readonly fileMsMax: number
+  readonly signal: AbortSignal
+  readonly done: (result: FileResult) => void
+  /** Further environment of the tests, and what their results are called after. */
+  readonly variant?: { readonly name: string; readonly env: Readonly<Record<string, string>> }
+}
+
 /** How much of what a failing file printed is kept, in characters. */
 const OUTPUT_KEPT_MAX = 20_000
 
@@ -15,23 +25,23 @@ const OUTPUT_KEPT_MAX = 20_000
  * A file that runs longer than `fileMsMax` is killed with all its children and counts as failed; so does one
  * that ends badly or holds no test. Aborting the signal kills what runs and starts nothing more.
  */
-export async function runFiles(
-  files: string[],
-  options: { jobs: number; fileMsMax: number; signal: AbortSignal; done: (result: FileResult) => void },
-): Promise<void> {
+export async function runFiles(files: string[], options: PoolOptions): Promise<void> {
   const waiting = [...files]
   const work = async () => {
     for (let file = waiting.shift(); file && !options.signal.aborted; file = waiting.shift())
-      options.done(await runFile(file, options.fileMsMax, options.signal))
+      options.done(await runFile(file, options))
   }
   await Promise.all(Array.from({ length: options.jobs }, work))
 }
 
-async function runFile(file: string, msMax: number, signal: AbortSignal): Promise<FileResult> {
+async function runFile(
+  file: string,
+  { fileMsMax: msMax, signal, variant }: PoolOptions,
+): Promise<FileResult> {
   const started = performance.now()
   const args = ['--test-reporter=./tests/run/reporter.ts', '--test-reporter-destination=stdout', file]
   // Under `node --test` this variable would replace the reporter.
-  const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
+  const env = { ...process.env, ...variant?.env, NODE_TEST_CONTEXT: undefined }
   const child = spawn(process.execPath, args, {
     env,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -68,7 +78,7 @@ async function runFile(file: string, msMax: number, signal: AbortSignal): Promis
   else if (signal.aborted) fail('interrupted')
   else if (code !== 0 && !outcomes.some((o) => o.result === 'failed')) fail(`ended with ${deadly ?? code}`)
   else if (outcomes.length === 0) fail('holds no test')
-  return { file, ms, outcomes, output }
+  return { file: variant ? `${file} (${variant.name})` : file, ms, outcomes, output }
 }
 
 /** Ends a process group; one that is gone already is fine. */
