@@ -259,7 +259,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
   const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
   const reads = createReads({
-    ...{ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral },
+    ...{ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral, stillIn },
   })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory

@@ -39,7 +39,9 @@ async function runFile(
   { fileMsMax: msMax, signal, variant }: PoolOptions,
 ): Promise<FileResult> {
   const started = performance.now()
-  const args = ['--test-reporter=./tests/run/reporter.ts', '--test-reporter-destination=stdout', file]
+  /* A failed hook may leave a server open; what holds connections would then not end. */
+  const ends = variant ? ['--test-force-exit'] : []
+  const args = [...ends, '--test-reporter=./tests/run/reporter.ts', '--test-reporter-destination=stdout', file]
   // Under `node --test` this variable would replace the reporter.
   const env = { ...process.env, ...variant?.env, NODE_TEST_CONTEXT: undefined }
   const child = spawn(process.execPath, args, {
