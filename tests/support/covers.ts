@@ -95,10 +95,13 @@ function asked(endpoint: Endpoint): Kind[] {
   const open = route.auth === 'none' || route.auth === 'sharedSecret'
   return [
     'success',
-    ...(!open && endpoint.includes('{') ? (['missing rights'] as const) : []),
+    ...(!open && OWNED.test(endpoint) ? (['missing rights'] as const) : []),
     ...(route.body !== undefined || route.query !== undefined ? (['bad input'] as const) : []),
   ]
 }
+
+/** A parameter of the path that names something of somebody's; kinds of events and numbers of requests are nobody's. */
+const OWNED = /\{(?!eventType\}|txnId\})/
 
 /** An endpoint with its parameters' names left out. */
 const shape = (endpoint: string): string => endpoint.replace(/\{[^}]*\}|:\w+/g, '{}')

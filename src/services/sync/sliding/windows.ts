@@ -170,10 +170,11 @@ class Rules {
     const sent = connection.room(room)
     const known = user.memberships.get(room)
     const own = facts.peek(room)
-    if (!sent || !known || !own || sent.membership === known.membership) return undefined
+    if (!sent || !known || !own) return undefined
     /* Behind the leaving may be an invite that is hidden. */
-    const endsAtLeaving =
-      known.membership === 'invite' && sent.membership === 'join' && isHidden(known, hiding)
+    const unseen = known.membership === 'invite' && known.position > sent.upto && isHidden(known, hiding)
+    const endsAtLeaving = unseen && sent.membership !== 'leave' && sent.membership !== 'ban'
+    if (!endsAtLeaving && sent.membership === known.membership) return undefined
     if (!endsAtLeaving && (isListed(known) || known.membership !== 'leave')) return undefined
     const timelineLimit = Math.max(1, Math.min(sent.timelineLimit, this.#sight.timelineMax))
     const config = { timelineLimit, required: sent.required }

@@ -15,7 +15,7 @@ import type { Inboxes } from '../inboxes.ts'
 import { LazyMembers } from '../lazy-members.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import type { SyncOptions } from '../options.ts'
-import { membershipAt, stayedSince, wasJoined } from '../own-membership.ts'
+import { membershipAt, stayEnded, stayedSince, wasJoined } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
 import { waitForNews } from '../wait.ts'
@@ -232,18 +232,23 @@ export class SyncService {
 
   async #room(user: ActiveUser, request: SyncRequest, room: number, answering: Answering): Promise<void> {
     const { now, rooms: into } = answering
-    const known = await membershipAt(this.#deps.store, user, room, now)
+    let known = await membershipAt(this.#deps.store, user, room, now)
     if (!known || this.#deps.options.excludedRooms.has(known.roomId)) return
     if (!passesRoom(request, known.roomId)) return
     const { membership } = known
+    let unseen: KnownMembership | undefined
     if (membership === 'invite' || membership === 'knock') {
       if (request.since === undefined || known.position > request.since) {
         const text = await this.#stripped(user.userId, room, membership)
         if (text !== undefined) into[membership].set(known.roomId, text)
+        else if (membership === 'invite') unseen = known
       }
-      return
+      /* Of an invite that is hidden nothing is told; of the leaving before it, that. */
+      known =
+        unseen && request.since && (await stayEnded(this.#deps.store, user, room, unseen, request.since))
+      if (!known) return
     }
-    const left = membership !== 'join'
+    const left = known.membership !== 'join'
     if (left && request.since !== undefined && known.position <= request.since) return
     if (known.forgotten && request.since === undefined) return
     const text = await this.#joinedOrLeft(user, request, room, known, answering).catch((error: unknown) =>
