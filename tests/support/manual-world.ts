@@ -33,6 +33,9 @@ export class ManualWorld implements World {
 
   readonly clock: Clock = this.stillClock
 
+  /** Resolves when nothing is asked of the store; to be set by who opens one that answers from another process. */
+  rests: () => Promise<void> = async () => {}
+
   /** Milliseconds until the next timer. */
   get next(): number | undefined {
     const times = [...this.#due].map((due) => due.at)
@@ -42,16 +45,24 @@ export class ManualWorld implements World {
   /** Moves the time on, runs the timers on the way in their order, and lets what they started come to rest. */
   async pass(ms: number): Promise<void> {
     const end = this.time + ms
-    await settle()
+    await this.#settle()
     for (;;) {
       const next = [...this.#due].filter((due) => due.at <= end).sort((a, b) => a.at - b.at)[0]
       if (!next) break
       this.#due.delete(next)
       this.time = Math.max(this.time, next.at)
       next.run()
-      await settle()
+      await this.#settle()
     }
     this.time = end
+  }
+
+  /* What comes back from the store may ask it for more. */
+  async #settle(): Promise<void> {
+    for (let i = 0; i < 3; i++) {
+      await this.rests()
+      await settle()
+    }
   }
 }
 
@@ -66,9 +77,6 @@ const PAUSE_MS = 5
 /** The same for a whole server with its store. */
 export class ServerWorld extends ManualWorld {
   override readonly clock: Clock = this.#withPauses()
-
-  /** Resolves when nothing is asked of the store; to be set by who opens one that answers from another process. */
-  rests: () => Promise<void> = async () => {}
 
   #withPauses(): Clock {
     const still = this.stillClock

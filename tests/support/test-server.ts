@@ -18,7 +18,7 @@ import { verifyStore } from '#/storage/verify/verify-store.ts'
 import { ApiClient } from './api-client.ts'
 import { busyStore } from './busy-store.ts'
 import { serves } from './covers.ts'
-import { ServerWorld } from './manual-world.ts'
+import { ManualWorld } from './manual-world.ts'
 import { PLAIN_PEOPLE } from './people-options.ts'
 import { type Ask, type TestDatabase, testDatabaseOf } from './test-database.ts'
 
@@ -135,7 +135,7 @@ export class TestServer {
   async #begin(): Promise<void> {
     const world = this.#options.world ?? realWorld
     this.#store = await this.#database.open(world)
-    if (world instanceof ServerWorld) {
+    if (world instanceof ManualWorld) {
       const busy = busyStore(this.#store)
       world.rests = busy.rests
       this.#store = busy.store
