@@ -132,7 +132,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const readStore: ReadStore = expiry ? { ...store, expiry } : store
   const reading = createReading({ store: readStore, clock })
   const { clientEvents, ignored } = reading
-  const push = createPush({ store, clock, serverName, clientEvents, ignored })
+  const push = createPush({ store: readStore, clock, serverName, clientEvents, ignored })
   const usage = await createUsage({
     ...{ store, clock, jobs, metrics: deps.metrics },
     options: options.usage ?? USAGE_DEFAULT,

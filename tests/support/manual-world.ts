@@ -34,7 +34,7 @@ export class ManualWorld implements World {
   readonly clock: Clock = this.stillClock
 
   /** Resolves when nothing is asked of the store; to be set by who opens one that answers from another process. */
-  rests: () => Promise<void> = async () => {}
+  rests: (() => Promise<void>) | undefined
 
   /** Milliseconds until the next timer. */
   get next(): number | undefined {
@@ -59,7 +59,8 @@ export class ManualWorld implements World {
 
   /* What comes back from the store may ask it for more. */
   async #settle(): Promise<void> {
-    for (let i = 0; i < 3; i++) {
+    await settle()
+    for (let i = 0; this.rests && i < 2; i++) {
       await this.rests()
       await settle()
     }
@@ -94,7 +95,7 @@ export class ServerWorld extends ManualWorld {
   override async pass(ms: number): Promise<void> {
     await super.pass(ms)
     for (let i = 0; i < 10; i++) {
-      await this.rests()
+      await this.rests?.()
       await settle()
     }
   }

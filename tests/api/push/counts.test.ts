@@ -375,13 +375,15 @@ test('recount finds what was changed behind the server, and puts it right', asyn
   const told = await byThread(bob, roomId)
   const quiet = () => {}
   assert.equal((await recount(server.store, false, quiet)).wrong, 0)
-  for (const change of [
-    `UPDATE event_kinds SET kind = 0 WHERE kind <> 0`,
-    `UPDATE event_kinds SET totals = x'0009'`,
-    `UPDATE thread_news SET latest = 1`,
-    `INSERT INTO push_actions SELECT '${bob.userId}', room, '$none', event, kind, 1, 1, '[]' FROM event_kinds`,
-  ]) {
-    await server.ask(change)
+  for (const [change, ...params] of [
+    [`UPDATE event_kinds SET kind = 0 WHERE kind <> 0`],
+    ['UPDATE event_kinds SET totals = ?1', Buffer.from([0, 9])],
+    ['UPDATE thread_news SET latest = 1'],
+    [
+      `INSERT INTO push_actions SELECT '${bob.userId}', room, '$none', event, kind, 1, 1, '[]' FROM event_kinds`,
+    ],
+  ] as const) {
+    await server.ask(change, ...params)
     const lines: string[] = []
     const before = await recount(server.store, false, (line) => lines.push(line))
     assert.ok(before.wrong > 0 && lines.length > 0, change)

@@ -244,8 +244,8 @@ export class SyncService {
         else if (membership === 'invite') unseen = known
       }
       /* Of an invite that is hidden nothing is told; of the leaving before it, that. */
-      known =
-        unseen && request.since && (await stayEnded(this.#deps.store, user, room, unseen, request.since))
+      if (!unseen || request.since === undefined) return
+      known = await stayEnded(this.#deps.store, user, room, unseen, request.since)
       if (!known) return
     }
     const left = known.membership !== 'join'
