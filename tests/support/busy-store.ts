@@ -1,4 +1,4 @@
-/** A store of which it is known whether something is being asked of it. */
+/** A store of which it is known what is being asked of it. */
 import type { Store } from '#/ports/store/store.ts'
 
 export interface BusyStore {
@@ -7,10 +7,12 @@ export interface BusyStore {
   readonly rests: () => Promise<void>
 }
 
-export function busyStore(store: Store): BusyStore {
+/** `onCall` is told of every call that is answered later. */
+export function busyStore(store: Store, onCall: () => void = () => {}): BusyStore {
   const under = new Set<Promise<unknown>>()
   const counted = <T>(value: T): T => {
     if (value instanceof Promise) {
+      onCall()
       under.add(value)
       const done = (): void => void under.delete(value)
       value.then(done, done)

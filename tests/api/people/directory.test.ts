@@ -23,7 +23,7 @@ const found = async (who: ApiClient, term: string): Promise<string[]> =>
 const name = (who: ApiClient, displayname: string): Promise<Json> =>
   who.put(`${V3}/profile/${who.userId}/displayname`, { displayname })
 
-test('who shares a room or is in a public room is found, and nobody else', () =>
+test('who shares a room or is in a public room is found, and nobody else (users.md 22)', () =>
   withServer({}, async (server) => {
     const [me, friend, famous, stranger] = [
       await server.user('me'),
@@ -51,7 +51,7 @@ test('who shares a room or is in a public room is found, and nobody else', () =>
     assert.deepEqual(await found(me, stranger.userId), [stranger.userId], 'a whole user id')
   }))
 
-test('names of every script, and slips of the keyboard', () =>
+test('names of every script, and slips of the keyboard (users.md 22)', () =>
   withServer({}, async (server) => {
     const me = await server.user('me')
     const names = ['王小明', 'さくら', '김철수', 'Дмитрий', 'محمد', 'Øystein Ærlig', 'สมชาย']
