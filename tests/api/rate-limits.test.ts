@@ -8,21 +8,22 @@ import type { RateLimits } from '#/base/rate-limit.ts'
 import { realWorld } from '#/base/world.ts'
 import type { LimitName } from '#/http/limit-names.ts'
 import { RateLimiter, unlimited } from '#/http/rate-limiter.ts'
-import type { Answer, ApiClient } from '../support/api-client.ts'
-import { createRoom, inRoom, roomOf, say, V3 } from '../support/room-calls.ts'
+import type { Answer, ApiClient, Json } from '../support/api-client.ts'
+import { createRoom, inRoom, roomOf, say, sync, V3 } from '../support/room-calls.ts'
 import { TestServer } from '../support/test-server.ts'
 
 /** The n-th of a kind of actions. Preparations are made before any limit holds. */
 type Act = (n: number) => Promise<Answer>
 
 interface Probe {
-  readonly prepare: () => Promise<Act>
+  /** `user` gives an account of the probe's own, the same for the same name in every test. */
+  readonly prepare: (user: (name: string) => Promise<ApiClient>) => Promise<Act>
   /** Other limits that hold it back by right. */
   readonly under?: readonly string[]
 }
 
 /** Actions of each kind that are prepared. */
-const ACTS = 3
+const ACTS = 2
 
 let limits: RateLimits<LimitName> = unlimited
 let server: TestServer
@@ -35,6 +36,15 @@ before(async () => {
   })
 })
 after(() => server.close())
+
+const accounts = new Map<string, Promise<ApiClient>>()
+
+const userOf = (probe: string) => (name: string) => {
+  const key = `${probe} ${name}`
+  const known = accounts.get(key) ?? server.user(name)
+  accounts.set(key, known)
+  return known
+}
 
 const times = <T>(make: (i: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: ACTS }, (_, i) => make(i)))
@@ -50,23 +60,23 @@ const inviting = (who: ApiClient, room: string, user: ApiClient): Promise<Answer
 /** What each limit holds back, keyed as in the configuration. */
 const PROBES: Readonly<Record<string, Probe>> = {
   rc_message: {
-    async prepare() {
-      const alice = await server.user('alice')
+    async prepare(user) {
+      const alice = await user('alice')
       const room = await createRoom(alice)
       return (n) => alice.call('PUT', inRoom(room, 'send', 'm.room.message', `t${n}`), { body: 'x' })
     },
   },
   'rc_message (state)': {
-    async prepare() {
-      const alice = await server.user('alice')
+    async prepare(user) {
+      const alice = await user('alice')
       const room = await createRoom(alice)
       return (n) => alice.call('PUT', inRoom(room, 'state', 'm.room.topic', ''), { topic: `${n}` })
     },
     under: ['rc_message'],
   },
   'rc_message (own redaction)': {
-    async prepare() {
-      const alice = await server.user('alice')
+    async prepare(user) {
+      const alice = await user('alice')
       const room = await createRoom(alice)
       const said = await times((i) => say(alice, room, `${i}`))
       return (n) => alice.call('PUT', inRoom(room, 'redact', said[n]!, 't'), {})
@@ -74,8 +84,8 @@ const PROBES: Readonly<Record<string, Probe>> = {
     under: ['rc_message'],
   },
   rc_admin_redaction: {
-    async prepare() {
-      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+    async prepare(user) {
+      const [alice, bob] = [await user('alice'), await user('bob')]
       const room = await roomOf([alice, bob])
       const said = await times((i) => say(bob, room, `${i}`))
       return (n) => alice.call('PUT', inRoom(room, 'redact', said[n]!, 't'), {})
@@ -98,35 +108,35 @@ const PROBES: Readonly<Record<string, Probe>> = {
         .call('GET', '/_matrix/client/v1/register/m.login.registration_token/validity?token=x'),
   },
   'rc_login.address': {
-    async prepare() {
-      const users = await times((i) => server.user(`someone${i}`))
+    async prepare(user) {
+      const users = await times((i) => user(`someone${i}`))
       return (n) => login(users[n]!.userId)
     },
   },
   'rc_login.account': {
-    async prepare() {
-      const alice = await server.user('alice')
+    async prepare(user) {
+      const alice = await user('alice')
       return () => login(alice.userId)
     },
     under: ['rc_login.address'],
   },
   'rc_login.failed_attempts': {
-    async prepare() {
-      const alice = await server.user('alice')
+    async prepare(user) {
+      const alice = await user('alice')
       return () => login(alice.userId, 'wrong')
     },
     under: ['rc_login.address'],
   },
   'rc_joins.local': {
-    async prepare() {
-      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+    async prepare(user) {
+      const [alice, bob] = [await user('alice'), await user('bob')]
       const rooms = await times(() => createRoom(alice, { preset: 'public_chat' }))
       return (n) => bob.call('POST', inRoom(rooms[n]!, 'join'), {})
     },
   },
   'rc_joins.local (state event)': {
-    async prepare() {
-      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+    async prepare(user) {
+      const [alice, bob] = [await user('alice'), await user('bob')]
       const rooms = await times(() => createRoom(alice, { preset: 'public_chat' }))
       return (n) =>
         bob.call('PUT', inRoom(rooms[n]!, 'state', 'm.room.member', bob.userId), { membership: 'join' })
@@ -134,41 +144,40 @@ const PROBES: Readonly<Record<string, Probe>> = {
     under: ['rc_joins.local', 'rc_message'],
   },
   rc_joins_per_room: {
-    async prepare() {
-      const alice = await server.user('alice')
+    async prepare(user) {
+      const alice = await user('alice')
       const room = await createRoom(alice, { preset: 'public_chat' })
-      const users = await times((i) => server.user(`joiner${i}`))
+      const users = await times((i) => user(`joiner${i}`))
       return (n) => users[n]!.call('POST', inRoom(room, 'join'), {})
     },
   },
   'rc_invites.per_room': {
-    async prepare() {
-      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
-      const carol = await server.user('carol')
-      const room = await roomOf([alice, bob, carol], { preset: 'public_chat' })
-      const users = await times((i) => server.user(`guest${i}`))
-      return (n) => inviting([alice, bob, carol][n]!, room, users[n]!)
+    async prepare(user) {
+      const [alice, bob] = [await user('alice'), await user('bob')]
+      const room = await roomOf([alice, bob], { preset: 'public_chat' })
+      const users = await times((i) => user(`guest${i}`))
+      return (n) => inviting([alice, bob][n]!, room, users[n]!)
     },
   },
   'rc_invites.per_user': {
-    async prepare() {
-      const [bob, hosts] = [await server.user('bob'), await times((i) => server.user(`host${i}`))]
+    async prepare(user) {
+      const [bob, hosts] = [await user('bob'), await times((i) => user(`host${i}`))]
       const rooms = await times((i) => createRoom(hosts[i]!))
       return (n) => inviting(hosts[n]!, rooms[n]!, bob)
     },
   },
   'rc_invites.per_issuer': {
-    async prepare() {
-      const alice = await server.user('alice')
-      const users = await times((i) => server.user(`guest${i}`))
+    async prepare(user) {
+      const alice = await user('alice')
+      const users = await times((i) => user(`guest${i}`))
       const rooms = await times(() => createRoom(alice))
       return (n) => inviting(alice, rooms[n]!, users[n]!)
     },
   },
   'rc_invites.per_issuer (state event)': {
-    async prepare() {
-      const alice = await server.user('alice')
-      const users = await times((i) => server.user(`guest${i}`))
+    async prepare(user) {
+      const alice = await user('alice')
+      const users = await times((i) => user(`guest${i}`))
       const rooms = await times(() => createRoom(alice))
       return (n) => {
         const url = inRoom(rooms[n]!, 'state', 'm.room.member', users[n]!.userId)
@@ -178,27 +187,27 @@ const PROBES: Readonly<Record<string, Probe>> = {
     under: ['rc_invites.per_issuer', 'rc_message'],
   },
   rc_delayed_event_mgmt: {
-    async prepare() {
-      const alice = await server.user('alice')
+    async prepare(user) {
+      const alice = await user('alice')
       const url = '/_matrix/client/unstable/org.matrix.msc4140/delayed_events'
       return () => alice.call('GET', url)
     },
   },
   rc_reports: {
-    async prepare() {
-      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+    async prepare(user) {
+      const [alice, bob] = [await user('alice'), await user('bob')]
       return () => alice.call('POST', `${V3}/users/${encodeURIComponent(bob.userId)}/report`, { reason: 'x' })
     },
   },
   rc_room_creation: {
-    async prepare() {
-      const alice = await server.user('alice')
+    async prepare(user) {
+      const alice = await user('alice')
       return () => alice.call('POST', `${V3}/createRoom`, {})
     },
   },
   rc_user_directory: {
-    async prepare() {
-      const alice = await server.user('alice')
+    async prepare(user) {
+      const alice = await user('alice')
       return () => alice.call('POST', `${V3}/user_directory/search`, { search_term: 'x' })
     },
   },
@@ -228,7 +237,8 @@ function configured(low: Readonly<Record<string, object>>): RateLimits<LimitName
 for (const key of KEYS) {
   test(`§2.11 ${key} set to one holds back the second, and whatever has another limit goes on`, async () => {
     const prepared: [string, Act][] = []
-    for (const [name, probe] of Object.entries(PROBES)) prepared.push([name, await probe.prepare()])
+    for (const [name, probe] of Object.entries(PROBES))
+      prepared.push([name, await probe.prepare(userOf(name))])
     limits = configured({ [key]: { per_second: 0.001, burst_count: 1 } })
     try {
       for (const [name, act] of prepared) {
@@ -247,3 +257,50 @@ for (const key of KEYS) {
     }
   })
 }
+
+/** Runs with one limit set to one action. */
+async function under(key: string, run: () => Promise<void>): Promise<void> {
+  limits = configured({ [key]: { per_second: 0.001, burst_count: 1 } })
+  try {
+    await run()
+  } finally {
+    limits = unlimited
+  }
+}
+
+test('§2.11 rc_presence.per_user set to one leaves out the second change without an error', async () => {
+  const alice = await server.user('alice')
+  const url = `${V3}/presence/${encodeURIComponent(alice.userId)}/status`
+  await under('rc_presence.per_user', async () => {
+    for (const status_msg of ['first', 'second']) await alice.put(url, { presence: 'online', status_msg })
+  })
+  assert.equal((await alice.get(url)).status_msg, 'first')
+})
+
+test('§2.11 rc_key_requests set to one leaves out the second request for keys and nothing else', async () => {
+  const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+  await under('rc_key_requests', async () => {
+    for (const [n, type] of ['m.room_key_request', 'm.room_key_request', 'm.test', 'm.test'].entries()) {
+      const content = { action: 'request', requesting_device_id: alice.deviceId, request_id: `${n}`, n }
+      const messages = { [bob.userId]: { '*': content } }
+      await alice.put(`${V3}/sendToDevice/${type}/${alice.txn()}`, { messages })
+    }
+  })
+  const { events } = (await sync(bob)).to_device
+  assert.deepEqual(
+    events.map((event: Json) => event.content.n),
+    [0, 2, 3],
+  )
+})
+
+test('§2.11 who renews their own member event by joining again is not counted, nor is a join that fails', async () => {
+  const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+  const room = await createRoom(alice, { preset: 'public_chat' })
+  await under('rc_joins.local', async () => {
+    for (let i = 0; i < 3; i++) await bob.post(inRoom(room, 'join'), { reason: `${i}` })
+  })
+  const closed = await createRoom(alice)
+  await under('rc_joins_per_room', async () => {
+    for (let i = 0; i < 2; i++) await bob.refused('403 M_FORBIDDEN', 'POST', inRoom(closed, 'join'), {})
+  })
+})
