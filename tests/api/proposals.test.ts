@@ -180,7 +180,8 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   'org.matrix.msc4306',
 ])
 
-for (const [flag, probe] of Object.entries(PROBES)) test(`${flag} is served`, () => probe())
+for (const [flag, probe] of Object.entries(PROBES))
+  test(`${flag} is served`, async () => void (await probe()))
 
 /** Proposals that are part of the specification or are used without a flag. */
 const MORE: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -295,4 +296,4 @@ const MORE: Readonly<Record<string, () => Promise<unknown>>> = {
   },
 }
 
-for (const [what, probe] of Object.entries(MORE)) test(what, () => probe())
+for (const [what, probe] of Object.entries(MORE)) test(what, async () => void (await probe()))

@@ -117,7 +117,8 @@ async function isOpen(store: Store, room: number, position: number): Promise<boo
   return ((await store.rooms.byNid(room))?.opened ?? 0) <= position
 }
 
-async function ownEvent(
+/** The user's member event as the room's state had it at a position. */
+export async function ownEvent(
   store: Store,
   userId: string,
   room: number,

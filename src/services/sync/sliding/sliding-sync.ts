@@ -298,7 +298,9 @@ export class SlidingSyncService {
     const known =
       endsAtLeaving && sent
         ? await stayEnded(store, user, room, candidate.known, sent.upto)
-        : await membershipAt(store, user, room, now)
+        : candidate.knocks
+          ? candidate.known
+          : await membershipAt(store, user, room, now)
     if (!rules || !known) return undefined
     const ask = {
       ...candidate,

@@ -7,6 +7,7 @@ import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import type { ReadStore } from '../../rooms/read/expiry.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { type ActiveUser, type KnownMembership, MOVED, NO_ROOM } from '../active-user.ts'
+import { knockState } from '../answered-knock.ts'
 import { gapOfDamage } from '../damage.ts'
 import type { E2eeSync } from '../e2ee.ts'
 import type { Feed } from '../feed.ts'
@@ -242,6 +243,7 @@ export class SyncService {
         const text = await this.#stripped(user.userId, room, membership)
         if (text !== undefined) into[membership].set(known.roomId, text)
         else if (membership === 'invite') unseen = known
+        if (unseen?.knock) return this.#standingKnock(request, room, unseen.knock, into)
       }
       /* Of an invite that is hidden nothing is told; of the leaving before it, that. */
       if (!unseen || request.since === undefined) return
@@ -326,6 +328,21 @@ export class SyncService {
   async #roomData(userId: string, room: number, now: number): Promise<AccountDataRow[]> {
     const rows = await this.#deps.store.accountData.since(userId, 0, now)
     return rows.filter((row) => row.room === room)
+  }
+
+  /** A knock whose answer is hidden: told like any other, once. */
+  async #standingKnock(
+    request: SyncRequest,
+    room: number,
+    knock: KnownMembership,
+    into: RoomsAnswer,
+  ): Promise<void> {
+    const { store } = this.#deps
+    if (request.since !== undefined && knock.position <= request.since) return
+    const row = await store.rooms.membership(room, request.userId)
+    if (!row || row.stripped === null || row.forgotten) return
+    const events = await knockState(store, row.stripped, knock)
+    into.knock.set(knock.roomId, `{"knock_state":{"events":${events}}}`)
   }
 
   async #stripped(userId: string, room: number, membership: 'invite' | 'knock'): Promise<string | undefined> {
