@@ -129,7 +129,6 @@ test('what is no dehydrated device is refused, and the one before stays', async 
     await who.refused('400 M_INVALID_PARAM', 'GET', `${events('DRY')}?from=${from}`)
   }
   await who.refused('400 M_INVALID_PARAM', 'POST', events('DRY'), { next_batch: 'x' })
-  await who.refused('400 M_BAD_JSON', 'POST', events('DRY'), { next_batch: 5 })
   for (const [method, url] of [
     ['PUT', PATH],
     ['GET', PATH],

@@ -87,11 +87,13 @@ for (const [kind, begin] of WAITS) {
     const other = await server.device(who)
     const roomId = await createRoom(who)
     const ask = await begin(who, roomId)
+    const started = performance.now()
     const waiting = ask()
     await new Promise((resolve) => setTimeout(resolve, 20))
     await other.post(`${V3}/logout`)
     await who.put(`${V3}/user/${encodeURIComponent(who.userId)}/account_data/com.example`, { a: 1 })
     await say(who, roomId, 'news')
     assert.equal((await waiting).status, 200)
+    assert.ok(performance.now() - started < LONG_MS, 'it is news that ended it, not its time')
   })
 }
