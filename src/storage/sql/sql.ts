@@ -102,3 +102,9 @@ export function pairs(from: number, count: number): string {
   for (let i = 1; i < count; i++) text += `, (?${from + 2 * i}, ?${from + 2 * i + 1})`
   return text
 }
+
+/** `(?n, ?n+1, ?n+2), …`: `count` rows of three. */
+export function triples(from: number, count: number): string {
+  const row = (at: number): string => `(?${at}, ?${at + 1}, ?${at + 2})`
+  return Array.from({ length: count }, (_, i) => row(from + 3 * i)).join(', ')
+}

@@ -63,7 +63,7 @@ const NONE = { changed: [], left: [] }
 const changedOf = (...who: ApiClient[]) => ({ changed: who.map(({ userId }) => userId).sort(), left: [] })
 const leftOf = (...who: ApiClient[]) => ({ changed: [], left: who.map(({ userId }) => userId).sort() })
 
-test('§5.12 changed devices are told to those who share a room, and to the own devices', async () => {
+test('§5.12 adv-53 changed devices are told to those who share a room, and to the own devices', async () => {
   await people()
   const carol = await server.user('carol')
   await roomOf([alice, bob])
