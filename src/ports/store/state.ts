@@ -29,6 +29,12 @@ export interface StateDifference {
   readonly to: number
 }
 
+/** A state event, by row id, and the event that held its key before it. */
+export interface StateBefore {
+  readonly event: number
+  readonly before: EventRow
+}
+
 export type StateOp =
   | {
       /** Changes the state of a branch at the position of the plan's newest event. */
@@ -63,6 +69,8 @@ export interface StateReader {
   pointsBefore(eventNids: readonly number[]): Promise<StatePoint[]>
   /** Whether any of some events was judged on a state off the main line. */
   anyBranched(events: readonly number[]): Promise<boolean>
+  /** What held the keys of some state events before them, as far as anything did. At most READ_ROWS_SMALL events. */
+  before(eventNids: readonly number[]): Promise<StateBefore[]>
   at(room: number, point: StatePoint, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
   /** All state events at a point, without those of one type. */
   eventsAt(room: number, point: StatePoint, exceptType?: string): Promise<EventRow[]>

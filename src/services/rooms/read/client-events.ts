@@ -6,6 +6,7 @@ import type { Clock } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { clientEvent } from '#/protocol/event/client-format.ts'
+import { clientText } from '#/protocol/event/client-text.ts'
 import { relationOf } from '#/protocol/event/relation.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
@@ -13,6 +14,7 @@ import type { ErasedUsers } from '../../accounts/erased-users.ts'
 import { pduOfRow } from '../stored-event.ts'
 import { type Bundles, canHaveBundle } from './bundles.ts'
 import { isErasedForm, withoutErased } from './erased-events.ts'
+import { PREVIOUS_PER_READ } from './limits.ts'
 
 /** Who reads. Without a device there are no transaction ids. */
 export interface Viewer {
@@ -32,8 +34,10 @@ export interface ViewOptions {
 
 /** The common part: an object without its closing brace, and the members of `unsigned` that everybody sees. */
 interface Shared {
-  readonly withRoom: string
-  readonly withoutRoom: string
+  readonly head: string
+  /** `room_id`, which stands between both parts where it is wanted. */
+  readonly room: string
+  readonly tail: string
   readonly unsigned: string
   /** The kind of the event's relation to another one. */
   readonly relType: string | undefined
@@ -47,7 +51,7 @@ export class ClientEvents {
   readonly #clock: Clock
   readonly #bundles: Bundles
   readonly #erased: ErasedUsers | undefined
-  readonly #shared = new WeakMap<EventRow, Promise<Shared>>()
+  readonly #shared = new WeakMap<EventRow, Shared | Promise<ReadonlyMap<EventRow, Shared>>>()
 
   constructor(deps: { store: Store; clock: Clock; bundles: Bundles; erased?: ErasedUsers }) {
     this.#erased = deps.erased
@@ -71,8 +75,7 @@ export class ClientEvents {
     const rows = erased?.size
       ? await withoutErased(this.#store, erased, stored, viewer.userId, options)
       : stored
-    const parts: Shared[] = []
-    for (const row of rows) parts.push(await this.#sharedOf(row, options.rules))
+    const parts = await this.#sharedOf(rows, options.rules)
     const bundles = await this.#bundlesOf(rows, parts, viewer, options, bundling)
     const txns = await this.#transactions(rows, viewer)
     const now = this.#clock.now()
@@ -96,9 +99,9 @@ export class ClientEvents {
   async plain(rows: readonly EventRow[], rules: RoomVersionRules): Promise<string[]> {
     const texts: string[] = []
     for (const row of rows) {
-      const unsigned: Record<string, JsonValue> = {}
-      await this.#addRedaction(row, rules, unsigned)
-      texts.push(JSON.stringify(clientEvent(pduOfRow(row, rules), { withoutRoomId: true, unsigned })))
+      const { head, tail } = partsOf(row, rules)
+      const redaction = await this.#redactionOf(row, rules)
+      texts.push(redaction === '' ? `${head}${tail}}` : `${head}${tail},"unsigned":{${redaction.slice(1)}}}`)
     }
     return texts
   }
@@ -130,55 +133,50 @@ export class ClientEvents {
   }
 
   /** Many readers who wake at once wait for one making. */
-  #sharedOf(row: EventRow, rules: RoomVersionRules): Promise<Shared> {
-    const known = this.#shared.get(row)
-    if (known) return known
-    const making = this.#share(row, rules)
-    this.#shared.set(row, making)
-    making.catch(() => this.#shared.delete(row))
-    return making
-  }
-
-  async #share(row: EventRow, rules: RoomVersionRules): Promise<Shared> {
-    const pdu = pduOfRow(row, rules)
-    const unsigned: Record<string, JsonValue> = {}
-    if (row.stateKey !== null && !isErasedForm(row)) await this.#addPrevious(row, rules, unsigned)
-    await this.#addRedaction(row, rules, unsigned)
-    return {
-      withRoom: open(clientEvent(pdu)),
-      withoutRoom: open(clientEvent(pdu, { withoutRoomId: true })),
-      relType: relationOf(pdu.content)?.relType,
-      unsigned: Object.keys(unsigned).length === 0 ? '' : `,${JSON.stringify(unsigned).slice(1, -1)}`,
+  async #sharedOf(rows: readonly EventRow[], rules: RoomVersionRules): Promise<Shared[]> {
+    const missing = rows.filter((row) => !this.#shared.has(row))
+    for (let i = 0; i < missing.length; i += PREVIOUS_PER_READ) {
+      const some = missing.slice(i, i + PREVIOUS_PER_READ)
+      const making = this.#share(some, rules)
+      for (const row of some) this.#shared.set(row, making)
+      const settle = (made?: ReadonlyMap<EventRow, Shared>): void => {
+        for (const row of some) {
+          if (made) this.#shared.set(row, made.get(row)!)
+          else this.#shared.delete(row)
+        }
+      }
+      making.then(settle, () => settle())
     }
+    const parts: Shared[] = []
+    for (const row of rows) {
+      const known = this.#shared.get(row)!
+      parts.push(known instanceof Promise ? (await known).get(row)! : known)
+    }
+    return parts
   }
 
-  /** `redacted_because` of a redacted event. */
-  async #addRedaction(
-    row: EventRow,
-    rules: RoomVersionRules,
-    unsigned: Record<string, JsonValue>,
-  ): Promise<void> {
-    if (row.redactedBy === null) return
+  async #share(rows: readonly EventRow[], rules: RoomVersionRules): Promise<ReadonlyMap<EventRow, Shared>> {
+    const changes = rows.filter((row) => row.stateKey !== null && !isErasedForm(row))
+    const nids = changes.map((row) => row.nid)
+    const found = nids.length === 0 ? [] : await this.#store.state.before(nids)
+    const before = new Map(found.map(({ event, before }) => [event, before]))
+    const made = new Map<EventRow, Shared>()
+    for (const row of rows) {
+      const parts = partsOf(row, rules)
+      const previous = isErasedForm(row) ? undefined : before.get(row.nid)
+      const unsigned = previousText(previous, rules) + (await this.#redactionOf(row, rules))
+      made.set(row, { ...parts, unsigned })
+    }
+    return made
+  }
+
+  /** `redacted_because` of a redacted event, with a comma before it. */
+  async #redactionOf(row: EventRow, rules: RoomVersionRules): Promise<string> {
+    if (row.redactedBy === null) return ''
     const [redaction] = await this.#store.events.byNids([row.redactedBy])
-    if (!redaction) return
-    unsigned['redacted_because'] = clientEvent(pduOfRow(redaction, rules))
-    unsigned['redacted_by'] = redaction.eventId
-  }
-
-  /** `prev_content` and `replaces_state`: what the key held before. */
-  async #addPrevious(
-    row: EventRow,
-    rules: RoomVersionRules,
-    unsigned: Record<string, JsonValue>,
-  ): Promise<void> {
-    const point = await this.#store.state.pointBefore(row.nid)
-    if (!point) return
-    const [before] = await this.#store.state.at(row.room, point, [[row.type, row.stateKey ?? '']])
-    if (!before || before.nid === row.nid) return
-    const previous = pduOfRow(before, rules)
-    unsigned['prev_content'] = previous.content
-    unsigned['prev_sender'] = previous.sender
-    unsigned['replaces_state'] = previous.eventId
+    if (!redaction) return ''
+    const because = JSON.stringify(clientEvent(pduOfRow(redaction, rules)))
+    return `,"redacted_because":${because},"redacted_by":${JSON.stringify(redaction.eventId)}`
   }
 
   async #transactions(rows: readonly EventRow[], viewer: Viewer): Promise<Map<number, string>> {
@@ -200,9 +198,35 @@ function open(event: JsonObject): string {
   return JSON.stringify(event).slice(0, -1)
 }
 
+/** What is the same of an event for everybody and at all times. Throws DamagedEvent. */
+function partsOf(row: EventRow, rules: RoomVersionRules): Omit<Shared, 'unsigned'> {
+  const text = clientText(row, rules)
+  if (text) {
+    const { head, room, tail, content } = text
+    return { head, room, tail, relType: relationOf(content)?.relType }
+  }
+  const pdu = pduOfRow(row, rules)
+  return {
+    head: open(clientEvent(pdu, { withoutRoomId: true })),
+    room: `,"room_id":${JSON.stringify(pdu.roomId)}`,
+    tail: '',
+    relType: relationOf(pdu.content)?.relType,
+  }
+}
+
+/** `prev_content` and `replaces_state`, what the key held before, with a comma before them. */
+function previousText(row: EventRow | undefined, rules: RoomVersionRules): string {
+  if (!row) return ''
+  const text = clientText(row, rules)
+  const { sender } = text ?? pduOfRow(row, rules)
+  const content = text?.contentText ?? JSON.stringify(pduOfRow(row, rules).content)
+  const about = `"prev_sender":${JSON.stringify(sender)},"replaces_state":${JSON.stringify(row.eventId)}`
+  return `,"prev_content":${content},${about}`
+}
+
 /** The event without `unsigned`, open at its end, in the form that is asked for. */
-function headOf(row: EventRow, shared: Shared, options: ViewOptions): string {
-  if (!options.federationFormat) return options.withoutRoomId ? shared.withoutRoom : shared.withRoom
+function headOf(row: EventRow, { head, room, tail }: Shared, options: ViewOptions): string {
+  if (!options.federationFormat) return options.withoutRoomId ? head + tail : head + room + tail
   const { unsigned: _, ...event } = JSON.parse(row.json) as Record<string, JsonValue>
   return open({ ...event, event_id: row.eventId })
 }
