@@ -22,11 +22,11 @@ export interface ClientText {
 
 /**
  * The text of an event that passed `parsePdu` before it was stored. Undefined where that takes a closer look: for
- * redactions, numbers beyond 2^53, and what is not as it was stored.
+ * redactions, numbers beyond 2^53, and what is not as it was stored. Without rules `room` may be empty.
  */
 export function clientText(
   { json, eventId }: { readonly json: string; readonly eventId: string },
-  rules: RoomVersionRules,
+  rules?: RoomVersionRules,
 ): ClientText | undefined {
   let event: { readonly [name: string]: unknown }
   try {
@@ -41,14 +41,14 @@ export function clientText(
   if (!isObject(content as JsonObject) || !(stateKey === undefined || typeof stateKey === 'string')) {
     return undefined
   }
-  const roomId = event['room_id'] ?? roomOfCreate(rules, type, eventId)
+  const roomId = event['room_id'] ?? (rules ? roomOfCreate(rules, type, eventId) : '')
   if (typeof roomId !== 'string') return undefined
   const contentText = memberText(json, 'content')
   if (contentText === undefined) return undefined
   const about = `"event_id":${quoted(eventId)},"origin_server_ts":${String(ts)},"sender":${quoted(sender)}`
   return {
     head: `{"content":${contentText},${about},"type":${quoted(type)}`,
-    room: `,"room_id":${quoted(roomId)}`,
+    room: roomId === '' ? '' : `,"room_id":${quoted(roomId)}`,
     tail: stateKey === undefined ? '' : `,"state_key":${quoted(stateKey)}`,
     contentText,
     content: content as JsonObject,

@@ -28,6 +28,8 @@ export interface ViewOptions {
   readonly withoutRoomId: boolean
   /** The event as servers exchange it, instead of the client format. */
   readonly federationFormat?: boolean
+  /** Where what is missing is read; absent: where everybody reads. */
+  readonly reads?: Store
   /** The reader's membership at an event, where it is known. */
   readonly membershipAt?: (row: EventRow) => string | undefined
 }
@@ -73,11 +75,11 @@ export class ClientEvents {
   ): Promise<string[]> {
     const erased = await this.#erased?.among(senders(stored))
     const rows = erased?.size
-      ? await withoutErased(this.#store, erased, stored, viewer.userId, options)
+      ? await withoutErased(options.reads ?? this.#store, erased, stored, viewer.userId, options)
       : stored
-    const parts = await this.#sharedOf(rows, options.rules)
+    const parts = await this.#sharedOf(rows, options.rules, options.reads ?? this.#store)
     const bundles = await this.#bundlesOf(rows, parts, viewer, options, bundling)
-    const txns = await this.#transactions(rows, viewer)
+    const txns = await this.#transactions(rows, viewer, options.reads ?? this.#store)
     const now = this.#clock.now()
     return rows.map((row, index) => {
       const shared = parts[index]!
@@ -122,6 +124,7 @@ export class ClientEvents {
       userId: viewer.userId,
       rules: options.rules,
       threads: bundling === 'all',
+      reads: options.reads ?? this.#store,
       render: (children, withBundles) => {
         const memberships = new Map(children.map((child) => [child.row.nid, child.membership]))
         const membershipAt = (row: EventRow) => memberships.get(row.nid)
@@ -133,11 +136,11 @@ export class ClientEvents {
   }
 
   /** Many readers who wake at once wait for one making. */
-  async #sharedOf(rows: readonly EventRow[], rules: RoomVersionRules): Promise<Shared[]> {
+  async #sharedOf(rows: readonly EventRow[], rules: RoomVersionRules, store: Store): Promise<Shared[]> {
     const missing = rows.filter((row) => !this.#shared.has(row))
     for (let i = 0; i < missing.length; i += PREVIOUS_PER_READ) {
       const some = missing.slice(i, i + PREVIOUS_PER_READ)
-      const making = this.#share(some, rules)
+      const making = this.#share(some, rules, store)
       for (const row of some) this.#shared.set(row, making)
       const settle = (made?: ReadonlyMap<EventRow, Shared>): void => {
         for (const row of some) {
@@ -155,10 +158,14 @@ export class ClientEvents {
     return parts
   }
 
-  async #share(rows: readonly EventRow[], rules: RoomVersionRules): Promise<ReadonlyMap<EventRow, Shared>> {
+  async #share(
+    rows: readonly EventRow[],
+    rules: RoomVersionRules,
+    store: Store,
+  ): Promise<ReadonlyMap<EventRow, Shared>> {
     const changes = rows.filter((row) => row.stateKey !== null && !isErasedForm(row))
     const nids = changes.map((row) => row.nid)
-    const found = nids.length === 0 ? [] : await this.#store.state.before(nids)
+    const found = nids.length === 0 ? [] : await store.state.before(nids)
     const before = new Map(found.map(({ event, before }) => [event, before]))
     const made = new Map<EventRow, Shared>()
     for (const row of rows) {
@@ -179,11 +186,11 @@ export class ClientEvents {
     return `,"redacted_because":${because},"redacted_by":${JSON.stringify(redaction.eventId)}`
   }
 
-  async #transactions(rows: readonly EventRow[], viewer: Viewer): Promise<Map<number, string>> {
+  async #transactions(rows: readonly EventRow[], viewer: Viewer, store: Store): Promise<Map<number, string>> {
     const own = rows.filter((row) => row.sender === viewer.userId)
     if (own.length === 0 || viewer.deviceId === undefined) return new Map()
     const nids = own.map((row) => row.nid)
-    const txns = await this.#store.events.txnsOf(viewer.userId, viewer.deviceId, nids)
+    const txns = await store.events.txnsOf(viewer.userId, viewer.deviceId, nids)
     return new Map(txns.map((txn) => [txn.event, txn.txnId]))
   }
 }

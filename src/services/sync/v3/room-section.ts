@@ -89,7 +89,8 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
     }
     /* State told whole may be a ready text that nobody looked into for members. */
     if (membersMoved || since === undefined || ask.fullState) {
-      parts.push(`"summary":${JSON.stringify(await deps.summaries.of(room, request.userId))}`)
+      const summary = await deps.summaries.of(room, request.userId, deps.store)
+      parts.push(`"summary":${JSON.stringify(summary)}`)
     }
   }
   return `{${parts.join(',')}}`
@@ -113,7 +114,8 @@ async function eventParts(
   membershipAt: (() => string) | undefined,
 ): Promise<string[]> {
   const { request, rules } = ask
-  const view = { rules, withoutRoomId: true, federationFormat: request.filter.eventFormat === 'federation' }
+  const federationFormat = request.filter.eventFormat === 'federation'
+  const view = { rules, withoutRoomId: true, federationFormat, reads: deps.store }
   const viewer = { userId: request.userId, deviceId: request.deviceId }
   const timelineView = membershipAt ? { ...view, membershipAt } : view
   const timelineTexts = pick(await timelineJson(deps, timeline, viewer, timelineView), request)
@@ -220,7 +222,8 @@ async function stateEvents(
   let rows: EventRow[] = []
   let text = ''
   if (whole && filter.passesAll && asEverybody(request)) {
-    text = await deps.stateCache.text(ask.room, ask.rules, until, lazy ? 'without members' : 'all')
+    const part = lazy ? 'without members' : 'all'
+    text = await deps.stateCache.text({ room: ask.room, rules: ask.rules, point: until, part }, deps.store)
   } else if (whole) {
     rows = await deps.store.state.eventsAt(ask.room, until, lazy ? 'm.room.member' : undefined)
   } else if (behind) rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
@@ -272,7 +275,7 @@ async function lazyMembers(
   const wanted = new Set(timeline.rows.map((row) => row.sender))
   if (whole) wanted.add(request.userId)
   if (ask.left === undefined && (whole || have.some(isMember) || timeline.rows.some(isMember))) {
-    const summary = await deps.summaries.of(room, request.userId)
+    const summary = await deps.summaries.of(room, request.userId, deps.store)
     for (const hero of summary['m.heroes'] ?? []) wanted.add(hero)
   }
   const told = new Set<string>()
