@@ -77,9 +77,11 @@ export class ClientEvents {
     const rows = erased?.size
       ? await withoutErased(options.reads ?? this.#store, erased, stored, viewer.userId, options)
       : stored
-    const parts = await this.#sharedOf(rows, options.rules, options.reads ?? this.#store)
-    const bundles = await this.#bundlesOf(rows, parts, viewer, options, bundling)
-    const txns = await this.#transactions(rows, viewer, options.reads ?? this.#store)
+    const reads = options.reads ?? this.#store
+    const [{ parts, bundles }, txns] = await Promise.all([
+      this.#sharedAndBundles(rows, viewer, options, bundling),
+      this.#transactions(rows, viewer, reads),
+    ])
     const now = this.#clock.now()
     return rows.map((row, index) => {
       const shared = parts[index]!
@@ -106,6 +108,16 @@ export class ClientEvents {
       texts.push(redaction === '' ? `${head}${tail}}` : `${head}${tail},"unsigned":{${redaction.slice(1)}}}`)
     }
     return texts
+  }
+
+  async #sharedAndBundles(
+    rows: readonly EventRow[],
+    viewer: Viewer,
+    options: ViewOptions,
+    bundling: Bundling,
+  ): Promise<{ parts: readonly Shared[]; bundles: ReadonlyMap<number, string> }> {
+    const parts = await this.#sharedOf(rows, options.rules, options.reads ?? this.#store)
+    return { parts, bundles: await this.#bundlesOf(rows, parts, viewer, options, bundling) }
   }
 
   async #bundlesOf(

@@ -149,11 +149,7 @@ export class SyncService {
     const rooms = emptyRooms()
     const answering: Answering = { now, moved, data, part, rooms, newFaces: new Set() }
     const list = [...(await this.#candidates(user, request, answering))]
-    const atOnce = roomsAtOnce(request)
-    for (let i = 0; i < list.length; i += atOnce) {
-      if (i > 0) await turn(this.#deps.clock)
-      await Promise.all(list.slice(i, i + atOnce).map((room) => this.#room(user, request, room, answering)))
-    }
+    await this.#sections(user, request, list, answering)
     const messages = await this.#deps.inboxes.page(inbox, request.toDevice ?? 0, now)
     const global = {
       accountData: this.#globalData(request, data.get(NO_ROOM) ?? []),
@@ -170,6 +166,31 @@ export class SyncService {
   /** With what a request's rooms are made: all of them are told whole, or few are told of at all. */
   #sectionFor(request: SyncRequest): SectionDeps {
     return isWhole(request) ? this.#wholeSection : this.#section
+  }
+
+  async #sections(
+    user: ActiveUser,
+    request: SyncRequest,
+    list: readonly number[],
+    answering: Answering,
+  ): Promise<void> {
+    const atOnce = roomsAtOnce(request)
+    let next = 0
+    /* Of rooms that are told whole the next ones are read while those before are made. */
+    const lane = async (): Promise<void> => {
+      while (next < list.length) {
+        const some = list.slice(next, next + atOnce)
+        next += atOnce
+        try {
+          await Promise.all(some.map((room) => this.#room(user, request, room, answering)))
+        } catch (error) {
+          next = list.length
+          throw error
+        }
+        if (next < list.length) await turn(this.#deps.clock)
+      }
+    }
+    await Promise.all(isWhole(request) ? [lane(), lane()] : [lane()])
   }
 
   /** Account data that changed, by room. */
@@ -281,8 +302,6 @@ export class SyncService {
     const { now, moved } = answering
     const data = answering.data.get(room) ?? []
     const left = known.membership !== 'join'
-    const rules = await roomRules.of(room, store)
-    if (!rules) return undefined
     const { since } = request
     const end = left ? known.position : now
     const filter = request.filter.roomAccountData
@@ -293,7 +312,11 @@ export class SyncService {
       .map(dataJson)
     const leftBy = left ? known.position : undefined
     const what = moved === undefined ? MOVED.everything : (moved.get(room) ?? 0)
-    const ephemeral = left ? [] : await this.#inRoom(request, room, known, answering, what, fresh)
+    const [rules, ephemeral] = await Promise.all([
+      roomRules.of(room, store),
+      left ? [] : this.#inRoom(request, room, known, answering, what, fresh),
+    ])
+    if (!rules) return undefined
     const ask = { request, room, roomId: known.roomId, rules, now: end, accountData, ephemeral, left: leftBy }
     if (left && !(await wasJoined(store, userId, room, known.position - 1))) {
       return outsideSection(section, ask)
