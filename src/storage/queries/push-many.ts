@@ -38,7 +38,7 @@ function* countsOfList(user: string, rooms: readonly number[], upto: number): Sq
   const counts: RoomCounts[] = []
   const open: Open[] = []
   for (const room of rooms) {
-    const read = marksFrom(marks.get(room) ?? [], 'thread')
+    const read = marksFrom(marks.get(room) ?? [])
     const after = Math.max(read.all, read.byThread.get(MAIN_THREAD) ?? 0)
     if ((threads.get(room) ?? 0) > read.all) counts.push(yield* countsOf(user, room, upto))
     else if ((newest.get(room) ?? 0) <= after) counts.push({ room, main: NOTHING, threads: [] })
@@ -68,7 +68,7 @@ function* standingOf(user: string, rooms: readonly number[], upto: number): Sql<
   )
   const among = placeholders(2, rooms.length)
   const marks = yield* run(
-    `SELECT room, thread, event FROM receipts WHERE user_id = ?1 AND room IN (${among})
+    `SELECT room, thread AS name, event FROM receipts WHERE user_id = ?1 AND room IN (${among})
      UNION ALL SELECT room, thread, event FROM own_marks WHERE user_id = ?1 AND room IN (${among})`,
     user,
     ...rooms,
@@ -124,7 +124,7 @@ function* countsOfOpen(user: string, open: readonly Open[], upto: number): Sql<R
   const odd = groupByRoom([...redacted, ...single])
   const counts: RoomCounts[] = []
   for (const { room, after } of open) {
-    const history = historyFrom([...profiles.all, ...(profiles.byRoom.get(room) ?? [])], 'room_id', 'since')
+    const history = historyFrom([...profiles.all, ...(profiles.byRoom.get(room) ?? [])])
     const [part, ...more] = history.within(after, upto)
     if (!part || more.length > 0) {
       counts.push(yield* countsOf(user, room, upto))
@@ -146,11 +146,11 @@ function* profilesOf(
   rooms: readonly number[],
 ): Sql<{ readonly all: Row[]; readonly byRoom: ReadonlyMap<number, Row[]> }> {
   const all = yield* run(
-    `SELECT room_id, since, profile FROM push_profiles WHERE user_id = ?1 AND room_id = ''`,
+    `SELECT room_id AS name, since AS event, profile FROM push_profiles WHERE user_id = ?1 AND room_id = ''`,
     user,
   )
   const single = yield* run(
-    `SELECT r.nid AS room, p.room_id, p.since, p.profile FROM rooms r CROSS JOIN push_profiles p
+    `SELECT r.nid AS room, p.room_id AS name, p.since AS event, p.profile FROM rooms r CROSS JOIN push_profiles p
      WHERE r.nid IN (${placeholders(2, rooms.length)}) AND p.user_id = ?1 AND p.room_id = r.room_id`,
     user,
     ...rooms,

@@ -4,6 +4,7 @@ import {
   CryptoEvent,
   type ShowSasCallbacks,
   type VerificationRequest,
+  type Verifier,
   VerifierEvent,
 } from 'matrix-js-sdk/lib/crypto-api/index.js'
 import { ENGINES, type EngineName, LiveServer } from '../../support/live-server.ts'
@@ -13,11 +14,18 @@ const TEST_MS_MAX = 120_000
 
 const ENCRYPTION = { algorithm: 'm.megolm.v1.aes-sha2' }
 
+/*
+ * The library reaches its requests and verifiers by weak references alone. While a test waits for one of them nothing
+ * else holds it, and once it is collected as garbage it never ends.
+ */
+const held: (VerificationRequest | Verifier)[] = []
+
 /** Both show the same signs and say so. */
 async function compareSigns(one: VerificationRequest, other: VerificationRequest): Promise<void> {
   const signs: string[] = []
   const agree = async (request: VerificationRequest): Promise<void> => {
     const verifier = await until('a verification has begun', () => request.verifier)
+    held.push(verifier)
     verifier.on(VerifierEvent.ShowSas, (sas: ShowSasCallbacks) => {
       signs.push(JSON.stringify(sas.sas.decimal))
       void sas.confirm()
@@ -43,6 +51,7 @@ async function verifyOwn(old: Person, fresh: Person): Promise<void> {
   const asked = nextRequest(old)
   const request = await fresh.crypto.requestOwnUserVerification()
   const received = await asked
+  held.push(request, received)
   await received.accept()
   await until('the request is accepted', () => request.phase === 3 || undefined)
   await compareSigns(request, received)
@@ -53,6 +62,7 @@ async function verifyOther(alice: Person, bob: Person, roomId: string): Promise<
   const asked = nextRequest(bob)
   const request = await alice.crypto.requestVerificationDM(bob.userId, roomId)
   const received = await asked
+  held.push(request, received)
   await received.accept()
   await until('the request is accepted', () => request.phase === 3 || undefined)
   await compareSigns(request, received)
