@@ -18,6 +18,7 @@ import { CrossSigningService } from '#/services/keys/cross-signing.ts'
 import { DeviceKeyService } from '#/services/keys/device-keys.ts'
 import { KeyCountCache } from '#/services/keys/key-counts.ts'
 import { KeyQueries } from '#/services/keys/queries.ts'
+import { ReadyKeys } from '#/services/keys/ready-keys.ts'
 import { SignatureService } from '#/services/keys/signatures.ts'
 import { DeviceLists } from '#/services/sync/device-lists.ts'
 import { E2eeSync } from '#/services/sync/e2ee.ts'
@@ -43,6 +44,7 @@ export async function createKeys(deps: {
   const { store, clock, log, feed, jobs, accounts, staleDevicesMs } = deps
   const users = new KeyedLock()
   const counts = new KeyCountCache(store)
+  const ready = new ReadyKeys(store)
   const deviceKeys = new DeviceKeyService({ store, users })
   const lists = new DeviceLists({ store, clock })
   if (staleDevicesMs !== undefined) {
@@ -57,7 +59,7 @@ export async function createKeys(deps: {
     routes: [
       ...deviceKeyRoutes({
         deviceKeys,
-        queries: new KeyQueries({ store, clock }),
+        queries: new KeyQueries({ store, clock, ready }),
         claims: new KeyClaims({ store }),
         lists,
         feed,
@@ -72,6 +74,9 @@ export async function createKeys(deps: {
     ],
     e2ee: new E2eeSync({ lists, counts }),
     deviceKeys,
-    close: () => counts.close(),
+    close() {
+      counts.close()
+      ready.close()
+    },
   }
 }

@@ -23,7 +23,6 @@ import { roomFactsOf } from './queries/room-facts.ts'
 import * as rooms from './queries/rooms.ts'
 import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
-import { stateBefore } from './queries/state-before.ts'
 import { stateTextAt, stateTurns } from './queries/state-many.ts'
 import * as threads from './queries/thread-subscriptions.ts'
 import { bindToDevice } from './queries/to-device.ts'
@@ -88,7 +87,7 @@ export function readerOver(read: RunQuery): Reader {
       pointBefore: bind(state.pointBefore),
       pointsBefore: bind(state.pointsBefore),
       anyBranched: bind(state.anyBranched),
-      before: bind(stateBefore),
+      replaced: bind(state.stateReplaced),
       at: bind(state.stateAt),
       eventsAt: (room, point, exceptType) => read(state.stateEventsAt, [room, point, exceptType]),
       someMembers: bind(state.someMembers),

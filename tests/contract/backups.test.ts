@@ -1,13 +1,14 @@
 /** Backups of room keys. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import type { BackupKeyRow } from '#/ports/store/backups.ts'
+import type { BackupKeyRow, BackupPage, BackupPlace } from '#/ports/store/backups.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import { backupKey, newBackup, putKeys } from '../support/e2ee-ops.ts'
 import { onEveryEngine } from './engines.ts'
 import { accepted, refused, user } from './plans.ts'
 
 const START = ['', ''] as const
+const MEMBERS = ['first_message_index', 'forwarded_count', 'is_verified', 'session_data']
 
 onEveryEngine('backups', (bench) => {
   it('counts versions, never gives a number again, and keeps the newest', async () => {
@@ -79,17 +80,19 @@ onEveryEngine('backups', (bench) => {
     )
     assert.deepEqual(await refused(store, a, full), { conflict: 'taken' })
     assert.deepEqual(await refused(store, a, putKeys(a, 2, keys)), { conflict: 'gone' })
-    const all: BackupKeyRow[] = []
-    for (let place: readonly [string, string] = START; ; ) {
-      const page = (await store.backups.keys(a, 1, null, place, 40))!
-      all.push(...page)
-      if (page.length < 40) break
-      place = [page.at(-1)!.roomId, page.at(-1)!.sessionId]
+    const all: string[] = []
+    for (let place: BackupPlace | undefined = START; place; ) {
+      const page: BackupPage = (await store.backups.keys(a, 1, null, place, 40))!
+      for (const [room, text] of page.rooms) {
+        const sessions = JSON.parse(`{${text}}`) as Record<string, object>
+        all.push(...Object.keys(sessions).map((session) => `${room} ${session}`))
+        assert.deepEqual(Object.keys(Object.values(sessions)[0]!), MEMBERS)
+      }
+      place = page.count < 40 ? undefined : page.last
     }
-    const name = (key: BackupKeyRow) => `${key.roomId} ${key.sessionId}`
-    assert.deepEqual(all.map(name), keys.map(name).sort())
-    assert.equal((await store.backups.keys(a, 1, '!1', START, 100))?.length, 30)
-    assert.deepEqual(await store.backups.keys(a, 1, '!no', START, 100), [])
+    assert.deepEqual(all, keys.map((key) => `${key.roomId} ${key.sessionId}`).sort())
+    assert.equal((await store.backups.keys(a, 1, '!1', START, 100))?.count, 30)
+    assert.deepEqual(await store.backups.keys(a, 1, '!no', START, 100), { rooms: [], count: 0 })
     assert.equal(await store.backups.keys(a, 2, null, START, 100), undefined)
     assert.equal(await store.backups.keys(user(), 1, null, START, 100), undefined)
     const drop = (more: object): Op => ({ op: 'backup.drop', user: a, version: 1, limit: 20, ...more })

@@ -4,6 +4,7 @@ import { it } from 'node:test'
 import type { ClaimedKey, KeyOp, StoredKey } from '#/ports/store/keys.ts'
 import type { Change, Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
+import { CLAIMED_KEYS_KEPT } from '#/storage/limits.ts'
 import { onEveryEngine } from './engines.ts'
 import { accepted, fresh, insert, newRoom, refused, user } from './plans.ts'
 
@@ -58,6 +59,12 @@ async function claim(store: Store, ...wishes: (readonly [string, string])[]): Pr
   }
   const { results } = await accepted(store, 'claims', op)
   return results[0] as ClaimedKey[]
+}
+
+/** Ids of the devices of a user that have keys. */
+async function devicesOf(store: Store, name: string): Promise<string[]> {
+  const [keys] = await store.keys.query([name])
+  return Object.keys(JSON.parse(keys!.devices) as object).sort()
 }
 
 const join = (room: number, name: string, membership: 'join' | 'leave' = 'join'): Op[] => [
@@ -145,13 +152,54 @@ onEveryEngine('keys', (bench) => {
     assert.deepEqual(await claim(store, [name, 'D0']), [])
   })
 
+  it('gives a claimed key to nobody else, though its upload is repeated', async () => {
+    const { store, counts } = bench()
+    const name = await withDevice(store, 'A')
+    const keys = keysOf(5)
+    const before = (await counts())['claimed_keys']!
+    await accepted(store, name, upload(name, 'A', { oneTime: keys }))
+    for (const id of ['K0', 'K1']) assert.equal((await claim(store, [name, 'A']))[0]!.keyId, id)
+    const [left] = (await accepted(store, name, upload(name, 'A', { oneTime: keysOf(6) }))).results
+    assert.deepEqual(left, { [CURVE]: 4 }, 'three that wait, and a new one')
+    for (const id of ['K2', 'K3', 'K4', 'K5']) assert.equal((await claim(store, [name, 'A']))[0]!.keyId, id)
+    await accepted(store, name, upload(name, 'A', { oneTime: keysOf(6) }))
+    assert.deepEqual(await claim(store, [name, 'A']), [])
+    const other = [{ ...keys[0]!, json: '{"key":"of a device that began anew"}' }]
+    await accepted(store, name, upload(name, 'A', { oneTime: other }))
+    assert.deepEqual(
+      (await claim(store, [name, 'A'])).map(({ json }) => json),
+      other.map(({ json }) => json),
+    )
+    assert.equal((await counts())['claimed_keys'], before + 7)
+  })
+
+  it('remembers as many claimed keys of a device as one upload may bring', async () => {
+    const { store, counts } = bench()
+    const name = await withDevice(store, 'A')
+    const before = (await counts())['claimed_keys']!
+    const old = keysOf(CLAIMED_KEYS_KEPT + 20)
+    await accepted(store, name, upload(name, 'A', { oneTime: old }))
+    const op: Op = { op: 'keys.claim', wishes: [{ user: name, device: 'A', algorithm: CURVE }] }
+    await accepted(store, 'claims', ...old.map(() => op))
+    assert.equal((await counts())['claimed_keys'], before + old.length)
+    await accepted(store, name, upload(name, 'A', { oneTime: keysOf(1, 'N') }))
+    assert.equal((await counts())['claimed_keys'], before + CLAIMED_KEYS_KEPT)
+    const [newest] = (await accepted(store, name, upload(name, 'A', { oneTime: old.slice(-100) }))).results
+    assert.deepEqual(newest, { [CURVE]: 1 })
+  })
+
   it('deletes keys with their device, and the rest with the account', async () => {
     const { store, counts } = bench()
     const tables = async () => {
       const all = await counts()
-      return ['device_keys', 'one_time_keys', 'fallback_keys', 'cross_signing_keys', 'user_signatures'].map(
-        (table) => all[table],
-      )
+      return [
+        'device_keys',
+        'one_time_keys',
+        'claimed_keys',
+        'fallback_keys',
+        'cross_signing_keys',
+        'user_signatures',
+      ].map((table) => all[table])
     }
     const before = await tables()
     const name = await withDevice(store, 'A', 'B', 'C')
@@ -160,11 +208,11 @@ onEveryEngine('keys', (bench) => {
     await accepted(store, name, upload(name, 'A', all), upload(name, 'B', all), upload(name, 'C', all))
     const cross = { usage: 'master', publicKey: 'MASTER', body: '{}', signatures: '{}' } as const
     await accepted(store, name, { op: 'keys.cross_signing', user: name, keys: [cross] })
+    await claim(store, [name, 'A'], [name, 'B'])
     const signature = { publicKey: 'x', keyId: 'ed25519:u', signature: 's' }
     await accepted(store, name, { op: 'keys.sign_user', signer: name, user: user(), ...signature })
     await accepted(store, name, { op: 'device.delete', user: name, devices: ['A'] })
-    const { devices } = await store.keys.query(name, [name])
-    assert.deepEqual(devices.map((row) => row.device).sort(), ['B', 'C'])
+    assert.deepEqual(await devicesOf(store, name), ['B', 'C'])
     assert.deepEqual(await claim(store, [name, 'A']), [])
     /* One more device than there may be: the one used longest ago goes. */
     await accepted(store, name, {
@@ -175,7 +223,7 @@ onEveryEngine('keys', (bench) => {
       ts: 9,
       most: 2,
     })
-    assert.equal((await store.keys.query(name, [name])).devices.length, 1)
+    assert.equal((await devicesOf(store, name)).length, 1)
     await accepted(
       store,
       name,
@@ -204,12 +252,15 @@ onEveryEngine('keys', (bench) => {
       signature: 's',
     })
     await accepted(store, name, sign(name, other, 'X', 'ed25519:U1'), sign(other, name, 'M1', 'ed25519:V'))
-    assert.equal((await store.keys.query(name, [other])).signatures.length, 1)
-    assert.equal((await store.keys.query(other, [name])).signatures.length, 1)
+    const signed = async (signer: string, of: string) =>
+      (await store.keys.signedBy(signer, [of])).map(({ publicKey }) => publicKey)
+    assert.deepEqual(await signed(name, other), ['X'])
+    assert.deepEqual(await signed(other, name), ['M1'])
+    assert.deepEqual([await signed(name, name), await signed(other, other)], [[], []])
     await accepted(store, name, key('user_signing', 'U2'))
-    assert.equal((await store.keys.query(name, [other])).signatures.length, 0)
+    assert.deepEqual(await signed(name, other), [])
     await accepted(store, name, key('master', 'M2'))
-    assert.equal((await store.keys.query(other, [name])).signatures.length, 0)
+    assert.deepEqual(await signed(other, name), [])
     const stale: Op = { op: 'keys.sign', user: name, body: '{"k":"M1"}', signatures: '{}' }
     assert.equal((await refused(store, name, stale)).conflict, 'gone')
   })
@@ -247,6 +298,55 @@ onEveryEngine('keys', (bench) => {
     await accepted(store, lane, ...join(room, bob, 'leave'))
     assert.deepEqual(await changed(alice), [])
     assert.deepEqual(await store.keys.sharing(alice, [bob], []), [])
+  })
+
+  it('gives the keys of 300 users as JSON texts, of those who are here', async () => {
+    const { store } = bench()
+    const ids = ['A', 'B "quoted"']
+    const names: string[] = []
+    for (let i = 0; i < 300; i++) names.push(await withDevice(store, ...ids, 'KEYLESS'))
+    const keys = { body: '{"device_id":"x"}', signatures: '{"s":{}}' }
+    await accepted(store, names[0]!, ...names.flatMap((name) => ids.map((id) => upload(name, id, { keys }))))
+    const cross = (['master', 'self_signing', 'user_signing'] as const).map((usage) => {
+      return { usage, publicKey: usage, body: `{"k":"${usage}"}`, signatures: '{}' }
+    })
+    await accepted(store, names[0]!, { op: 'keys.cross_signing', user: names[0]!, keys: cross })
+    await accepted(store, names[1]!, {
+      op: 'device.put',
+      user: names[1]!,
+      device: 'A',
+      displayName: 'N',
+      ts: 2,
+    })
+    const bare = await withDevice(store, 'A')
+    const found = await store.keys.query([...names, bare, '@nobody:x', ...names])
+    assert.deepEqual(found.map(({ user }) => user).sort(), [...names, bare].sort(), 'each once')
+    const byName = new Map(found.map((row) => [row.user, row]))
+    const expected = { device_id: 'x', signatures: { s: {} }, unsigned: {} }
+    for (const name of names.slice(2)) {
+      assert.deepEqual(JSON.parse(byName.get(name)!.devices), { [ids[0]!]: expected, [ids[1]!]: expected })
+    }
+    const named = { device_id: 'x', signatures: { s: {} }, unsigned: { device_display_name: 'N' } }
+    assert.deepEqual(JSON.parse(byName.get(names[1]!)!.devices)['A'], named)
+    assert.deepEqual(byName.get(bare), { user: bare, devices: '{}' })
+    const { master, selfSigning, userSigning } = byName.get(names[0]!)!
+    assert.deepEqual(
+      [master?.publicKey, selfSigning, userSigning],
+      ['master', '{"k":"self_signing"}', '{"k":"user_signing"}'],
+    )
+  })
+
+  it('tells of devices that make place for one that logs in again', async () => {
+    const { store } = bench()
+    const name = await withDevice(store, 'A', 'B', 'C')
+    const changes: Change[] = []
+    const stop = store.onChange((list) => changes.push(...list))
+    const op = { op: 'device.put', user: name, device: 'A', displayName: null, ts: 2 } as const
+    await accepted(store, name, op)
+    assert.ok(!changes.some(({ stream }) => stream === 'device_lists'))
+    await accepted(store, name, { ...op, most: 2 })
+    stop()
+    assert.ok(changes.some(({ stream, user: who }) => stream === 'device_lists' && who === name))
   })
 
   it('finds devices that were not used since a time', async () => {

@@ -269,15 +269,18 @@ onEveryEngine('many rooms at once', (bench) => {
     for (let i = 0; i < 30; i++) name.push(await state(store, made, 'm.room.name', '', { name: `${i}` }))
     const alone = await state(store, made, 'm.room.topic', '')
     const said = await message(store, made)
-    const before = (await store.state.before([...name, alone, said])).map(({ event, before }) => [
-      event,
-      before.nid,
+    const before = (await store.state.replaced([...name, alone, said])).map(({ by, event }) => [
+      by,
+      event.nid,
     ])
     assert.deepEqual(
       new Map(before as [number, number][]),
       new Map(name.slice(1).map((nid, i) => [nid, name[i]!])),
     )
-    assert.deepEqual(await store.many.before([...name, alone]), await store.state.before([...name, alone]))
+    assert.deepEqual(
+      await store.many.replaced([...name, alone]),
+      await store.state.replaced([...name, alone]),
+    )
     /* On a branch the key may have another story, also one that the main line never had. */
     const branch = (await accepted(store, lane, { op: 'state.branch', room, parent: at(name[3]!) }))
       .results[0] as number
@@ -291,7 +294,7 @@ onEveryEngine('many rooms at once', (bench) => {
       })
       judged.push(results[0] as number)
     }
-    const there = (await store.state.before(judged)).map(({ event, before }) => [event, before.nid])
+    const there = (await store.state.replaced(judged)).map(({ by, event }) => [by, event.nid])
     assert.deepEqual(
       new Map(there as [number, number][]),
       new Map([

@@ -72,6 +72,15 @@ export type BackupOp =
   /** Takes away everything of a user. */
   | { readonly op: 'backup.clear'; readonly user: string }
 
+/** Some keys of a version, in order. */
+export interface BackupPage {
+  /** Members of an object by session id as JSON text, by room; a room comes once. */
+  readonly rooms: readonly (readonly [roomId: string, sessions: string])[]
+  readonly count: number
+  /** The place of the last of them. */
+  readonly last?: BackupPlace
+}
+
 /** A place among the keys of a version; the first after it is next. */
 export type BackupPlace = readonly [roomId: string, sessionId: string]
 
@@ -87,6 +96,6 @@ export interface BackupReader {
     roomId: string | null,
     after: BackupPlace,
     limit: number,
-  ): Promise<BackupKeyRow[] | undefined>
+  ): Promise<BackupPage | undefined>
   key(user: string, version: number, roomId: string, sessionId: string): Promise<BackupKeyRow | undefined>
 }

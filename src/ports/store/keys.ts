@@ -63,14 +63,15 @@ export interface DeviceKeyState {
   readonly unusedFallbacks: readonly string[]
 }
 
-/** Keys of some users. */
-export interface QueriedKeys {
-  /** Those of the users who have an account here. */
-  readonly accounts: readonly string[]
-  readonly devices: readonly DeviceKeysRow[]
-  readonly crossSigning: readonly CrossSigningRow[]
-  /** What the viewer signed of theirs. */
-  readonly signatures: readonly UserSignature[]
+/** Keys of a user who has an account here, as JSON texts. */
+export interface KeysOfUser {
+  readonly user: string
+  /** Object of the devices that have keys, by id. */
+  readonly devices: string
+  readonly master?: CrossSigningKey
+  readonly selfSigning?: string
+  /** For its owner's eyes only. */
+  readonly userSigning?: string
 }
 
 export interface DeviceName {
@@ -112,8 +113,10 @@ export interface KeyReader {
   state(user: string, device: string): Promise<DeviceKeyState>
   device(user: string, device: string): Promise<DeviceKeysRow | undefined>
   crossSigning(user: string): Promise<CrossSigningRow[]>
-  /** Keys of users, with what `viewer` signed. */
-  query(viewer: string, users: readonly string[]): Promise<QueriedKeys>
+  /** Keys of those of some users who have an account here. */
+  query(users: readonly string[]): Promise<KeysOfUser[]>
+  /** What a user signed of the master keys of some others, of whom only some hundred should be named. */
+  signedBy(signer: string, users: readonly string[]): Promise<UserSignature[]>
   /** Users in (after, upto] whose devices or keys changed for a local user: who share a room, or the user's own. */
   changed(viewer: string, after: number, upto: number): Promise<string[]>
   /** Those of some users who share a room with a local user, rooms in `except` not counted. */

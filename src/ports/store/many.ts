@@ -6,7 +6,7 @@ import type { EventRow, TxnRow } from './events.ts'
 import type { ReceiptRow } from './receipts.ts'
 import type { RelationTarget } from './relations.ts'
 import type { MembershipRow, RoomHead, RoomRow } from './rooms.ts'
-import type { StateBefore, StatePoint } from './state.ts'
+import type { Replaced, StatePoint } from './state.ts'
 
 /** A stretch of a stream, its newest rows first. */
 export interface NewestOf {
@@ -79,8 +79,8 @@ export interface ManyReader {
   targets(asks: readonly TargetsAsk[]): Promise<RelationTarget[][]>
   /** As EventReader.txnsOf. */
   txns(user: string, device: string, nids: readonly number[]): Promise<TxnRow[]>
-  /** As StateReader.before. */
-  before(eventNids: readonly number[]): Promise<StateBefore[]>
+  /** As StateReader.replaced. */
+  replaced(eventNids: readonly number[]): Promise<Replaced[]>
   /** As StateReader.pointsBefore. */
   pointsBefore(eventNids: readonly number[]): Promise<StatePoint[]>
   /** States as texts; of the questions only the first, where all together are too much. At least one is answered. */

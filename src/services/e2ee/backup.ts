@@ -1,9 +1,15 @@
 /** Backups of room keys. https://spec.matrix.org/v1.19/client-server-api/#server-side-key-backups */
-import type { BackupKeyRow, BackupPlace, BackupState, BackupVersionRow } from '#/ports/store/backups.ts'
+import type {
+  BackupKeyRow,
+  BackupPage,
+  BackupPlace,
+  BackupState,
+  BackupVersionRow,
+} from '#/ports/store/backups.ts'
 
-export type { BackupKeyRow, BackupState, BackupVersionRow }
+export type { BackupKeyRow, BackupPage, BackupState, BackupVersionRow }
 
-import type { Op } from '#/ports/store/plan.ts'
+import type { CommitResult, Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import {
@@ -11,6 +17,7 @@ import {
   BACKUP_KEYS_MAX,
   BACKUP_KEYS_PER_PLAN,
   BACKUP_PAGE_KEYS,
+  BACKUP_PLANS_AT_ONCE,
   BACKUP_VERSIONS_MAX,
 } from './limits.ts'
 
@@ -74,15 +81,23 @@ export class BackupService {
   async put(userId: string, version: string, keys: readonly BackupKeyRow[]): Promise<BackupState> {
     const number = numberOf(version)
     if (number === undefined) throw unknownVersion()
-    let state: BackupState | undefined
-    for (let at = 0; state === undefined || at < keys.length; at += BACKUP_KEYS_PER_PLAN) {
-      const some = keys.slice(at, at + BACKUP_KEYS_PER_PLAN)
+    const put = (some: readonly BackupKeyRow[]): Promise<CommitResult> => {
       const op: Op = { op: 'backup.put', user: userId, version: number, keys: some, most: BACKUP_KEYS_MAX }
-      const result = await this.#store.commit({ lane: userId, ops: [op] })
-      if (!result.ok) throw await this.#refusal(userId, number, result.conflict)
-      state = result.results[0] as BackupState
+      return this.#store.commit({ lane: userId, ops: [op] })
     }
-    return state
+    const plans: (readonly BackupKeyRow[])[] = keys.length === 0 ? [[]] : []
+    for (let at = 0; at < keys.length; at += BACKUP_KEYS_PER_PLAN) {
+      plans.push(keys.slice(at, at + BACKUP_KEYS_PER_PLAN))
+    }
+    let state: BackupState | undefined
+    for (let at = 0; at < plans.length; at += BACKUP_PLANS_AT_ONCE) {
+      const results = await Promise.all(plans.slice(at, at + BACKUP_PLANS_AT_ONCE).map(put))
+      for (const result of results) {
+        if (!result.ok) throw await this.#refusal(userId, number, result.conflict)
+        state = result.results[0] as BackupState
+      }
+    }
+    return state!
   }
 
   async #refusal(userId: string, version: number, conflict: string): Promise<Error> {
@@ -120,15 +135,11 @@ export class BackupService {
    * Keys of a backup, or of a room in it, in pages, ordered by room and session. The first page is read before this
    * resolves. Throws M_NOT_FOUND, while pages are read too.
    */
-  async keys(
-    userId: string,
-    version: string,
-    roomId: string | null,
-  ): Promise<AsyncIterable<readonly BackupKeyRow[]>> {
+  async keys(userId: string, version: string, roomId: string | null): Promise<AsyncIterable<BackupPage>> {
     const number = numberOf(version)
     if (number === undefined) throw unknownVersion()
     const { backups } = this.#store
-    const read = async (after: BackupPlace): Promise<BackupKeyRow[]> => {
+    const read = async (after: BackupPlace): Promise<BackupPage> => {
       const page = await backups.keys(userId, number, roomId, after, BACKUP_PAGE_KEYS)
       if (!page) throw unknownVersion()
       return page
@@ -138,9 +149,8 @@ export class BackupService {
       let page = first
       for (;;) {
         yield page
-        const last = page.at(-1)
-        if (!last || page.length < BACKUP_PAGE_KEYS) return
-        page = await read([last.roomId, last.sessionId])
+        if (!page.last || page.count < BACKUP_PAGE_KEYS) return
+        page = await read(page.last)
       }
     })()
   }

@@ -28,8 +28,10 @@ export const BACKUP_NAME_CHARS_MAX = 255
 export const BACKUP_VERSIONS_MAX = 20
 /** Keys of one backup. */
 export const BACKUP_KEYS_MAX = 500_000
-/** Keys stored, or deleted, by one plan. */
+/** Keys stored by one plan, and plans that one upload lets wait at once: they may share a commit. */
 export const BACKUP_KEYS_PER_PLAN = 200
+export const BACKUP_PLANS_AT_ONCE = 5
+/** Keys deleted by one plan. */
 export const BACKUP_DROPPED_PER_PLAN = 1000
 /** Keys in one piece of an answer. */
 export const BACKUP_PAGE_KEYS = 500

@@ -5,9 +5,12 @@ export const ONE_TIME_KEYS_MAX = 1000
 /** One-time keys, and fallback keys, in one upload. */
 export const ONE_TIME_KEYS_AT_ONCE = 500
 export const FALLBACK_KEYS_AT_ONCE = 20
-/** Users asked about in one `/keys/query`, and how many are read at a time. */
+/** Users asked about in one `/keys/query`, those read at a time, and after how many others are let go first. */
 export const QUERIED_USERS_MAX = 10_000
-export const QUERIED_USERS_AT_ONCE = 64
+export const QUERIED_USERS_AT_ONCE = 128
+export const QUERIED_USERS_PER_TURN = 1024
+/** Bytes of keys of users that are kept ready for answers: those of some 20,000 devices. */
+export const KEY_TEXTS_BYTES = 16 * 1024 * 1024
 /** Characters of one answer of `/keys/query`; who wants more asks about fewer users. */
 export const QUERY_CHARS_MAX = 64 * 1024 * 1024
 /** Devices named in one `/keys/claim`, and in one plan. */

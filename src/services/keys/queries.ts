@@ -1,45 +1,76 @@
 /** Asking for keys. https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysquery */
 import { type Clock, turn } from '#/base/world.ts'
-import type { CrossSigningRow, DeviceKeysRow, QueriedKeys, UserSignature } from '#/ports/store/keys.ts'
+import type { KeysOfUser, UserSignature } from '#/ports/store/keys.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
-import { type JsonObject, type JsonValue, setMember } from '#/protocol/json/value.ts'
-import { QUERIED_USERS_AT_ONCE, QUERIED_USERS_MAX, QUERY_CHARS_MAX } from './limits.ts'
+import type { JsonValue } from '#/protocol/json/value.ts'
+import { crossSigningText, signedMasterText } from '#/protocol/keys/answer.ts'
+import {
+  QUERIED_USERS_AT_ONCE,
+  QUERIED_USERS_MAX,
+  QUERIED_USERS_PER_TURN,
+  QUERY_CHARS_MAX,
+} from './limits.ts'
+import type { ReadyKeys } from './ready-keys.ts'
 
 /** Devices wanted by user; an empty list for all. */
 export type WantedDevices = ReadonlyMap<string, readonly string[]>
 
-/** Members of an answer as JSON texts of objects by user id. */
+/** Members of an answer as JSON objects by user id, in pieces of text. */
 export interface KeysAnswer {
-  readonly deviceKeys: string
-  readonly masterKeys: string
-  readonly selfSigningKeys: string
-  readonly userSigningKeys: string
+  readonly deviceKeys: readonly string[]
+  readonly masterKeys: readonly string[]
+  readonly selfSigningKeys: readonly string[]
+  readonly userSigningKeys: readonly string[]
 }
 
-class Parts {
-  readonly deviceKeys: string[] = []
-  readonly masterKeys: string[] = []
-  readonly selfSigningKeys: string[] = []
-  readonly userSigningKeys: string[] = []
-  #chars = 0
+/** An object by user id, in pieces. */
+class Members {
+  readonly #pieces: string[] = []
+  #members: string[] = []
+  chars = 0
 
-  add(list: string[], user: string, text: string): void {
-    this.#chars += text.length
-    if (this.#chars > QUERY_CHARS_MAX) {
+  add(user: string, text: string): void {
+    this.chars += text.length
+    this.#members.push(`${JSON.stringify(user)}:${text}`)
+  }
+
+  endPiece(): void {
+    if (this.#members.length === 0) return
+    this.#pieces.push(`${this.#pieces.length === 0 ? '{' : ','}${this.#members.join(',')}`)
+    this.#members = []
+  }
+
+  end(): string[] {
+    return this.#pieces.length === 0 ? ['{}'] : [...this.#pieces, '}']
+  }
+}
+
+class Answer {
+  readonly devices = new Members()
+  readonly master = new Members()
+  readonly selfSigning = new Members()
+  readonly userSigning = new Members()
+  readonly #all = [this.devices, this.master, this.selfSigning, this.userSigning]
+
+  /** Throws M_TOO_LARGE. */
+  endPiece(): void {
+    for (const members of this.#all) members.endPiece()
+    if (this.#all.reduce((sum, { chars }) => sum + chars, 0) > QUERY_CHARS_MAX) {
       throw new MatrixError('M_TOO_LARGE', 'The answer would be too large. Ask about fewer users.')
     }
-    list.push(`${JSON.stringify(user)}:${text}`)
   }
 }
 
 export class KeyQueries {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #ready: ReadyKeys
 
-  constructor(deps: { store: Store; clock: Clock }) {
+  constructor(deps: { store: Store; clock: Clock; ready: ReadyKeys }) {
     this.#store = deps.store
     this.#clock = deps.clock
+    this.#ready = deps.ready
   }
 
   /**
@@ -51,57 +82,49 @@ export class KeyQueries {
       throw new MatrixError('M_TOO_LARGE', `At most ${QUERIED_USERS_MAX} users can be asked about at once.`)
     }
     const users = [...wanted.keys()]
-    const parts = new Parts()
+    const answer = new Answer()
     for (let at = 0; at < users.length; at += QUERIED_USERS_AT_ONCE) {
-      if (at > 0) await turn(this.#clock)
+      if (at > 0 && at % QUERIED_USERS_PER_TURN === 0) await turn(this.#clock)
       const some = users.slice(at, at + QUERIED_USERS_AT_ONCE)
-      place(parts, viewer, wanted, await this.#store.keys.query(viewer ?? '', some))
+      const found = await this.#ready.of(some)
+      const rows = viewer === undefined ? [] : await this.#store.keys.signedBy(viewer, some)
+      const signed = new Map(rows.map((row) => [row.user, row]))
+      for (const keys of found.values()) place(answer, viewer, wanted, keys, signed.get(keys.user))
+      answer.endPiece()
     }
     return {
-      deviceKeys: `{${parts.deviceKeys.join(',')}}`,
-      masterKeys: `{${parts.masterKeys.join(',')}}`,
-      selfSigningKeys: `{${parts.selfSigningKeys.join(',')}}`,
-      userSigningKeys: `{${parts.userSigningKeys.join(',')}}`,
+      deviceKeys: answer.devices.end(),
+      masterKeys: answer.master.end(),
+      selfSigningKeys: answer.selfSigning.end(),
+      userSigningKeys: answer.userSigning.end(),
     }
   }
 }
 
-function place(parts: Parts, viewer: string | undefined, wanted: WantedDevices, found: QueriedKeys): void {
-  /* A user who is here appears, also without a device; an unknown one does not. */
-  const users = new Map<string, string[]>(found.accounts.map((user) => [user, []]))
-  for (const row of found.devices) {
-    const names = wanted.get(row.user) ?? []
-    if (names.length > 0 && !names.includes(row.device)) continue
-    const text = `${JSON.stringify(row.device)}:${deviceText(row)}`
-    const texts = users.get(row.user)
-    if (texts) texts.push(text)
-    else users.set(row.user, [text])
+/** A user who is here appears, also without a device; an unknown one does not. */
+function place(
+  answer: Answer,
+  viewer: string | undefined,
+  wanted: WantedDevices,
+  { user, devices, master, selfSigning, userSigning }: KeysOfUser,
+  signed: UserSignature | undefined,
+): void {
+  const names = wanted.get(user) ?? []
+  answer.devices.add(user, names.length === 0 ? devices : devicesNamed(devices, names))
+  if (master) {
+    const own = signed?.publicKey === master.publicKey ? signed : undefined
+    const text = own
+      ? signedMasterText(master, own.signer, { [own.keyId]: own.signature })
+      : crossSigningText(master)
+    answer.master.add(user, text)
   }
-  for (const [user, texts] of users) parts.add(parts.deviceKeys, user, `{${texts.join(',')}}`)
-  const signed = new Map(found.signatures.map((row) => [row.user, row]))
-  for (const row of found.crossSigning) {
-    if (row.usage === 'master') parts.add(parts.masterKeys, row.user, masterText(row, signed.get(row.user)))
-    else if (row.usage === 'self_signing') parts.add(parts.selfSigningKeys, row.user, crossText(row))
-    else if (row.user === viewer) parts.add(parts.userSigningKeys, row.user, crossText(row))
-  }
+  if (selfSigning !== undefined) answer.selfSigning.add(user, selfSigning)
+  if (userSigning !== undefined && user === viewer) answer.userSigning.add(user, userSigning)
 }
 
-/** A body is canonical JSON of an object that is not empty. */
-function deviceText({ body, signatures, displayName }: DeviceKeysRow): string {
-  const name = displayName === null ? '' : `"device_display_name":${JSON.stringify(displayName)}`
-  return `${body.slice(0, -1)},"signatures":${signatures},"unsigned":{${name}}}`
-}
-
-/** A key that nobody signed goes out as it was uploaded. */
-function crossText({ body, signatures }: { body: string; signatures: string }): string {
-  if (signatures === '{}') return body
-  return `${body.slice(0, -1)},"signatures":${signatures}}`
-}
-
-/** A master key with what the viewer signed of it. */
-function masterText(row: CrossSigningRow, signed: UserSignature | undefined): string {
-  if (signed?.publicKey !== row.publicKey) return crossText(row)
-  const signatures: Record<string, JsonValue> = { ...(JSON.parse(row.signatures) as JsonObject) }
-  setMember(signatures, signed.signer, { [signed.keyId]: signed.signature })
-  return crossText({ body: row.body, signatures: JSON.stringify(signatures) })
+/** Those of the devices that are asked for by name. */
+function devicesNamed(devices: string, names: readonly string[]): string {
+  const all = JSON.parse(devices) as Record<string, JsonValue>
+  const some = [...new Set(names)].filter((name) => Object.hasOwn(all, name))
+  return `{${some.map((name) => `${JSON.stringify(name)}:${JSON.stringify(all[name])}`).join(',')}}`
 }

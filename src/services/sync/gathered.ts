@@ -6,7 +6,7 @@ import { Gather } from '#/base/async/gather.ts'
 import type { Clock } from '#/base/world.ts'
 import type { EventRow, TimelinePage } from '#/ports/store/events.ts'
 import type { NewestOf, StateAsk, StateTextAsk, TargetsAsk, TurnsAsk } from '#/ports/store/many.ts'
-import type { StateBefore, StatePoint } from '#/ports/store/state.ts'
+import type { Replaced, StatePoint } from '#/ports/store/state.ts'
 import type { ReadStore } from '../rooms/read/expiry.ts'
 import { GATHERED_MAX } from './limits.ts'
 
@@ -69,9 +69,9 @@ export function gathered(store: ReadStore, clock: Clock): ReadStore {
     },
     ({ user, device }) => `${device} ${user}`,
   )
-  const before = gather(async (asks: readonly { readonly nids: readonly number[] }[]) => {
-    const byEvent = new Map<number, StateBefore>()
-    for (const found of await many.before(nidsOf(asks))) byEvent.set(found.event, found)
+  const replaced = gather(async (asks: readonly { readonly nids: readonly number[] }[]) => {
+    const byEvent = new Map<number, Replaced>()
+    for (const found of await many.replaced(nidsOf(asks))) byEvent.set(found.by, found)
     return asks.map(({ nids }) => nids.flatMap((nid) => byEvent.get(nid) ?? []))
   })
   const pointsBefore = gather(async (asks: readonly { readonly nids: readonly number[] }[]) => {
@@ -100,7 +100,7 @@ export function gathered(store: ReadStore, clock: Clock): ReadStore {
       lastChange: gather((rooms: readonly number[]) => many.lastChanges(rooms)),
       pointBefore: async (nid) => (await pointsBefore({ nids: [nid] }))[0],
       pointsBefore: (nids) => pointsBefore({ nids }),
-      before: (nids) => before({ nids }),
+      replaced: (nids) => replaced({ nids }),
       at: (room, point, keys) => at({ room, point, keys }),
       current: (room, keys) => at({ room, point: { branch: 0, pos: Number.MAX_SAFE_INTEGER }, keys }),
       someMembers: (room, limit) => members({ room, limit }),

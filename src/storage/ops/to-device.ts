@@ -1,7 +1,7 @@
 /** Writing messages to devices, and what becomes of them. docs/decisions/0017-to-device-and-backup.md */
 import type { Cancels, ToDeviceMessage, ToDeviceOp } from '#/ports/store/to-device.ts'
 import { INBOX_DROP_ROWS, KEY_REQUESTS_TAKEN_BACK } from '../limits.ts'
-import { first, LIST_MAX, lists, pairs, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
+import { first, LIST_MAX, lists, pairs, placeholders, type Row, run, type Sql, triples } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 
 type OpOf<K extends ToDeviceOp['op']> = Extract<ToDeviceOp, { op: K }>
@@ -154,7 +154,7 @@ function* addressees(messages: readonly ToDeviceMessage[]): Sql<Inbox[][]> {
   for (const list of lists(named)) {
     const rows = yield* run(
       `UPDATE inboxes SET waiting = waiting + 1, chars = chars + CAST(v.column3 AS BIGINT)
-       FROM (VALUES ${triples(list.length)}) v WHERE user_id = v.column1 AND device_id = v.column2 ${COUNTED}`,
+       FROM (VALUES ${triples(1, list.length)}) v WHERE user_id = v.column1 AND device_id = v.column2 ${COUNTED}`,
       ...list.flat(),
     )
     for (const row of rows) found[indexes.get(`${row.user_id}\0${row.device_id}`)!]?.push(inboxFrom(row))
@@ -171,10 +171,6 @@ function* addressees(messages: readonly ToDeviceMessage[]): Sql<Inbox[][]> {
     }
   }
   return found
-}
-
-function triples(count: number): string {
-  return Array.from({ length: count }, (_, i) => `(?${3 * i + 1}, ?${3 * i + 2}, ?${3 * i + 3})`).join(', ')
 }
 
 /** Lets the oldest messages of a full inbox go, some more than need be, so that not every message does this. */

@@ -1,5 +1,12 @@
 /** Reading backups of room keys. */
-import type { BackupKeyRow, BackupPlace, BackupReader, BackupVersionRow } from '#/ports/store/backups.ts'
+import type {
+  BackupKeyRow,
+  BackupPage,
+  BackupPlace,
+  BackupReader,
+  BackupVersionRow,
+} from '#/ports/store/backups.ts'
+import { backedUpKeyText } from '#/protocol/keys/backup-key.ts'
 import { first, type Row, run, type Sql, type SqlValue } from '../sql/sql.ts'
 import { type Query, query } from './query.ts'
 
@@ -52,7 +59,7 @@ const keys = query(
     roomId: string | null,
     after: BackupPlace,
     limit: number,
-  ): Sql<BackupKeyRow[] | undefined> {
+  ): Sql<BackupPage | undefined> {
     const owned = yield* first(OWNED, user, number)
     if (!owned) return undefined
     const params: SqlValue[] = [owned.nid!, limit, ...after]
@@ -62,10 +69,24 @@ const keys = query(
        ORDER BY room_id, session_id LIMIT ?2`,
       ...params,
     )
-    return rows.map(keyFrom)
+    return pageOf(rows.map(keyFrom))
   },
   { snapshot: true },
 )
+
+/* Made into text where it is read: as rows the keys would cross to another thread one by one. */
+function pageOf(keys: readonly BackupKeyRow[]): BackupPage {
+  const rooms = new Map<string, string[]>()
+  for (const key of keys) {
+    const text = `${JSON.stringify(key.sessionId)}:${backedUpKeyText(key)}`
+    const texts = rooms.get(key.roomId)
+    if (texts) texts.push(text)
+    else rooms.set(key.roomId, [text])
+  }
+  const texts = [...rooms].map(([room, sessions]) => [room, sessions.join(',')] as const)
+  const last = keys.at(-1)
+  return { rooms: texts, count: keys.length, ...(last && { last: [last.roomId, last.sessionId] }) }
+}
 
 const key = query(
   'backups.key',

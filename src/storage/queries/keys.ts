@@ -6,9 +6,10 @@ import type {
   DeviceKeysRow,
   DeviceName,
   KeyReader,
-  QueriedKeys,
+  KeysOfUser,
   UserSignature,
 } from '#/ports/store/keys.ts'
+import { crossSigningText, deviceKeysText } from '#/protocol/keys/answer.ts'
 import { READ_PAGE_ROWS } from '../limits.ts'
 import { first, lists, PAUSE, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { type Query, query } from './query.ts'
@@ -68,52 +69,90 @@ const crossSigning = query('keys.crossSigning', 'small', function* (user: string
   return (yield* run(`${CROSS} WHERE user_id = ?1`, user)).map(crossFrom)
 })
 
-function signatureFrom(row: Row): UserSignature {
+/* Texts are made where they are read: as rows they would cross to another thread one by one. */
+const queryKeys = query(
+  'keys.query',
+  'large',
+  function* (users: readonly string[]): Sql<KeysOfUser[]> {
+    const found: KeysOfUser[] = []
+    for (const list of lists([...new Set(users)])) {
+      const devices = yield* devicesOf(list)
+      const cross = new Map<string, CrossSigningRow[]>()
+      for (const row of yield* run(`${CROSS} WHERE user_id IN (${placeholders(1, list.length)})`, ...list)) {
+        const key = crossFrom(row)
+        const keys = cross.get(key.user)
+        if (keys) keys.push(key)
+        else cross.set(key.user, [key])
+      }
+      for (const [user, text] of devices) {
+        found.push({ user, devices: `{${text}}`, ...crossOf(cross.get(user)) })
+      }
+      yield PAUSE
+    }
+    return found
+  },
+  { snapshot: true },
+)
+
+/** Members of the object of devices, for those users who have an account. */
+function* devicesOf(users: readonly string[]): Sql<Map<string, string>> {
+  const rows = yield* run(
+    `SELECT a.user_id, d.device_id, k.body, k.signatures, d.display_name FROM accounts a
+       LEFT JOIN device_keys k ON k.user_id = a.user_id AND k.body IS NOT NULL
+       LEFT JOIN devices d ON d.user_id = k.user_id AND d.device_id = k.device_id
+     WHERE a.user_id IN (${placeholders(1, users.length)})`,
+    ...users,
+  )
+  const texts = new Map<string, string>()
+  for (const { user_id, device_id, body, signatures, display_name } of rows) {
+    const known = texts.get(user_id as string) ?? ''
+    let text = known
+    if (device_id !== null) {
+      const parts = { body: body as string, signatures: signatures as string }
+      const keys = deviceKeysText(parts, display_name as string | null)
+      text = `${known}${known === '' ? '' : ','}${JSON.stringify(device_id)}:${keys}`
+    }
+    texts.set(user_id as string, text)
+  }
+  return texts
+}
+
+function crossOf(rows: readonly CrossSigningRow[] = []): Partial<KeysOfUser> {
+  const of = (usage: CrossSigningUsage) => rows.find((row) => row.usage === usage)
+  const [master, self, user] = [of('master'), of('self_signing'), of('user_signing')]
   return {
-    signer: row.signer as string,
+    ...(master && { master }),
+    ...(self && { selfSigning: crossSigningText(self) }),
+    ...(user && { userSigning: crossSigningText(user) }),
+  }
+}
+
+const signedBy = query('keys.signedBy', 'small', function* (signer: string, users: readonly string[]): Sql<
+  UserSignature[]
+> {
+  const any = yield* first('SELECT 1 AS one FROM user_signatures WHERE signer = ?1 LIMIT 1', signer)
+  const found: UserSignature[] = []
+  for (const list of any ? lists(users) : []) {
+    const rows = yield* run(
+      `SELECT user_id, public_key, key_id, signature FROM user_signatures
+       WHERE signer = ?1 AND user_id IN (${placeholders(2, list.length)})`,
+      signer,
+      ...list,
+    )
+    for (const row of rows) found.push(signatureFrom(signer, row))
+  }
+  return found
+})
+
+function signatureFrom(signer: string, row: Row): UserSignature {
+  return {
+    signer,
     user: row.user_id as string,
     publicKey: row.public_key as string,
     keyId: row.key_id as string,
     signature: row.signature as string,
   }
 }
-
-const queryKeys = query(
-  'keys.query',
-  'large',
-  function* (viewer: string, users: readonly string[]): Sql<QueriedKeys> {
-    const accounts = new Set<string>()
-    const devices = new Map<string, DeviceKeysRow>()
-    const cross = new Map<string, CrossSigningRow>()
-    const signatures = new Map<string, UserSignature>()
-    for (const list of lists(users)) {
-      const among = placeholders(1, list.length)
-      for (const row of yield* run(`SELECT user_id FROM accounts WHERE user_id IN (${among})`, ...list)) {
-        accounts.add(row.user_id as string)
-      }
-      for (const row of yield* run(`${DEVICE} AND k.user_id IN (${among})`, ...list)) {
-        devices.set(`${row.user_id} ${row.device_id}`, deviceFrom(row))
-      }
-      for (const row of yield* run(`${CROSS} WHERE user_id IN (${among})`, ...list)) {
-        cross.set(`${row.user_id} ${row.usage}`, crossFrom(row))
-      }
-      const signed = yield* run(
-        `SELECT signer, user_id, public_key, key_id, signature FROM user_signatures
-         WHERE signer = ?1 AND user_id IN (${placeholders(2, list.length)})`,
-        viewer,
-        ...list,
-      )
-      for (const row of signed) signatures.set(row.user_id as string, signatureFrom(row))
-    }
-    return {
-      accounts: [...accounts],
-      devices: [...devices.values()],
-      crossSigning: [...cross.values()],
-      signatures: [...signatures.values()],
-    }
-  },
-  { snapshot: true },
-)
 
 /** Rooms of somebody of another server whose member events are read. */
 const REMOTE_ROWS_MAX = 10_000
@@ -261,6 +300,7 @@ export function bindKeys(bind: Bind): KeyReader {
     device: bind(device),
     crossSigning: bind(crossSigning),
     query: bind(queryKeys),
+    signedBy: bind(signedBy),
     changed: bind(changed),
     sharing: bind(sharing),
     joined: bind(joined),

@@ -11,8 +11,7 @@ import { type Query, query } from './query.ts'
 import { RECEIPT_COLUMNS, receiptFrom } from './receipts.ts'
 import { TARGET_COLUMNS, targetFrom } from './relations.ts'
 import { HEAD_COLUMNS, headFrom, MEMBERSHIP, membershipFrom, ROOM, roomFrom } from './rooms.ts'
-import { pointsBefore } from './state.ts'
-import { stateBefore } from './state-before.ts'
+import { pointsBefore, stateReplaced } from './state.ts'
 import { stateAtMany, stateTextsMany, turnsMany } from './state-many.ts'
 
 /** Runs a statement for lists of values, which stand behind the `shared` parameters; gives rows by a column. */
@@ -171,7 +170,7 @@ const manyTxns = query(
   },
 )
 
-const manyBefore = query('many.before', 'large', stateBefore.run, { snapshot: true })
+const manyReplaced = query('many.replaced', 'large', stateReplaced.run, { snapshot: true })
 const manyPoints = query('many.pointsBefore', 'large', pointsBefore.run)
 const manyState = query('many.state', 'large', stateAtMany, { snapshot: true })
 const manyTurns = query('many.turns', 'large', turnsMany, { snapshot: true })
@@ -193,7 +192,7 @@ export function bindMany(bind: Bind): ManyReader {
     targets: bind(manyTargets),
     texts: bind(manyTexts),
     txns: bind(manyTxns),
-    before: bind(manyBefore),
+    replaced: bind(manyReplaced),
     pointsBefore: bind(manyPoints),
   }
 }

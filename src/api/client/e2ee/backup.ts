@@ -6,6 +6,7 @@ import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { Walk } from '#/protocol/json/members.ts'
 import { isObject, type JsonObject, type JsonValue, member, setMember } from '#/protocol/json/value.ts'
+import { backedUpKeyText } from '#/protocol/keys/backup-key.ts'
 import type { BackupKeyRow, BackupService, BackupState, BackupVersionRow } from '#/services/e2ee/backup.ts'
 import {
   BACKUP_AUTH_BYTES_MAX,
@@ -13,7 +14,7 @@ import {
   BACKUP_KEY_BYTES_MAX,
   BACKUP_NAME_CHARS_MAX,
 } from '#/services/e2ee/limits.ts'
-import { keyJson, keysJson } from './backup-json.ts'
+import { keysJson } from './backup-json.ts'
 import { readMembers } from './slices.ts'
 
 export interface BackupRouteDeps {
@@ -235,7 +236,7 @@ function keyRoutes({ backups, clock }: BackupRouteDeps, scope: (typeof SCOPES)[n
       async handle({ who, params, query }): Promise<Reply> {
         const { roomId, sessionId } = of(params)
         if (roomId !== undefined && sessionId !== undefined) {
-          return jsonText(keyJson(await backups.key(who.userId, query.version, roomId, sessionId)))
+          return jsonText(backedUpKeyText(await backups.key(who.userId, query.version, roomId, sessionId)))
         }
         return jsonText(keysJson(await backups.keys(who.userId, query.version, roomId ?? null), roomId))
       },

@@ -84,8 +84,15 @@ export const deviceKeyRoutes = (d: DeviceKeyDeps): Route[] => [
       const users = Object.entries(body.device_keys).filter(([user]) => parseUserId(user) !== undefined)
       const found = await d.queries.query(who.userId, new Map(users))
       return jsonText([
-        `{"device_keys":${found.deviceKeys},"failures":{},"master_keys":${found.masterKeys}`,
-        `,"self_signing_keys":${found.selfSigningKeys},"user_signing_keys":${found.userSigningKeys}}`,
+        '{"failures":{},"device_keys":',
+        ...found.deviceKeys,
+        ',"master_keys":',
+        ...found.masterKeys,
+        ',"self_signing_keys":',
+        ...found.selfSigningKeys,
+        ',"user_signing_keys":',
+        ...found.userSigningKeys,
+        '}',
       ])
     },
   }),

@@ -2,7 +2,7 @@
  * Events as JSON text for clients. The part that is the same for everybody is made once per event and kept with its
  * row; age, transaction id and the reader's own membership are added for each reader.
  */
-import type { Clock } from '#/base/world.ts'
+import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { clientEvent } from '#/protocol/event/client-format.ts'
@@ -11,10 +11,10 @@ import { relationOf } from '#/protocol/event/relation.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { ErasedUsers } from '../../accounts/erased-users.ts'
-import { pduOfRow } from '../stored-event.ts'
+import { DamagedEvent, pduOfRow } from '../stored-event.ts'
 import { type Bundles, canHaveBundle } from './bundles.ts'
 import { isErasedForm, withoutErased } from './erased-events.ts'
-import { PREVIOUS_PER_READ } from './limits.ts'
+import { EVENTS_AT_ONCE } from './limits.ts'
 
 /** Who reads. Without a device there are no transaction ids. */
 export interface Viewer {
@@ -45,6 +45,9 @@ interface Shared {
   readonly relType: string | undefined
 }
 
+/** What became of events that were made together. */
+type Made = ReadonlyMap<EventRow, Shared | DamagedEvent>
+
 /** Which bundles of aggregations events get: all, those without threads, or none. */
 type Bundling = 'all' | 'without threads' | 'none'
 
@@ -53,7 +56,7 @@ export class ClientEvents {
   readonly #clock: Clock
   readonly #bundles: Bundles
   readonly #erased: ErasedUsers | undefined
-  readonly #shared = new WeakMap<EventRow, Shared | Promise<ReadonlyMap<EventRow, Shared>>>()
+  readonly #shared = new WeakMap<EventRow, Shared | Promise<Made>>()
 
   constructor(deps: { store: Store; clock: Clock; bundles: Bundles; erased?: ErasedUsers }) {
     this.#erased = deps.erased
@@ -102,7 +105,8 @@ export class ClientEvents {
    */
   async plain(rows: readonly EventRow[], rules: RoomVersionRules): Promise<string[]> {
     const texts: string[] = []
-    for (const row of rows) {
+    for (const [index, row] of rows.entries()) {
+      if (index > 0 && index % EVENTS_AT_ONCE === 0) await turn(this.#clock)
       const { head, tail } = partsOf(row, rules)
       const redaction = await this.#redactionOf(row, rules)
       texts.push(redaction === '' ? `${head}${tail}}` : `${head}${tail},"unsigned":{${redaction.slice(1)}}}`)
@@ -149,42 +153,56 @@ export class ClientEvents {
 
   /** Many readers who wake at once wait for one making. */
   async #sharedOf(rows: readonly EventRow[], rules: RoomVersionRules, store: Store): Promise<Shared[]> {
-    const missing = rows.filter((row) => !this.#shared.has(row))
-    for (let i = 0; i < missing.length; i += PREVIOUS_PER_READ) {
-      const some = missing.slice(i, i + PREVIOUS_PER_READ)
-      const making = this.#share(some, rules, store)
-      for (const row of some) this.#shared.set(row, making)
-      const settle = (made?: ReadonlyMap<EventRow, Shared>): void => {
-        for (const row of some) {
-          if (made) this.#shared.set(row, made.get(row)!)
-          else this.#shared.delete(row)
-        }
-      }
-      making.then(settle, () => settle())
-    }
     const parts: Shared[] = []
-    for (const row of rows) {
-      const known = this.#shared.get(row)!
-      parts.push(known instanceof Promise ? (await known).get(row)! : known)
+    for (let i = 0; i < rows.length; i += EVENTS_AT_ONCE) {
+      if (i > 0) await turn(this.#clock)
+      const some = rows.slice(i, i + EVENTS_AT_ONCE)
+      this.#make(
+        some.filter((row) => !this.#shared.has(row)),
+        rules,
+        store,
+      )
+      /* Looked up before any is waited for: those that fail are forgotten then. */
+      const found = some.map((row) => ({ row, known: this.#shared.get(row)! }))
+      for (const { row, known } of found) {
+        const made = known instanceof Promise ? (await known).get(row)! : known
+        if (made instanceof Error) throw made
+        parts.push(made)
+      }
     }
     return parts
   }
 
-  async #share(
-    rows: readonly EventRow[],
-    rules: RoomVersionRules,
-    store: Store,
-  ): Promise<ReadonlyMap<EventRow, Shared>> {
+  #make(rows: readonly EventRow[], rules: RoomVersionRules, store: Store): void {
+    if (rows.length === 0) return
+    const making = this.#share(rows, rules, store)
+    for (const row of rows) this.#shared.set(row, making)
+    const settle = (made?: Made): void => {
+      for (const row of rows) {
+        const shared = made?.get(row)
+        if (shared && !(shared instanceof Error)) this.#shared.set(row, shared)
+        else this.#shared.delete(row)
+      }
+    }
+    making.then(settle, () => settle())
+  }
+
+  async #share(rows: readonly EventRow[], rules: RoomVersionRules, store: Store): Promise<Made> {
     const changes = rows.filter((row) => row.stateKey !== null && !isErasedForm(row))
     const nids = changes.map((row) => row.nid)
-    const found = nids.length === 0 ? [] : await store.state.before(nids)
-    const before = new Map(found.map(({ event, before }) => [event, before]))
-    const made = new Map<EventRow, Shared>()
+    const found = nids.length === 0 ? [] : await store.state.replaced(nids)
+    const before = new Map(found.map(({ by, event }) => [by, event]))
+    const made = new Map<EventRow, Shared | DamagedEvent>()
     for (const row of rows) {
-      const parts = partsOf(row, rules)
-      const previous = isErasedForm(row) ? undefined : before.get(row.nid)
-      const unsigned = previousText(previous, rules) + (await this.#redactionOf(row, rules))
-      made.set(row, { ...parts, unsigned })
+      try {
+        const parts = partsOf(row, rules)
+        const unsigned = previousText(before.get(row.nid), rules) + (await this.#redactionOf(row, rules))
+        made.set(row, { ...parts, unsigned })
+      } catch (error) {
+        /* It is the failure of whoever asks for this event, and of nobody who asks for others. */
+        if (!(error instanceof DamagedEvent)) throw error
+        made.set(row, error)
+      }
     }
     return made
   }

@@ -1,0 +1,50 @@
+/** What the scenarios of one run share. */
+import { Connection, type Target } from '../lib/connection.ts'
+import { forEachLimited, requestText } from '../lib/matrix.ts'
+import type { Bench } from '../sync/grid.ts'
+import { ask } from '../sync/grid.ts'
+import { Figures } from './figures.ts'
+import { type Device, V3 } from './material.ts'
+
+const SETUP_AT_ONCE = 8
+
+export class Run {
+  readonly target: Target
+  readonly devices: readonly Device[]
+  readonly figures: Figures
+  /** How often an expensive request is made. */
+  readonly repeat: number
+  /** For what is not measured. */
+  readonly connection: Connection
+
+  constructor(bench: Bench, devices: readonly Device[], repeat: number, others: boolean) {
+    this.target = bench.target
+    this.devices = devices
+    const beside = requestText(bench.target, 'GET', `${V3}/account/whoami`, devices.at(-1)!.user.accessToken)
+    this.figures = new Figures(bench.target, bench.processes, others ? beside : undefined)
+    this.repeat = repeat
+    this.connection = new Connection(bench.target)
+  }
+
+  /** The text of a request by a device. */
+  request({ user }: Device, method: string, path: string, body?: object): string {
+    return requestText(this.target, method, path, user.accessToken, body)
+  }
+
+  post(device: Device, path: string, body: object): string {
+    return this.request(device, 'POST', `${V3}/${path}`, body)
+  }
+}
+
+/** New users with a device each. */
+export async function devicesOf(bench: Bench, count: number): Promise<Device[]> {
+  const users = await bench.setup.users(count)
+  const connections = Array.from({ length: SETUP_AT_ONCE }, () => new Connection(bench.target))
+  const devices: Device[] = []
+  await forEachLimited([...users.entries()], SETUP_AT_ONCE, async ([index, user], slot) => {
+    const answer = await ask(connections[slot]!, bench.target, user, 'GET', `${V3}/account/whoami`)
+    devices[index] = { user, id: String(answer['device_id']) }
+  })
+  for (const connection of connections) connection.close()
+  return devices
+}
