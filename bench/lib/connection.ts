@@ -24,6 +24,7 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(256 * 1024)
  */
 export class Connection {
   readonly #target: Target
+  readonly #msMax: number
   #socket: Socket | null = null
   #parser: ResponseParser | null = null
   #pending: OnAnswer | null = null
@@ -33,7 +34,9 @@ export class Connection {
   /** Requests sent a second time because the server had closed the connection. */
   retries = 0
 
-  constructor(target: Target) {
+  /** A request without an answer after `msMax` has failed. */
+  constructor(target: Target, msMax: number = REQUEST_MS_MAX) {
+    this.#msMax = msMax
     this.#target = target
     open.add(this)
   }
@@ -58,9 +61,9 @@ export class Connection {
 
   /** Fails a request that has waited longer than allowed. */
   expire(now: number): void {
-    if (!this.#pending || now - this.#sentAt < REQUEST_MS_MAX) return
+    if (!this.#pending || now - this.#sentAt < this.#msMax) return
     this.#drop()
-    this.#answer(0, `no answer within ${REQUEST_MS_MAX} ms`)
+    this.#answer(0, `no answer within ${this.#msMax} ms`)
   }
 
   #connect(): Socket {

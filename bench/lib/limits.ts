@@ -4,8 +4,10 @@
 export const WINDOW_S_MAX = 300
 /** Most operations counted in one scenario: the size its sample array may reach. */
 export const OPERATIONS_MAX = 2_000_000
-/** Most accounts a run registers. */
-export const USERS_MAX = 1_000
+/** Most accounts a run registers, or puts into a database. */
+export const USERS_MAX = 20_000
+/** Most senders of one scenario. */
+export const SENDERS_MAX = 1_000
 /** Most members of one room. */
 export const ROOM_MEMBERS_MAX = 1_000
 /** Highest scheduled rate of the delivery scenario, sends per second. */
@@ -14,6 +16,8 @@ export const DELIVERY_RATE_MAX = 1_000
 export const RUN_MS_MAX = 60 * 60_000
 /** A request without an answer after this long is a failure, milliseconds. Above the long-polling timeout. */
 export const REQUEST_MS_MAX = 60_000
+/** The same for initial syncs of large accounts by many users at once, milliseconds. */
+export const INITIAL_SYNC_MS_MAX = 30 * 60_000
 /** How long one /sync asks the server to wait, milliseconds. */
 export const LONG_POLL_MS = 30_000
 /** Largest response the parser accepts, bytes. */

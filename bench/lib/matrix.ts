@@ -71,12 +71,13 @@ export class Setup {
   readonly #registration: Registration
   readonly #roomVersion: string | undefined
   readonly #connections: Connection[]
-  readonly #users: User[] = []
+  readonly #users: User[]
   // Names never collide with those of an earlier run against the same server.
   readonly #run = randomBytes(4).toString('hex')
 
-  /** Rooms get `roomVersion`, or the server's default. */
-  constructor(target: Target, registration: Registration, roomVersion?: string) {
+  /** Rooms get `roomVersion`, or the server's default. Accounts in `ready` are there already and used first. */
+  constructor(target: Target, registration: Registration, roomVersion?: string, ready: readonly User[] = []) {
+    this.#users = [...ready]
     this.target = target
     this.#registration = registration
     this.#roomVersion = roomVersion

@@ -6,7 +6,7 @@ import {
   OPERATIONS_MAX,
   READERS_MAX,
   ROOM_MEMBERS_MAX,
-  USERS_MAX,
+  SENDERS_MAX,
   WINDOW_S_MAX,
 } from './limits.ts'
 import type { Registration } from './matrix.ts'
@@ -182,7 +182,7 @@ export function parseScenario(name: string): Scenario {
   if (!['many', 'single', 'delivery'].includes(shape!) || !(Number.isInteger(count) && count > 0)) {
     throw new Error(`--scenarios: ${name} is none of one, many-N, single-N, delivery-N, disk`)
   }
-  const countMax = shape === 'delivery' ? DELIVERY_RATE_MAX : USERS_MAX
+  const countMax = shape === 'delivery' ? DELIVERY_RATE_MAX : SENDERS_MAX
   if (count > countMax) throw new Error(`--scenarios: the number in ${name} is more than ${countMax}`)
   if (shape === 'delivery') return { kind: 'delivery', name, perSecond: count }
   return { kind: 'send', name, senders: count, oneRoom: shape === 'single' }

@@ -21,9 +21,9 @@ need_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
 }
 
-# start|--stop|--status [--postgres|--sqlite] [--port N]
+# start|--stop [--postgres|--sqlite] [--port N] [--accounts N]
 read_arguments() {
-  action=start engine=$1 port=$2
+  action=start engine=$1 port=$2 accounts=0
   shift 2
   while [ $# -gt 0 ]; do
     case $1 in
@@ -31,7 +31,8 @@ read_arguments() {
       --postgres) engine=postgres ;;
       --sqlite) engine=sqlite ;;
       --port) port=${2:?--port needs a number} && shift ;;
-      *) die "usage: $0 [--postgres|--sqlite] [--port N] | --stop" ;;
+      --accounts) accounts=${2:?--accounts needs a number} && shift ;;
+      *) die "usage: $0 [--postgres|--sqlite] [--port N] [--accounts N] | --stop" ;;
     esac
     shift
   done

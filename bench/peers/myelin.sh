@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Starts Myelin from this checkout on 127.0.0.1 with an empty database; prints what load.ts needs.
-#   myelin.sh [--postgres|--sqlite] [--port N]   (default: SQLite; port 8128)
+#   myelin.sh [--postgres|--sqlite] [--port N] [--accounts N]   (default: SQLite; port 8128)
 #   myelin.sh --stop
+# --accounts puts N accounts into the database before the start (accounts.ts) and prints the file with their tokens.
 # MYELIN runs another checkout's bin/myelin, BENCH_DIR moves the data away from /tmp/bench.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -47,6 +48,18 @@ configure() {
   } >"$dir/homeserver.yaml"
 }
 
+# Accounts that are there from the beginning; their tokens in $dir/accounts.json.
+make_accounts() {
+  local place=(--sqlite "$dir/data/homeserver.db")
+  [ "$engine" = sqlite ] || place=(--postgres "postgres://postgres@localhost/myelin?host=$pg")
+  "$(node_of)" "$here/accounts.ts" --server-name "$server_name" --count "$accounts" --out "$dir/accounts.json" \
+    "${place[@]}" >&2
+}
+
+node_of() {
+  (cd "$here/../.." && ls -d "$PWD"/node_modules/node-*/bin/node | head -n 1)
+}
+
 stop() {
   stop_by_file "$dir/pid"
   pg_stop "$pg"
@@ -60,9 +73,11 @@ start() {
   mkdir -p "$dir/data"
   [ "$engine" = sqlite ] || pg_start "$pg" myelin
   configure
+  [ "$accounts" = 0 ] || make_accounts
   setsid "$myelin" serve --config-path "$dir/homeserver.yaml" >"$dir/out.log" 2>&1 &
   echo $! >"$dir/pid"
   wait_ready "http://127.0.0.1:$port" "$(cat "$dir/pid")" "$dir/out.log"
+  [ "$accounts" = 0 ] || print_peer ACCOUNTS "$dir/accounts.json"
   local commit
   commit=$(git -C "$here" rev-parse --short HEAD)
   print_peer URL "http://127.0.0.1:$port" PID "$(cat "$dir/pid")" SHARED_SECRET "$shared_secret"

@@ -1,4 +1,5 @@
 /** What the sync benchmarks share: the command line, rooms full of members, and single measured requests. */
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Connection, loopbackTarget, type Target } from '../lib/connection.ts'
 import { SETUP_CONCURRENCY } from '../lib/limits.ts'
@@ -10,6 +11,8 @@ export interface Bench {
   readonly target: Target
   readonly setup: Setup
   readonly processes: Processes
+  /** Where the server keeps its files, if that was said. */
+  readonly dataDir: string | undefined
   /** Numbers given on the command line, or their defaults. */
   readonly numbers: Readonly<Record<string, number>>
   /** Texts given on the command line. */
@@ -17,11 +20,12 @@ export interface Bench {
 }
 
 /**
- * Reads `--url`, `--shared-secret`, `--pid`, `--db-pid` (what `bench/peers/*.sh` print), the named numbers and texts.
- * Throws with the option's name where one is missing or wrong.
+ * Reads `--url`, `--shared-secret`, `--pid`, `--db-pid`, `--accounts`, `--data-dir` (what `bench/peers/*.sh`
+ * print), the named numbers and texts. Throws with the option's name where one is missing or wrong.
  */
 export function benchOf(defaults: Readonly<Record<string, number>>, texts: readonly string[] = []): Bench {
-  const names = ['url', 'shared-secret', 'pid', 'db-pid', ...Object.keys(defaults), ...texts]
+  const own = ['url', 'shared-secret', 'pid', 'db-pid', 'accounts', 'data-dir']
+  const names = [...own, ...Object.keys(defaults), ...texts]
   const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
   const { values } = parseArgs({ options })
   const text = (name: string): string | undefined => values[name] as string | undefined
@@ -38,10 +42,13 @@ export function benchOf(defaults: Readonly<Record<string, number>>, texts: reado
   }
   const server = text('pid') ? pids(text('pid')) : findListeners(target.port)
   const processes = { server, database: pids(text('db-pid')) }
+  const accounts = text('accounts')
+  const ready = accounts ? (JSON.parse(readFileSync(accounts, 'utf8')) as User[]) : []
   return {
     target,
-    setup: new Setup(target, { by: 'shared-secret', secret }),
+    setup: new Setup(target, { by: 'shared-secret', secret }, undefined, ready),
     processes,
+    dataDir: text('data-dir'),
     numbers,
     texts: Object.fromEntries(texts.map((name) => [name, text(name)])),
   }

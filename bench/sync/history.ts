@@ -5,6 +5,7 @@
  */
 import { Connection } from '../lib/connection.ts'
 import { forEachLimited, requestText } from '../lib/matrix.ts'
+import { Meter } from '../lib/meter.ts'
 import { ask, at, benchOf, progress, timed } from './grid.ts'
 
 const SENDERS = 64
@@ -31,8 +32,21 @@ await forEachLimited(
 )
 for (const sender of senders) sender.close()
 progress('paging')
-const times: number[] = []
+const PARTS = 10
+const partPages = Math.ceil(events / PAGE / PARTS)
+const meter = new Meter(bench.processes)
+let times: number[] = []
 let seen = 0
+console.log('| events read before | pages | p50 ms | p99 ms | CPU ms a page |')
+console.log('|---|---|---|---|---|')
+function part(): void {
+  const { serverMs, databaseMs } = meter.stop()
+  const cells = [seen - times.length * PAGE, times.length, at(times, 50).toFixed(2), at(times, 99).toFixed(2)]
+  console.log(`| ${[...cells, ((serverMs + databaseMs) / times.length).toFixed(2)].join(' | ')} |`)
+  times = []
+  meter.start()
+}
+meter.start()
 for (let from: string | undefined = ''; from !== undefined; ) {
   const url = `${path}/messages?dir=b&limit=${PAGE}${from ? `&from=${encodeURIComponent(from)}` : ''}`
   const answer = await timed(connection, requestText(target, 'GET', url, user!.accessToken))
@@ -41,17 +55,8 @@ for (let from: string | undefined = ''; from !== undefined; ) {
   times.push(answer.ms)
   seen += chunk.length
   from = end
+  if (times.length === partPages || (from === undefined && times.length > 0)) part()
 }
 if (seen < events) throw new Error(`${seen} events came of ${events}`)
-console.log(`${seen} events in ${times.length} pages of ${PAGE}\n`)
-console.log('| part | pages | p50 ms | p99 ms |')
-console.log('|---|---|---|---|')
-for (let part = 0; part < 10; part++) {
-  const slice = times.slice(
-    Math.floor((part * times.length) / 10),
-    Math.floor(((part + 1) * times.length) / 10),
-  )
-  console.log(`| ${part + 1} | ${slice.length} | ${at(slice, 50).toFixed(2)} | ${at(slice, 99).toFixed(2)} |`)
-}
 bench.setup.close()
 process.exit(0)

@@ -5,6 +5,7 @@
  *   node bench/sync/initial.ts --url U --shared-secret S --users 50 --rooms 50 --members 50
  */
 import { Connection } from '../lib/connection.ts'
+import { INITIAL_SYNC_MS_MAX } from '../lib/limits.ts'
 import { requestText, type User } from '../lib/matrix.ts'
 import { Meter } from '../lib/meter.ts'
 import { at, type Bench, benchOf, fillRooms, progress, timed } from './grid.ts'
@@ -29,7 +30,7 @@ async function measure(
   setting: (typeof SETTINGS)[number],
 ): Promise<string> {
   const meter = new Meter(bench.processes)
-  const connections = users.map(() => new Connection(bench.target))
+  const connections = users.map(() => new Connection(bench.target, INITIAL_SYNC_MS_MAX))
   meter.start()
   const begun = performance.now()
   const answers = await Promise.all(

@@ -1,26 +1,49 @@
 /**
- * A room of many local members: sending, joining, the first sync of a new member, its member list; and a room made
- * with many bans.
+ * A room of many local members: sending, joining, the first sync of a new member, its member lists; what a message
+ * writes; and a room made with many bans.
  *
- *   node bench/sync/large-room.ts --url U --shared-secret S --members 10000 --bans 5000
+ *   eval "$(bench/peers/myelin.sh --accounts 10002)"
+ *   node bench/sync/large-room.ts --url "$URL" --shared-secret "$SHARED_SECRET" --accounts "$ACCOUNTS" \
+ *     --data-dir "$DATA_DIR" --members 10000 --bans 5000
+ *
+ * Without --accounts they are registered, one password hash each. --bans 0 makes no room with bans.
  */
+import { readFileSync } from 'node:fs'
 import { Connection } from '../lib/connection.ts'
-import { requestText, type User } from '../lib/matrix.ts'
+import { requestText } from '../lib/matrix.ts'
 import { Meter } from '../lib/meter.ts'
 import { ask, at, benchOf, progress, timed } from './grid.ts'
+import { rowsBySqliteTable } from './rows.ts'
 
 const SENDS = 200
-const USERS_AT_ONCE = 1000
+const LISTS = 5
 
 const bench = benchOf({ members: 10_000, bans: 5000 })
 const { target, processes } = bench
-const [owner, last] = await bench.setup.users(2)
+const wanted = bench.numbers['members']!
+progress(`${wanted + 2} accounts`)
+const [owner, last, ...others] = await bench.setup.users(wanted + 2)
 const connection = new Connection(target)
 const meter = new Meter(processes)
 
-function say(name: string, values: readonly number[], extra = ''): void {
-  const cells = [name, values.length, at(values, 50).toFixed(2), at(values, 99).toFixed(2), extra]
-  console.log(`| ${cells.join(' | ')} |`)
+function say(name: string, values: readonly number[], cpuMs: number, extra = ''): void {
+  const cells = [name, values.length, at(values, 50).toFixed(2), at(values, 99).toFixed(2)]
+  console.log(`| ${[...cells, (cpuMs / values.length).toFixed(2), extra].join(' | ')} |`)
+}
+
+/** Runs requests one after the other; each must be answered with 200. Says their times, CPU and the last one's size. */
+async function measure(name: string, requests: readonly string[], extra?: () => string): Promise<void> {
+  const times: number[] = []
+  let bytes = 0
+  meter.start()
+  for (const request of requests) {
+    const answer = await timed(connection, request)
+    if (answer.status !== 200) throw new Error(`${name}: ${answer.status} ${answer.text.slice(0, 200)}`)
+    times.push(answer.ms)
+    bytes = answer.bytes
+  }
+  const cpu = meter.stop()
+  say(name, times, cpu.serverMs + cpu.databaseMs, extra?.() ?? `${bytes} bytes`)
 }
 
 async function room(): Promise<string> {
@@ -30,79 +53,73 @@ async function room(): Promise<string> {
   return `/_matrix/client/v3/rooms/${encodeURIComponent(String(made['room_id']))}`
 }
 
-async function sends(name: string, path: string): Promise<void> {
-  const times: number[] = []
-  meter.start()
-  for (let n = 0; n < SENDS; n++) {
-    const body = { msgtype: 'm.text', body: `message ${n}` }
-    const url = `${path}/send/m.room.message/${encodeURIComponent(name)}${n}`
-    const { status, ms } = await timed(connection, requestText(target, 'PUT', url, owner!.accessToken, body))
-    if (status !== 200) throw new Error(`send: ${status}`)
-    times.push(ms)
-  }
-  const cpu = meter.stop()
-  say(name, times, `${((cpu.serverMs + cpu.databaseMs) / SENDS).toFixed(2)} ms CPU each`)
+/** Bytes that a process has given to the disk, pages of logs and checkpoints included. */
+function bytesWritten(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const text = readFileSync(`/proc/${pid}/io`, 'latin1')
+    return sum + Number(/^write_bytes: (\d+)$/m.exec(text)?.[1])
+  }, 0)
 }
 
-console.log('| what | times | p50 ms | p99 ms | |')
-console.log('|---|---|---|---|---|')
+async function sends(name: string, path: string): Promise<void> {
+  const requests = Array.from({ length: SENDS }, (_, n) => {
+    const body = { msgtype: 'm.text', body: `message ${n}` }
+    const url = `${path}/send/m.room.message/${encodeURIComponent(name)}${n}`
+    return requestText(target, 'PUT', url, owner!.accessToken, body)
+  })
+  const rows = rowsBySqliteTable(bench.dataDir)
+  const bytes = bytesWritten(processes.server)
+  await measure(name, requests, () => {
+    const written = `${Math.round((bytesWritten(processes.server) - bytes) / SENDS)} bytes written`
+    if (!rows) return written
+    const more = [...rowsBySqliteTable(bench.dataDir)!].map(([table, n]) => [
+      table,
+      n - (rows.get(table) ?? 0),
+    ])
+    const news = more.filter(([, n]) => n !== 0).map(([table, n]) => `${table} ${Number(n) / SENDS}`)
+    return `${written}; new rows: ${news.join(', ')}`
+  })
+}
+
+const get = (path: string): string => requestText(target, 'GET', path, last!.accessToken)
+const joinBy = (path: string) => (user: { accessToken: string }) =>
+  requestText(target, 'POST', `${path}/join`, user.accessToken, {})
+
+console.log('| what | times | p50 ms | p99 ms | CPU ms each | |')
+console.log('|---|---|---|---|---|---|')
 await sends('send, alone in the room', await room())
 const path = await room()
-const wanted = bench.numbers['members']!
-const joins: number[] = []
-progress(`joining ${wanted} members`)
-for (let done = 0; done < wanted; done += USERS_AT_ONCE) {
-  const batch = benchOf({ members: 10_000, bans: 5000 }).setup
-  const users: User[] = await batch.users(Math.min(USERS_AT_ONCE, wanted - done))
-  for (const user of users) {
-    const { status, ms } = await timed(
-      connection,
-      requestText(target, 'POST', `${path}/join`, user.accessToken, {}),
-    )
-    if (status !== 200) throw new Error(`join: ${status}`)
-    joins.push(ms)
-  }
-  batch.close()
+const tenth = Math.ceil(others.length / 10)
+for (let from = 0; from < others.length; from += tenth) {
+  const part = others.slice(from, from + tenth)
+  progress(`joining ${from + part.length} of ${wanted} members`)
+  await measure(`join, up to ${from + part.length} members`, part.map(joinBy(path)))
 }
-say('join, first tenth', joins.slice(0, joins.length / 10))
-say('join, last tenth', joins.slice(-joins.length / 10))
 await sends(`send, ${wanted} members`, path)
-const joined = await timed(connection, requestText(target, 'POST', `${path}/join`, last!.accessToken, {}))
-say('join of one more', [joined.ms])
+await measure('join of one more', [joinBy(path)(last!)])
 const lazy = { room: { state: { lazy_load_members: true } } }
 for (const [name, filter] of [
   ['first sync of a new member, lazy', lazy],
   ['first sync of a new member, all members', {}],
 ] as const) {
   const query = `timeout=0&filter=${encodeURIComponent(JSON.stringify(filter))}`
-  const answer = await timed(
-    connection,
-    requestText(target, 'GET', `/_matrix/client/v3/sync?${query}`, last!.accessToken),
-  )
-  if (answer.status !== 200) throw new Error(`sync: ${answer.status}`)
-  say(name, [answer.ms], `${answer.bytes} bytes`)
+  await measure(name, [get(`/_matrix/client/v3/sync?${query}`)])
 }
 for (const name of ['members', 'joined_members']) {
-  const answers: number[] = []
-  let bytes = 0
-  for (let n = 0; n < 5; n++) {
-    const answer = await timed(connection, requestText(target, 'GET', `${path}/${name}`, last!.accessToken))
-    if (answer.status !== 200) throw new Error(`${name}: ${answer.status}`)
-    answers.push(answer.ms)
-    bytes = answer.bytes
-  }
-  say(`/${name}`, answers, `${bytes} bytes`)
+  await measure(`/${name}`, Array<string>(LISTS).fill(get(`${path}/${name}`)))
 }
-const bans = Array.from({ length: bench.numbers['bans']! }, (_, n) => ({
-  type: 'm.room.member',
-  state_key: `@banned-${n}:elsewhere.example`,
-  content: { membership: 'ban' },
-}))
-const request = { preset: 'private_chat', initial_state: bans }
-const made = await timed(
-  connection,
-  requestText(target, 'POST', '/_matrix/client/v3/createRoom', owner!.accessToken, request),
-)
-say(`createRoom with ${bans.length} bans`, [made.ms], `status ${made.status}`)
+const count = bench.numbers['bans']!
+if (count > 0) {
+  const bans = Array.from({ length: count }, (_, n) => ({
+    type: 'm.room.member',
+    state_key: `@banned-${n}:elsewhere.example`,
+    content: { membership: 'ban' },
+  }))
+  const request = { preset: 'private_chat', initial_state: bans }
+  const url = '/_matrix/client/v3/createRoom'
+  await measure(`createRoom with ${count} bans`, [
+    requestText(target, 'POST', url, owner!.accessToken, request),
+  ])
+}
 bench.setup.close()
 process.exit(0)

@@ -164,7 +164,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       onRegistered: (userId) => autoJoin.now(userId),
     },
   })
-  const people = await createPeople({ store, world, serverName, accounts, jobs, options: options.people })
+  const people = await createPeople({
+    ...{ store, world, serverName, accounts, jobs, ignored },
+    options: options.people,
+  })
   const { profileRules } = options.people
   const systemUser = options.notices?.sender
   const mayInvite: MayInvite = async (sender, target) => {
@@ -223,17 +226,15 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
     e2ee: keys.e2ee,
-    ...{
-      log,
-      store: readStore,
-      feed,
-      clientEvents,
-      stateCache,
-      ignored,
-      ephemeral,
-      inboxes,
-      defaultAccountData,
-    },
+    log,
+    store: readStore,
+    feed,
+    clientEvents,
+    stateCache,
+    ignored,
+    ephemeral,
+    inboxes,
+    defaultAccountData,
     summaries: new Summaries(store),
     roomRules: new RoomRules(store),
   }
@@ -259,7 +260,13 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
   const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
   const reads = createReads({
-    ...{ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral },
+    store: readStore,
+    clock,
+    clientEvents,
+    ignored,
+    feed,
+    defaultAccountData,
+    ephemeral,
   })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory

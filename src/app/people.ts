@@ -21,6 +21,7 @@ import {
   rebuildHandler,
   UserDirectory,
 } from '#/services/accounts/directory.ts'
+import type { IgnoredUsers } from '#/services/accounts/ignored-users.ts'
 import { InviteGuard } from '#/services/accounts/invite-guard.ts'
 import { Moderation } from '#/services/accounts/moderation.ts'
 import { MutualRoomsService } from '#/services/accounts/mutual-rooms.ts'
@@ -47,6 +48,7 @@ export interface PeopleDeps {
   readonly serverName: ServerName
   readonly accounts: Accounts
   readonly jobs: JobScheduler
+  readonly ignored: IgnoredUsers
   readonly options: PeopleOptions
 }
 
@@ -57,14 +59,14 @@ export interface People {
 }
 
 export async function createPeople(deps: PeopleDeps): Promise<People> {
-  const { store, world, serverName, accounts, jobs, options } = deps
+  const { store, world, serverName, accounts, jobs, ignored, options } = deps
   const { sessions, accountData } = accounts.services
   const devices = new DeviceService({ store, sessions })
   const openid = new OpenidTokens({ store, world })
   jobs.handle(REBUILD_KIND, rebuildHandler(store, DIRECTORY_VERSION))
   await ensureDirectory(store, world.clock, DIRECTORY_VERSION)
   return {
-    invites: new InviteGuard({ store, adminsOnly: options.onlyAdminsInvite }),
+    invites: new InviteGuard({ store, ignored, adminsOnly: options.onlyAdminsInvite }),
     openid,
     routes: [
       ...deviceRoutes({ devices, sessions, uia: accounts.uia, reauthFlows: () => accounts.reauthFlows() }),

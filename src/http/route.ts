@@ -106,6 +106,11 @@ interface RouteFacts {
    * knows the key or whether the request is a repetition. 'none': not limited.
    */
   readonly limit: LimitName | 'service' | 'none'
+  /**
+   * What the request is to the rules about who may use the server: a sync, or the writing of events, of which joining
+   * is told apart. Absent: nothing, such as leaving a room, which is always possible.
+   */
+  readonly use?: 'sync' | 'event' | 'join'
   /** Bytes of the body; default by auth, see limits.ts. */
   readonly bodyBytesMax?: number
   /** An empty body counts as `{}`. Clients send none where nothing is required. */

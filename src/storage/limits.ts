@@ -71,3 +71,8 @@ export const SEARCH_PAGES_MAX = 4096
 export const INBOX_DROP_ROWS = 200
 /** Waiting requests for keys that one cancellation takes back. */
 export const KEY_REQUESTS_TAKEN_BACK = 20
+/**
+ * Claimed one-time keys that are remembered for a device, besides those claimed since its last upload: as many as one
+ * upload may bring. A row takes about 40 bytes.
+ */
+export const CLAIMED_KEYS_KEPT = 500

@@ -84,6 +84,7 @@ export function readerOver(read: RunQuery): Reader {
       pointBefore: bind(state.pointBefore),
       pointsBefore: bind(state.pointsBefore),
       anyBranched: bind(state.anyBranched),
+      replaced: bind(state.stateReplaced),
       at: bind(state.stateAt),
       eventsAt: (room, point, exceptType) => read(state.stateEventsAt, [room, point, exceptType]),
       someMembers: bind(state.someMembers),

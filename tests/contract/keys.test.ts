@@ -4,6 +4,7 @@ import { it } from 'node:test'
 import type { ClaimedKey, KeyOp, StoredKey } from '#/ports/store/keys.ts'
 import type { Change, Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
+import { CLAIMED_KEYS_KEPT } from '#/storage/limits.ts'
 import { onEveryEngine } from './engines.ts'
 import { accepted, fresh, insert, newRoom, refused, user } from './plans.ts'
 
@@ -151,13 +152,54 @@ onEveryEngine('keys', (bench) => {
     assert.deepEqual(await claim(store, [name, 'D0']), [])
   })
 
+  it('gives a claimed key to nobody else, though its upload is repeated', async () => {
+    const { store, counts } = bench()
+    const name = await withDevice(store, 'A')
+    const keys = keysOf(5)
+    const before = (await counts())['claimed_keys']!
+    await accepted(store, name, upload(name, 'A', { oneTime: keys }))
+    for (const id of ['K0', 'K1']) assert.equal((await claim(store, [name, 'A']))[0]!.keyId, id)
+    const [left] = (await accepted(store, name, upload(name, 'A', { oneTime: keysOf(6) }))).results
+    assert.deepEqual(left, { [CURVE]: 4 }, 'three that wait, and a new one')
+    for (const id of ['K2', 'K3', 'K4', 'K5']) assert.equal((await claim(store, [name, 'A']))[0]!.keyId, id)
+    await accepted(store, name, upload(name, 'A', { oneTime: keysOf(6) }))
+    assert.deepEqual(await claim(store, [name, 'A']), [])
+    const other = [{ ...keys[0]!, json: '{"key":"of a device that began anew"}' }]
+    await accepted(store, name, upload(name, 'A', { oneTime: other }))
+    assert.deepEqual(
+      (await claim(store, [name, 'A'])).map(({ json }) => json),
+      other.map(({ json }) => json),
+    )
+    assert.equal((await counts())['claimed_keys'], before + 7)
+  })
+
+  it('remembers as many claimed keys of a device as one upload may bring', async () => {
+    const { store, counts } = bench()
+    const name = await withDevice(store, 'A')
+    const before = (await counts())['claimed_keys']!
+    const old = keysOf(CLAIMED_KEYS_KEPT + 20)
+    await accepted(store, name, upload(name, 'A', { oneTime: old }))
+    const op: Op = { op: 'keys.claim', wishes: [{ user: name, device: 'A', algorithm: CURVE }] }
+    await accepted(store, 'claims', ...old.map(() => op))
+    assert.equal((await counts())['claimed_keys'], before + old.length)
+    await accepted(store, name, upload(name, 'A', { oneTime: keysOf(1, 'N') }))
+    assert.equal((await counts())['claimed_keys'], before + CLAIMED_KEYS_KEPT)
+    const [newest] = (await accepted(store, name, upload(name, 'A', { oneTime: old.slice(-100) }))).results
+    assert.deepEqual(newest, { [CURVE]: 1 })
+  })
+
   it('deletes keys with their device, and the rest with the account', async () => {
     const { store, counts } = bench()
     const tables = async () => {
       const all = await counts()
-      return ['device_keys', 'one_time_keys', 'fallback_keys', 'cross_signing_keys', 'user_signatures'].map(
-        (table) => all[table],
-      )
+      return [
+        'device_keys',
+        'one_time_keys',
+        'claimed_keys',
+        'fallback_keys',
+        'cross_signing_keys',
+        'user_signatures',
+      ].map((table) => all[table])
     }
     const before = await tables()
     const name = await withDevice(store, 'A', 'B', 'C')
@@ -166,6 +208,7 @@ onEveryEngine('keys', (bench) => {
     await accepted(store, name, upload(name, 'A', all), upload(name, 'B', all), upload(name, 'C', all))
     const cross = { usage: 'master', publicKey: 'MASTER', body: '{}', signatures: '{}' } as const
     await accepted(store, name, { op: 'keys.cross_signing', user: name, keys: [cross] })
+    await claim(store, [name, 'A'], [name, 'B'])
     const signature = { publicKey: 'x', keyId: 'ed25519:u', signature: 's' }
     await accepted(store, name, { op: 'keys.sign_user', signer: name, user: user(), ...signature })
     await accepted(store, name, { op: 'device.delete', user: name, devices: ['A'] })

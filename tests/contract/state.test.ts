@@ -30,6 +30,8 @@ class Walk {
   readonly events: number[] = []
   /** Where events were said to be judged. */
   readonly points = new Map<number, StatePoint>()
+  /** Type and state key of each event. */
+  readonly #keys = new Map<number, readonly [string, string]>()
   readonly #store: Store
   readonly #room: number
   readonly #lane: string
@@ -82,7 +84,8 @@ class Walk {
     const slots: number[] = []
     const events = 1 + this.#below(2)
     for (let slot = 0; slot < events; slot++) {
-      ops.push(insert({ room: this.#room, slot, flags: this.#below(5) === 0 ? 1 : 0 }))
+      const [type, stateKey] = this.key()
+      ops.push(insert({ room: this.#room, slot, type, stateKey, flags: this.#below(5) === 0 ? 1 : 0 }))
       slots.push(slot)
       for (let i = this.#below(3); i >= 0; i--) {
         const wide = this.#below(60) === 0
@@ -122,6 +125,7 @@ class Walk {
         pos = results[at] as number
         nids[op.slot] = pos
         this.events.push(pos)
+        this.#keys.set(pos, [op.type, op.stateKey!])
       } else if (op.op === 'state.change') this.#note(op.branch, pos, op.changes, nids)
     }
   }
@@ -198,6 +202,20 @@ class Walk {
       const point = this.points.get(event) ?? { branch: 0, pos: event - 1 }
       assert.deepEqual(await state.pointBefore(event), point)
       assert.deepEqual(await state.pointsBefore([event, event]), [point, point])
+    }
+    await this.#checkReplaced()
+  }
+
+  /** Many events at once give what the model holds at the point of each. */
+  async #checkReplaced(): Promise<void> {
+    const asked = Array.from({ length: Math.min(30, this.events.length) }, () => this.pick(this.events))
+    const replaced = await this.#store.state.replaced(asked)
+    const found = new Map(replaced.map(({ by, event }) => [by, event.nid]))
+    for (const nid of asked) {
+      const point = this.points.get(nid) ?? { branch: 0, pos: nid - 1 }
+      const [type, stateKey] = this.#keys.get(nid)!
+      const wanted = this.model.at(point).get(keyName(type, stateKey))
+      assert.equal(found.get(nid), wanted, `replaced by ${nid} at ${JSON.stringify(point)}`)
     }
   }
 }

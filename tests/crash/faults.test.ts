@@ -5,6 +5,7 @@ import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
+import { serialize } from 'node:v8'
 import { realWorld } from '#/base/world.ts'
 import type { Plan } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -72,25 +73,38 @@ async function attempt(plan: Plan, strikeAt: number, error: () => Error): Promis
     assert.equal(next.ok, true)
     assert.deepEqual(store.health(), { writable: true })
   }
-  const report = verifySqlite(work, () => {})
-  assert.deepEqual(report.findings, [], `after operation ${strikeAt}`)
-  return { acknowledged, struck: operations >= strikeAt, digest: digestOf(work) }
+  const { digest, position } = readAll(work)
+  /* The same rows have the same findings: what was found sound once is not read again. */
+  if (!sound.has(`${digest} ${position}`)) {
+    assert.deepEqual(verifySqlite(work, () => {}).findings, [], `after operation ${strikeAt}`)
+    sound.add(`${digest} ${position}`)
+  }
+  return { acknowledged, struck: operations >= strikeAt, digest }
 }
 
-/** Everything in the database but the counter of positions, of which a failed plan may use up some. */
-function digestOf(file: string): string {
+/** Contents of which verify has found nothing to say. */
+const sound = new Set<string>()
+
+/**
+ * A digest of everything in the database but the counter of positions, of which a failed plan may use up some; and that
+ * counter. Asserts that pages are whole and indexes agree with their tables.
+ */
+function readAll(file: string): { digest: string; position: string } {
   const db = new DatabaseSync(file, { readOnly: true })
   const hash = createHash('sha256')
+  let position = ''
+  assert.deepEqual({ ...db.prepare('PRAGMA integrity_check').get() }, { integrity_check: 'ok' })
   const tables = db.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name`).all()
   for (const { name } of tables) {
-    hash.update(`${name}\n`)
-    for (const row of db.prepare(`SELECT * FROM ${name}`).all()) {
-      if (name === 'myelin_meta' && row['name'] === 'position') continue
-      hash.update(JSON.stringify(row, (_, value) => (value instanceof Uint8Array ? [...value] : value)))
-    }
+    const statement = db.prepare(`SELECT * FROM ${name}`)
+    statement.setReturnArrays(true)
+    const rows = statement.all() as unknown as unknown[][]
+    const counter = rows.findIndex(([key]) => name === 'myelin_meta' && key === 'position')
+    if (counter >= 0) position = String(rows.splice(counter, 1)[0]?.[1])
+    hash.update(`${name}\n`).update(serialize(rows))
   }
   db.close()
-  return hash.digest('hex')
+  return { digest: hash.digest('hex'), position }
 }
 
 describe('a fault at the Nth storage operation leaves the plan wholly there or wholly absent', () => {

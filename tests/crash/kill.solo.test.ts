@@ -86,7 +86,7 @@ async function checkAcknowledged(store: Store, { rooms, events }: Acknowledged):
   }
 }
 
-describe(`kill -9 under ${WRITERS} writers, ${LIVES} times`, () => {
+describe(`kill -9 under ${WRITERS} writers, ${LIVES} times`, { concurrency: true }, () => {
   it('on SQLite', async (t) => {
     const path = join(folder, 'homeserver.db')
     /* Verified on a copy, so that the next life recovers the files as the kill left them. */

@@ -1,18 +1,8 @@
 /** matrix-nio in a Python process of its own (nio_client.py), spoken to in lines of JSON. */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+import { LinesProcess } from './lines-process.ts'
 import { type Heard, heardOf, type Talker } from './talker.ts'
 
 const SCRIPT = `${import.meta.dirname}/nio_client.py`
-
-interface FromPython {
-  readonly id?: number
-  readonly ok?: unknown
-  readonly error?: string
-  readonly heard?: object
-  readonly complaint?: string
-}
 
 /** Registers with a registration token, or logs in by password. */
 export async function nioTalker(how: {
@@ -22,7 +12,7 @@ export async function nioTalker(how: {
   password: string
   registrationToken?: string
 }): Promise<Talker> {
-  const talker = new NioTalker(spawn(how.python, [SCRIPT, how.url, how.name]))
+  const talker = new NioTalker(how.python, [SCRIPT, how.url, how.name])
   const { name, password, registrationToken: token } = how
   const asked =
     token === undefined
@@ -38,38 +28,20 @@ class NioTalker implements Talker {
   userId = ''
   accessToken = ''
   readonly heard: Heard[] = []
-  readonly complaints: string[] = []
-  readonly #python: ChildProcessWithoutNullStreams
-  readonly #waiting = new Map<number, { done: (value: unknown) => void; fail: (error: Error) => void }>()
-  #lastId = 0
+  readonly #python: LinesProcess
 
-  constructor(python: ChildProcessWithoutNullStreams) {
-    this.#python = python
-    createInterface({ input: python.stdout }).on('line', (line) => this.#take(JSON.parse(line) as FromPython))
-    python.stderr.setEncoding('utf8').on('data', (text: string) => void this.complaints.push(text))
-    python.on('exit', () => {
-      for (const { fail } of this.#waiting.values())
-        fail(new Error(`Python ended: ${this.complaints.at(-1)}`))
+  constructor(python: string, args: readonly string[]) {
+    this.#python = new LinesProcess(python, args, (line) => {
+      if ('heard' in line) this.heard.push(heardOf(line.heard as object))
     })
-    process.once('exit', () => python.kill('SIGKILL'))
   }
 
-  #take({ id, ok, error, heard, complaint }: FromPython): void {
-    if (heard) this.heard.push(heardOf(heard))
-    if (complaint !== undefined) this.complaints.push(complaint)
-    if (id === undefined) return
-    const waiter = this.#waiting.get(id)
-    this.#waiting.delete(id)
-    if (error === undefined) waiter?.done(ok)
-    else waiter?.fail(new Error(error))
+  get complaints(): readonly string[] {
+    return this.#python.complaints
   }
 
   ask(what: string, args: object = {}): Promise<unknown> {
-    const id = ++this.#lastId
-    return new Promise((done, fail) => {
-      this.#waiting.set(id, { done, fail })
-      this.#python.stdin.write(`${JSON.stringify({ ...args, id, do: what })}\n`)
-    })
+    return this.#python.ask(what, args)
   }
 
   startSync = async () => void (await this.ask('startSync'))
@@ -88,10 +60,5 @@ class NioTalker implements Talker {
   pageBack = async (room: string) => (await this.ask('pageBack', { room })) as string[]
   logout = async () => void (await this.ask('logout'))
 
-  async close(): Promise<void> {
-    if (this.#python.exitCode !== null || this.#python.signalCode !== null) return
-    const ended = once(this.#python, 'exit')
-    this.#python.kill('SIGKILL')
-    await ended
-  }
+  close = () => this.#python.close()
 }

@@ -1,33 +1,16 @@
-"""One person with matrix-nio, driven by lines of JSON: {"id", "do", ...} in; {"id", "ok" | "error"} or {"heard"} out."""
+"""One person with matrix-nio, driven by lines of JSON (nio_lines.py); tells what it hears as {"heard"}."""
 
 import asyncio
-import json
-import logging
 import sys
 
 import aiohttp
 from nio import AsyncClient, AsyncClientConfig, InviteMemberEvent, SyncResponse
-from nio.responses import ErrorResponse
+
+from nio_lines import checked, serve, tell
 
 POLL_MS = 10_000
 PAGE = 100
 FILTER = {"room": {"timeline": {"limit": 50}}}
-
-
-def tell(message):
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
-
-
-class Complaints(logging.Handler):
-    def emit(self, record):
-        tell({"complaint": self.format(record)})
-
-
-def checked(response):
-    if isinstance(response, ErrorResponse):
-        raise RuntimeError(str(response))
-    return response
 
 
 class Person:
@@ -129,24 +112,9 @@ class Person:
         raise ValueError(do)
 
 
-async def answer(person, line):
-    message = json.loads(line)
-    try:
-        tell({"id": message["id"], "ok": await person.do(message["do"], message)})
-    except Exception as error:
-        tell({"id": message["id"], "error": f"{type(error).__name__}: {error}"})
-
-
 async def main():
-    logging.getLogger().addHandler(Complaints(level=logging.WARNING))
     person = Person(sys.argv[1], sys.argv[2])
-    reader = asyncio.StreamReader(limit=1 << 24)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    tasks = set()
-    while line := await reader.readline():
-        task = asyncio.ensure_future(answer(person, line))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+    await serve(person.do)
     await person.client.close()
 
 

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { globSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs, promisify } from 'node:util'
+import { orderOf } from './order.ts'
 import { runFiles } from './pool.ts'
 import { Report } from './report.ts'
 import { prepare } from './requirements.ts'
@@ -12,7 +13,7 @@ const HELP = `bin/test [--full] [file or folder ...]
   Without files: format and lint (biome), types (tsc), then every test of src and tests.
   With files or folders: those tests alone.
   --full   larger budgets (MYELIN_TEST_FULL=1), for as long as it takes
-Environment: MATRIX_SPEC_DIR, CI, MYELIN_TEST_JOBS (test files at a time); CONTRIBUTING.md tells more.
+Environment: MATRIX_SPEC_DIR, CI, MYELIN_TEST_JOBS (processes that work at a time); CONTRIBUTING.md tells more.
 `
 const FILE_MINUTES_MAX = { ordinary: 4, full: 120 }
 /** An ordinary run that takes longer is told so: it must stay a thing one does before every commit. */
@@ -44,6 +45,10 @@ async function main(): Promise<number> {
     say(`cannot run, missing:\n${missing.map((line) => `  - ${line}`).join('\n')}`)
     return 1
   }
+  const report = new Report(say)
+  if (!specDir)
+    report.notice('the specification is absent: set MATRIX_SPEC_DIR to check responses against it')
+  const checked = checks(report, positionals.length === 0)
   await using services = await startServices(programs)
   Object.assign(process.env, {
     MYELIN_TEST_POSTGRES: services.postgres,
@@ -53,33 +58,30 @@ async function main(): Promise<number> {
     ...(specDir && { MATRIX_SPEC_DIR: specDir }),
     ...(flags.full && { MYELIN_TEST_FULL: '1' }),
   })
-
-  const report = new Report(say)
-  if (!specDir)
-    report.notice('the specification is absent: set MATRIX_SPEC_DIR to check responses against it')
-  if (positionals.length === 0 && !interrupted.signal.aborted)
-    await Promise.all([
-      check(report, 'biome', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']),
-      check(report, 'tsc', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']),
-    ])
+  await checked
+  say(`installed, started and checked after ${((performance.now() - started) / 1000).toFixed(1)} s`)
 
   const fileMsMax = (flags.full ? FILE_MINUTES_MAX.full : FILE_MINUTES_MAX.ordinary) * 60_000
   const done = report.file.bind(report)
-  const run = (some: string[], jobs: number) =>
-    runFiles(report.longestFirst(some), { jobs, fileMsMax, signal: interrupted.signal, done })
-  // What measures time or memory has the machine for itself.
-  const alone = files.filter((file) => file.endsWith('.solo.test.ts'))
-  await run(
-    files.filter((file) => !alone.includes(file)),
-    Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8),
-  )
-  await run(alone, 1)
+  const run = (batches: string[][], jobs: number) =>
+    runFiles(batches, { jobs, fileMsMax, signal: interrupted.signal, done })
+  const { working, waiting, solo } = orderOf(files)
+  const jobs = Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8)
+  await Promise.all([run(working, jobs), run(waiting, 1)])
+  await run(solo, 1)
   if (interrupted.signal.aborted) report.fault(`interrupted by ${interrupted.signal.reason}`)
   report.end(
     performance.now() - started,
     flags.full || positionals.length > 0 ? undefined : TOTAL_MINUTES_MAX,
   )
   return report.failed ? 1 : 0
+}
+
+/** Biome and tsc; meanwhile the program starts once, so that several servers at a time find their code compiled. */
+async function checks(report: Report, all: boolean): Promise<void> {
+  const biome = () => check(report, 'biome', ['node_modules/@biomejs/biome/bin/biome', 'check', '.'])
+  const tsc = () => check(report, 'tsc', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
+  await Promise.all([firstStart(report), ...(all ? [biome(), tsc()] : [])])
 }
 
 /** Runs one of the static checks; its output is shown when it fails. */
@@ -91,6 +93,16 @@ async function check(report: Report, name: string, args: string[]): Promise<void
   } catch (error) {
     const { stdout, stderr, message } = error as Error & { stdout?: string; stderr?: string }
     report.fault(name, `${stdout}${stderr}` || message)
+  }
+}
+
+/** Lets the program fill its compile cache. */
+async function firstStart(report: Report): Promise<void> {
+  const env = { ...process.env, NODE_COMPILE_CACHE: undefined }
+  try {
+    await promisify(execFile)('bin/myelin', ['--version'], { env })
+  } catch (error) {
+    report.fault('bin/myelin --version', String(error))
   }
 }
 

@@ -1,48 +1,74 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import type { Outcome } from './reporter.ts'
+import { type Outcome, type Told, WHOLE_FILE } from './tell.ts'
 
-/** What one test file came to. */
-export type FileResult = { file: string; ms: number; outcomes: Outcome[]; output: string }
+/** What one test file came to: its time, and the processor time of it and of its children as far as known. */
+export type FileResult = { file: string; ms: number; cpuMs: number; outcomes: Outcome[]; output: string }
 
-/** How much of what a failing file printed is kept, in characters. */
+export type PoolOptions = {
+  /** Processes at a time. */
+  jobs: number
+  fileMsMax: number
+  signal: AbortSignal
+  done: (result: FileResult) => void
+}
+
+/** How much of what a failing process printed is kept, in characters. */
 const OUTPUT_KEPT_MAX = 20_000
 
 /**
- * Runs test files, each in a process (and process group) of its own, `jobs` at a time.
- * A file that runs longer than `fileMsMax` is killed with all its children and counts as failed; so does one
- * that ends badly or holds no test. Aborting the signal kills what runs and starts nothing more.
+ * Runs batches of test files, each batch in a process (and process group) of its own, `jobs` at a time, in the given
+ * order. A file that runs longer than `fileMsMax` is killed with its process and all children and counts as failed; so
+ * does one that ends its process badly or holds no test. The files of a batch that ended badly run again, each alone,
+ * so that the one at fault is known. Aborting the signal kills what runs and starts nothing more.
  */
-export async function runFiles(
-  files: string[],
-  options: { jobs: number; fileMsMax: number; signal: AbortSignal; done: (result: FileResult) => void },
-): Promise<void> {
-  const waiting = [...files]
+export async function runFiles(batches: readonly string[][], options: PoolOptions): Promise<void> {
+  const waiting = [...batches]
   const work = async () => {
-    for (let file = waiting.shift(); file && !options.signal.aborted; file = waiting.shift())
-      options.done(await runFile(file, options.fileMsMax, options.signal))
+    for (let batch = waiting.shift(); batch && !options.signal.aborted; batch = waiting.shift())
+      await runBatch(batch, options)
   }
   await Promise.all(Array.from({ length: options.jobs }, work))
 }
 
-async function runFile(file: string, msMax: number, signal: AbortSignal): Promise<FileResult> {
-  const started = performance.now()
-  const args = ['--test-reporter=./tests/run/reporter.ts', '--test-reporter-destination=stdout', file]
-  // Under `node --test` this variable would replace the reporter.
-  const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
-  const child = spawn(process.execPath, args, {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    detached: true,
-  })
+async function runBatch(files: string[], options: PoolOptions): Promise<void> {
+  const { results, bad } = await runProcess(files, options)
+  if (bad === undefined || files.length === 1 || options.signal.aborted) {
+    for (const result of results) {
+      if (bad?.file === result.file) result.outcomes.push(failure(bad.why, result.ms))
+      // An interruption leaves files that were never begun.
+      if (result.outcomes.length > 0) options.done(result)
+    }
+    return
+  }
+  let found = false
+  for (const file of files)
+    await runBatch([file], {
+      ...options,
+      done: (result) => {
+        found ||= result.outcomes.some((outcome) => outcome.result === 'failed')
+        const blame = file === files.at(-1) && !found
+        if (blame) result.outcomes.push(failure(`${bad.why} in one process: ${files.join(' ')}`, 0))
+        options.done(result)
+      },
+    })
+}
+
+/** The results by file, and the reason why the process as a whole is a failure, with the file that ran then. */
+type Ended = { results: FileResult[]; bad: { file: string; why: string } | undefined }
+
+async function runProcess(files: string[], { fileMsMax, signal }: PoolOptions): Promise<Ended> {
+  const begun = performance.now()
+  const child = startProcess(files)
   const kill = () => killGroup(child.pid)
   let late = false
-  const timer = setTimeout(() => {
+  const expire = () => {
     late = true
     kill()
-  }, msMax)
+  }
+  let timer = setTimeout(expire, fileMsMax)
   signal.addEventListener('abort', kill, { once: true })
 
   let output = ''
@@ -51,8 +77,12 @@ async function runFile(file: string, msMax: number, signal: AbortSignal): Promis
   }
   child.stdout?.setEncoding('utf8').on('data', keep)
   child.stderr?.setEncoding('utf8').on('data', keep)
-  const outcomes: Outcome[] = []
-  createInterface({ input: child.stdio[3] as Readable }).on('line', (line) => outcomes.push(JSON.parse(line)))
+  const heard = new Heard(files)
+  createInterface({ input: child.stdio[3] as Readable }).on('line', (line) => {
+    if (!heard.hear(JSON.parse(line))) return
+    clearTimeout(timer)
+    timer = setTimeout(expire, fileMsMax)
+  })
 
   const closed = once(child, 'close')
   // A grandchild left behind may hold the pipes open: the exit of the test itself decides, then all go.
@@ -62,14 +92,66 @@ async function runFile(file: string, msMax: number, signal: AbortSignal): Promis
   kill()
   await closed
 
-  const ms = performance.now() - started
-  const fail = (why: string) => outcomes.push({ result: 'failed', name: '(the file)', ms, why })
-  if (late) fail(`still running after ${Math.round(msMax / 1000)} s, killed`)
-  else if (signal.aborted) fail('interrupted')
-  else if (code !== 0 && !outcomes.some((o) => o.result === 'failed')) fail(`ended with ${deadly ?? code}`)
-  else if (outcomes.length === 0) fail('holds no test')
-  return { file, ms, outcomes, output }
+  const results = heard.results.map((result) => ({ ...result, output }))
+  const [only] = results
+  // With one file the start of the process belongs to it.
+  if (only && results.length === 1) only.ms = performance.now() - begun
+  const ended = (why: string) => ({ results, bad: { file: heard.running, why } })
+  if (late) return ended(`still running after ${Math.round(fileMsMax / 1000)} s, killed`)
+  if (signal.aborted) return ended('interrupted')
+  if (code !== 0 && !heard.explains(code)) return ended(`ended with ${deadly ?? code}`)
+  for (const { outcomes } of results) if (outcomes.length === 0) outcomes.push(failure('holds no test', 0))
+  return { results, bad: undefined }
 }
+
+function startProcess(files: string[]): ChildProcess {
+  const args = ['--test-reporter=./tests/run/reporter.ts', '--test-reporter-destination=stdout']
+  return spawn(process.execPath, [...args, 'tests/run/batch.ts', ...files], {
+    // Under `node --test` this variable would replace the reporter.
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    detached: true,
+  })
+}
+
+/** What a process has told of its files. */
+class Heard {
+  readonly #results: Map<string, Omit<FileResult, 'output'>>
+  readonly #ended = new Set<string>()
+  /** The file that began last. */
+  running: string
+
+  constructor(files: readonly string[]) {
+    this.running = files[0] ?? ''
+    this.#results = new Map(files.map((file) => [file, { file, ms: 0, cpuMs: 0, outcomes: [] }]))
+  }
+
+  get results(): Omit<FileResult, 'output'>[] {
+    return [...this.#results.values()]
+  }
+
+  /** @returns whether a file begins. */
+  hear(told: Told): boolean {
+    if ('begins' in told) this.running = told.begins
+    else if ('ends' in told) {
+      this.#ended.add(told.ends)
+      Object.assign(this.#results.get(told.ends) ?? {}, { ms: told.ms, cpuMs: told.cpuMs })
+    } else this.#results.get(told.file)?.outcomes.push(told.outcome)
+    return 'begins' in told
+  }
+
+  /** Whether an exit with `code` is that of Node after failed tests: all files came to their end, and a test failed. */
+  explains(code: number | null): boolean {
+    const over = ({ file, outcomes }: Omit<FileResult, 'output'>) =>
+      this.#ended.has(file) || outcomes.some(({ name }) => name === WHOLE_FILE)
+    return code === 1 && this.results.every(over) && this.results.some(hasFailed)
+  }
+}
+
+const hasFailed = ({ outcomes }: Pick<FileResult, 'outcomes'>) =>
+  outcomes.some(({ result }) => result === 'failed')
+
+const failure = (why: string, ms: number): Outcome => ({ result: 'failed', name: WHOLE_FILE, ms, why })
 
 /** Ends a process group; one that is gone already is fine. */
 function killGroup(pid: number | undefined): void {

@@ -1,8 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { FileResult } from './pool.ts'
 
-const SLOWEST_SHOWN = 10
-const TIMES_FILE = '.cache/test-times.json'
+const SLOWEST_SHOWN = 12
 
 /** Collects what the run came to, tells failures at once and the rest at the end. */
 export class Report {
@@ -10,11 +8,9 @@ export class Report {
   readonly #results: FileResult[] = []
   readonly #faults: string[] = []
   readonly #notices: string[] = []
-  readonly #times: Record<string, number>
 
   constructor(say: (line: string) => void) {
     this.#say = say
-    this.#times = readTimes()
   }
 
   /** True once anything failed: a test, a static check, or the run itself. */
@@ -36,26 +32,17 @@ export class Report {
   /** One test file is done. */
   file(result: FileResult): void {
     this.#results.push(result)
-    this.#times[result.file] = Math.round(result.ms)
     const failures = result.outcomes.filter((outcome) => outcome.result === 'failed')
     const skips = result.outcomes.filter((outcome) => outcome.result === 'skipped').length
     const counts = `${result.outcomes.length} tests${skips > 0 ? `, ${skips} skipped` : ''}`
-    this.#say(`${failures.length > 0 ? 'FAILED' : 'ok'} ${result.file} (${counts}, ${seconds(result.ms)})`)
+    this.#say(`${failures.length > 0 ? 'FAILED' : 'ok'} ${result.file} (${counts}, ${times(result)})`)
     for (const { name, why } of failures) this.#say(`  ${name}\n${indent(why)}`)
     if (failures.length > 0 && result.output.trim() !== '')
       this.#say(`  its output:\n${indent(result.output.trimEnd())}`)
   }
 
-  /** Sorts by the durations of the last run, unknown ones first, so that no long file starts last. */
-  longestFirst(files: string[]): string[] {
-    const ms = (file: string) => this.#times[file] ?? Number.MAX_SAFE_INTEGER
-    return files.toSorted((a, b) => ms(b) - ms(a))
-  }
-
   /** Tells skips with their reasons, the slowest files, failures again by name, and the counts. */
   end(totalMs: number, minutesMax: number | undefined): void {
-    mkdirSync('.cache', { recursive: true })
-    writeFileSync(TIMES_FILE, JSON.stringify(this.#times))
     this.#list('slowest files', this.#slowest())
     this.#list(
       'skipped',
@@ -73,7 +60,9 @@ export class Report {
 
   #slowest(): string[] {
     const byTime = this.#results.toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST_SHOWN)
-    return byTime.map(({ file, ms }) => `${seconds(ms).padStart(8)} ${file}`)
+    return byTime.map(
+      (result) => `${seconds(result.ms).padStart(8)} ${result.file} (cpu ${seconds(result.cpuMs)})`,
+    )
   }
 
   #named(result: 'skipped' | 'failed', tail: (why: string) => string): string[] {
@@ -94,14 +83,6 @@ export class Report {
   }
 }
 
-/** Durations of the last run in milliseconds by file; none when there was none. */
-function readTimes(): Record<string, number> {
-  try {
-    return JSON.parse(readFileSync(TIMES_FILE, 'utf8'))
-  } catch {
-    return {}
-  }
-}
-
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+const times = ({ ms, cpuMs }: FileResult) => `${seconds(ms)}, cpu ${seconds(cpuMs)}`
 const indent = (text: string) => text.replace(/^/gm, '    ')

@@ -1,17 +1,5 @@
-import { writeSync } from 'node:fs'
 import { inspect } from 'node:util'
-
-/** The pipe that pool.ts opens for what this reporter tells. */
-const OUTCOMES_FD = 3
-
-/** What the test runner learns about one test, one JSON value a line. Durations are in milliseconds. */
-export type Outcome = {
-  result: 'passed' | 'failed' | 'skipped'
-  name: string
-  ms: number
-  /** Why it failed, with the stack; or why it was skipped. */
-  why: string
-}
+import { type Outcome, tell, WHOLE_FILE } from './tell.ts'
 
 type Details = { duration_ms: number; type?: string; error?: Error }
 type Event = {
@@ -37,13 +25,13 @@ export default async function* report(events: AsyncIterable<Event>): AsyncGenera
     }
     if (type !== 'test:pass' && type !== 'test:fail') continue
     const outcome = outcomeOf(type, data, path)
-    // Not through standard output, which belongs to the test; and at once, so that nothing is lost in a crash.
-    if (outcome) writeSync(OUTCOMES_FD, `${JSON.stringify(outcome)}\n`)
+    // The outermost suite is the file: batch.ts makes it so.
+    if (outcome) tell({ file: path[0] ?? '', outcome })
   }
 }
 
 function outcomeOf(type: string, data: Event['data'], path: string[]): Outcome | undefined {
-  const name = [...path.slice(0, data.nesting), data.name].join(' > ')
+  const name = data.nesting === 0 ? WHOLE_FILE : [...path.slice(1, data.nesting), data.name].join(' > ')
   const ms = data.details.duration_ms
   const { error } = data.details
   if (data.skip !== undefined && data.skip !== false)

@@ -24,8 +24,13 @@ export type Requirements = { programs: Programs; specDir: string | undefined; mi
  */
 export async function prepare(say: (line: string) => void): Promise<Requirements> {
   const missing: string[] = []
-  await installDebianPackages(say, missing)
-  const [python] = await Promise.all([preparePython(say, missing), prepareInterop(say, missing)])
+  const debian = installDebianPackages(say, missing)
+  const pythonAfter = async () => {
+    // All three wait for the network; only a Python that is yet to come keeps its environment waiting.
+    if (!existsSync(PYTHON) && !(await findPython())) await debian
+    return preparePython(say, missing)
+  }
+  const [python] = await Promise.all([pythonAfter(), prepareInterop(say, missing), debian])
   const programs = {
     postgresBin: findPostgres() ?? '',
     redis: which('redis-server') ?? '',

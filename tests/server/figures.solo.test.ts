@@ -8,7 +8,7 @@ import { NewServer } from './new-server.ts'
 /** What the project promises of an idle server on a small machine. */
 const READY_MS_MAX = 2_000
 const RESIDENT_MB_MAX = 150
-/** Of starts, so that one moment of another process does not decide. */
+/** Of starts, so that one moment of another process does not decide: the best of them counts, further ones are spared. */
 const TRIES = 3
 const IDLE_MS = 5_000
 
@@ -37,7 +37,12 @@ function residentMbOfProc(pid: number): number {
 
 test(`a first start answers within ${READY_MS_MAX} ms, and idles below ${RESIDENT_MB_MAX} MB`, async (t) => {
   const times: { first: number; second: number; idleMb: number }[] = []
-  for (let i = 0; i < TRIES; i++) {
+  const least = (of: (one: (typeof times)[number]) => number) => Math.min(...times.map(of))
+  const kept = () =>
+    least((one) => one.first) < READY_MS_MAX &&
+    least((one) => one.second) < READY_MS_MAX &&
+    least((one) => one.idleMb) < RESIDENT_MB_MAX
+  for (let i = 0; i < TRIES && !kept(); i++) {
     await using server = await NewServer.make()
     let began = performance.now()
     const program = await server.serve()
@@ -55,8 +60,5 @@ test(`a first start answers within ${READY_MS_MAX} ms, and idles below ${RESIDEN
     const told = [first, second].map((ms) => `${Math.round(ms)} ms`).join(', again ')
     t.diagnostic(`first start to /versions ${told}; idle ${idleMb.toFixed(1)} MB`)
   }
-  const least = (of: (one: (typeof times)[number]) => number) => Math.min(...times.map(of))
-  assert.ok(least((one) => one.first) < READY_MS_MAX)
-  assert.ok(least((one) => one.second) < READY_MS_MAX)
-  assert.ok(least((one) => one.idleMb) < RESIDENT_MB_MAX)
+  assert.ok(kept())
 })

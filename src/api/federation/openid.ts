@@ -4,6 +4,9 @@ import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { OpenidTokens } from '#/services/accounts/openid.ts'
 
+/** Far longer than any token that this server makes. */
+const TOKEN_CHARS_MAX = 512
+
 export interface OpenidUserinfoDeps {
   readonly openid: OpenidTokens
 }
@@ -17,7 +20,7 @@ export const openidUserinfoRoutes = (d: OpenidUserinfoDeps): Route[] => [
     operations: ['exchangeOpenIdToken'],
     auth: 'none',
     limit: 'none',
-    query: t.object({ access_token: t.opt(t.text()) }),
+    query: t.object({ access_token: t.opt(t.text(TOKEN_CHARS_MAX)) }),
     async handle({ query }) {
       if (query.access_token === undefined) {
         throw new MatrixError('M_MISSING_TOKEN', 'The query lacks access_token.')

@@ -21,6 +21,13 @@ export interface StateEntry {
   readonly event: number
 }
 
+/** A state event, and the event that held its key before it. */
+export interface Replaced {
+  /** Row id of the state event. */
+  readonly by: number
+  readonly event: EventRow
+}
+
 /** A key whose event differs between two points; 0 means absent. */
 export interface StateDifference {
   readonly type: string
@@ -63,6 +70,8 @@ export interface StateReader {
   pointsBefore(eventNids: readonly number[]): Promise<StatePoint[]>
   /** Whether any of some events was judged on a state off the main line. */
   anyBranched(events: readonly number[]): Promise<boolean>
+  /** What held the keys of some state events before each of them; none for a key new then. At most READ_ROWS_SMALL. */
+  replaced(eventNids: readonly number[]): Promise<Replaced[]>
   at(room: number, point: StatePoint, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
   /** All state events at a point, without those of one type. */
   eventsAt(room: number, point: StatePoint, exceptType?: string): Promise<EventRow[]>

@@ -9,6 +9,7 @@ import {
   pruneStrippedState,
   STRIPPED_TYPES,
   stripEvent,
+  stripMembership,
   strippedStateKeys,
   strippedStateOf,
 } from './stripped-state.ts'
@@ -38,6 +39,10 @@ describe('5.9, 5.11 stripped state', () => {
     })
     assert.equal(hasCreateEvent([stripped]), true)
     assert.throws(() => stripEvent(makeEvent({ type: 'm.room.message', sender: '@a:x' })), TypeError)
+  })
+  it('the invite itself keeps its id and its time', () => {
+    const { event_id: id, origin_server_ts: ts, ...rest } = stripMembership(member)
+    assert.deepEqual([id, ts, rest], [member.eventId, member.originServerTs, stripEvent(member)])
   })
   it('the create event has an empty state key', () => {
     assert.equal(hasCreateEvent([]), false)

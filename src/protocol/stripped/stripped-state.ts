@@ -45,6 +45,20 @@ export function stripEvent(event: Pdu): StrippedEvent {
   return { type: event.type, state_key: event.stateKey, sender: event.sender, content: event.content }
 }
 
+/** The invite or knock itself, as it goes with stripped state: with its id and time, in milliseconds. */
+export interface StrippedMembership extends StrippedEvent {
+  readonly event_id: string
+  readonly origin_server_ts: number
+}
+
+/**
+ * Cuts an invite or a knock down for the one whom it is about. It keeps its id and time, by which clients order
+ * invites; Synapse sends it so, and MSC4319 asks for it.
+ */
+export function stripMembership(event: Pdu): StrippedMembership {
+  return { ...stripEvent(event), event_id: event.eventId, origin_server_ts: event.originServerTs }
+}
+
 /**
  * Cuts down what another server sent as `invite_room_state` or `knock_room_state`. Entries that are no state
  * events are left out, as is all beyond STRIPPED_EVENTS_MAX; clients never see the rest of an event.

@@ -3,14 +3,17 @@ import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { isObject, type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
+import type { IgnoredUsers } from './ignored-users.ts'
 
 export class InviteGuard {
   readonly #store: Store
+  readonly #ignored: IgnoredUsers
   readonly #adminsOnly: boolean
 
   /** `adminsOnly`: `block_non_admin_invites`. */
-  constructor(deps: { store: Store; adminsOnly: boolean }) {
+  constructor(deps: { store: Store; ignored: IgnoredUsers; adminsOnly: boolean }) {
     this.#store = deps.store
+    this.#ignored = deps.ignored
     this.#adminsOnly = deps.adminsOnly
   }
 
@@ -26,21 +29,14 @@ export class InviteGuard {
 
   /** Whether a user is not to see an invite by `sender`, because they ignore them or want no invites at all. */
   async hides(user: string, sender: string): Promise<boolean> {
-    const ignored = await this.#global(user, 'm.ignored_user_list')
-    const users = ignored && member(ignored, 'ignored_users')
-    if (isObject(users) && Object.hasOwn(users, sender)) return true
+    if ((await this.#ignored.ignoredBy(user)).has(sender)) return true
     return this.#blocksAll(user)
   }
 
   async #blocksAll(user: string): Promise<boolean> {
-    const config = await this.#global(user, 'm.invite_permission_config')
-    return config !== undefined && blocksInvites(config)
-  }
-
-  async #global(user: string, type: string): Promise<JsonObject | undefined> {
-    const row = await this.#store.accountData.get(user, 0, type)
-    const content = row && (JSON.parse(row.content) as JsonValue)
-    return isObject(content) ? content : undefined
+    const row = await this.#store.accountData.get(user, 0, 'm.invite_permission_config')
+    const config = row && (JSON.parse(row.content) as JsonValue)
+    return isObject(config) && blocksInvites(config)
   }
 }
 

@@ -55,8 +55,10 @@ export interface PresenceNews {
 interface Entry {
   readonly presence: UserPresence
   rooms: UserRooms
-  /** Version at which the user last said how they are. */
-  said: number
+  /** Version at which the presence or the status message changed last, which is news to the user's own clients too. */
+  own: number
+  state: PresenceName
+  status: string | undefined
 }
 
 /** The presence of somebody as the content of `m.presence`. */
@@ -137,9 +139,7 @@ export class Presence {
     presence.device(deviceId, this.#clock.now(), state)
     const said = presence.status !== status
     presence.status = status
-    this.#selves.add(who.userId)
     if (!this.#update(who.userId, entry) && said) this.#changed(who.userId, entry)
-    entry.said = presence.version
   }
 
   /** A user did something with a device. */
@@ -185,6 +185,8 @@ export class Presence {
     const few = also.size <= PRESENCE_NEW_OFFLINE_MAX
     const found: PresenceOf[] = []
     let steps = 0
+    const self = reader.userId
+    const floor = Math.max(since ?? 0, 0)
     for (const userId of moved ? new Set([...moved, ...also]) : [...this.#users.keys()].reverse()) {
       const isFew = few && since !== undefined && also.has(userId)
       const entry = this.#users.get(userId)
@@ -193,13 +195,13 @@ export class Presence {
         continue
       }
       const { presence } = entry
-      if (moved === undefined && presence.version <= Math.max(since ?? 0, 0)) continue
-      /* That one's own device came or went is no news to oneself. */
-      if (userId === reader.userId && since !== undefined && entry.said <= since) continue
+      const isSelf = userId === self && since !== undefined
+      const newest = isSelf ? entry.own : presence.version
+      if ((isSelf || moved === undefined) && newest <= floor) continue
       const isNew = since === undefined || also.has(userId)
       if (isNew && presence.state === 'offline' && !includeOffline && !isFew) continue
       steps += 1 + Math.min(entry.rooms.size, reader.rooms.size)
-      if (userId === reader.userId || this.share(entry.rooms, reader.rooms)) {
+      if (userId === self || this.share(entry.rooms, reader.rooms)) {
         found.push({ userId, content: presence.content(this.#clock.now()) })
         if (found.length >= PRESENCE_PER_ANSWER_MAX) break
       }
@@ -228,7 +230,13 @@ export class Presence {
     if (!this.#tracks || this.#closed) return undefined
     const known = this.#users.get(userId)
     if (!known && this.#users.size >= PRESENCE_USERS_MAX && !this.#makeRoom()) return undefined
-    const entry = known ?? { presence: new UserPresence(), rooms, said: 0 }
+    const entry = known ?? {
+      presence: new UserPresence(),
+      rooms,
+      own: 0,
+      state: 'offline' as const,
+      status: undefined,
+    }
     entry.rooms = rooms
     this.#users.delete(userId)
     this.#users.set(userId, entry)
@@ -261,6 +269,7 @@ export class Presence {
     entry.presence.version = this.#versions.next()
     this.#changes.push(entry.presence.version, userId)
     this.#untold.add(userId)
+    this.#changedToSelf(userId, entry)
     if (this.#gather || this.#closed) return
     const due = this.#clock.monotonic() + this.#gatherMs
     this.#gather = this.#clock.after(this.#gatherMs, () => {
@@ -291,6 +300,19 @@ export class Presence {
       await turn(this.#clock)
     }
     for (const listener of this.#listeners) listener({ rooms, users, version })
+  }
+
+  /**
+   * Notes what is news to the user's own clients. That they are no longer currently active is none: the next request of
+   * the client that is told would be an activity, and the two would go on for ever.
+   */
+  #changedToSelf(userId: string, entry: Entry): void {
+    const { state, status, version } = entry.presence
+    if (state === entry.state && status === entry.status) return
+    entry.state = state
+    entry.status = status
+    entry.own = version
+    this.#selves.add(userId)
   }
 
   #sweepLater(): void {

@@ -9,7 +9,7 @@ import { domainOf } from '#/protocol/ids/domain.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import { member } from '#/protocol/json/value.ts'
-import { stripEvent, strippedStateOf } from '#/protocol/stripped/stripped-state.ts'
+import { stripEvent, stripMembership, strippedStateOf } from '#/protocol/stripped/stripped-state.ts'
 import type { VerifiedPdu } from './ingest/verified.ts'
 import type { LiveRoom } from './live-room.ts'
 import { roomFactsOp } from './room-facts.ts'
@@ -141,7 +141,7 @@ function strippedJson(pdu: Pdu, from: Pick<LiveRoom, 'state' | 'missing'>): stri
   const loaded = (type: string, stateKey: string): Pdu | undefined =>
     from.missing([[type, stateKey]]).length === 0 ? from.state(type, stateKey) : undefined
   const events = strippedStateOf(loaded, pdu.sender).map(stripEvent)
-  return canonicalJson([...events, stripEvent(pdu)] as never)
+  return canonicalJson([...events, stripMembership(pdu)] as never)
 }
 
 /** Change of the joined and invited counts that a member event brings. */

@@ -58,17 +58,18 @@ export class StateCache {
 
   /** Single state events as the same texts. */
   async texts(rows: readonly EventRow[], rules: RoomVersionRules): Promise<string[]> {
-    const texts: string[] = []
-    for (const row of rows) {
-      /* A redacted event is told with its redaction; what was kept of it before is not looked for. */
-      let text = row.redactedBy === null ? this.#texts.get(row.nid) : undefined
-      if (text === undefined) {
-        text = (await this.#clientEvents.plain([row], rules))[0]!
-        if (row.redactedBy === null && text.length <= STATE_TEXT_CHARS_MAX) this.#texts.set(row.nid, text)
-      }
-      texts.push(text)
-    }
-    return texts
+    /* A redacted event is told with its redaction; what was kept of it before is not looked for. */
+    const texts = rows.map((row) => (row.redactedBy === null ? this.#texts.get(row.nid) : undefined))
+    const missing = rows.filter((_, index) => texts[index] === undefined)
+    if (missing.length === 0) return texts as string[]
+    const made = (await this.#clientEvents.plain(missing, rules)).values()
+    return rows.map((row, index) => {
+      const known = texts[index]
+      if (known !== undefined) return known
+      const text: string = made.next().value!
+      if (row.redactedBy === null && text.length <= STATE_TEXT_CHARS_MAX) this.#texts.set(row.nid, text)
+      return text
+    })
   }
 
   close(): void {

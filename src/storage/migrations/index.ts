@@ -18,6 +18,7 @@ import { usage as migration10 } from './0010-usage.ts'
 import { keys as migration11 } from './0011-keys.ts'
 import { backup as migration12 } from './0012-backup.ts'
 import { opened as migration13 } from './0013-opened.ts'
+import { claimedKeys as migration30 } from './0030-claimed-keys.ts'
 
 export interface Migration {
   readonly number: number
@@ -41,6 +42,7 @@ export const MIGRATIONS: readonly Migration[] = [
   migration11,
   migration12,
   migration13,
+  migration30,
 ]
 
 /** The schema number of this release. */

@@ -87,7 +87,7 @@ export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> 
     op.displayName,
     op.ts,
   )
-  const gone = op.most !== undefined && (yield* makePlace(op.user, op.device, op.most))
+  const gone = op.most !== undefined && (yield* makePlace(ctx, op.user, op.device, op.most))
   const renamed = op.displayName !== null && op.displayName !== known?.display_name
   if (!known || renamed || gone) yield* noteDeviceList(ctx, op.user)
   const position = ctx.next()
@@ -96,7 +96,7 @@ export function* putDevice(ctx: PlanContext, op: OpOf<'device.put'>): Sql<void> 
 }
 
 /** Deletes the devices used longest ago, but for `keep`, until there are no more than `most`; says whether any went. */
-function* makePlace(user: string, keep: string, most: number): Sql<boolean> {
+function* makePlace(ctx: PlanContext, user: string, keep: string, most: number): Sql<boolean> {
   const gone = yield* run(
     `SELECT device_id FROM devices WHERE user_id = ?1 AND device_id <> ?2
      ORDER BY COALESCE(seen_ts, created_ts) DESC, created_ts DESC, device_id LIMIT ?3 OFFSET ?4`,
@@ -106,14 +106,16 @@ function* makePlace(user: string, keep: string, most: number): Sql<boolean> {
     most - 1,
   )
   const names = gone.map((row) => row.device_id as string)
-  if (names.length > 0) yield* deleteKeysOfDevices(user, names, keep)
+  if (names.length === 0) return false
+  yield* clearPushersOfDevices(user, names, keep)
+  yield* deleteKeysOfDevices(ctx, user, names, keep)
   for (const device of names) {
     yield* run('DELETE FROM tokens WHERE user_id = ?1 AND device_id = ?2', user, device)
     yield* run('DELETE FROM devices WHERE user_id = ?1 AND device_id = ?2', user, device)
     yield* run('DELETE FROM dehydrated_devices WHERE user_id = ?1 AND device_id = ?2', user, device)
     yield* closeInboxes('user_id = ?1 AND device_id = ?2', user, device)
   }
-  return names.length > 0
+  return true
 }
 
 /** Seldom more than one, since every new device looks. */
@@ -139,7 +141,7 @@ export function* deleteDevices(ctx: PlanContext, op: OpOf<'device.delete'>): Sql
   if (op.devices?.length === 0) return
   const params = [op.user, keep, ...(op.devices ?? [])]
   yield* clearPushersOfDevices(op.user, op.devices, keep)
-  yield* deleteKeysOfDevices(op.user, op.devices, keep)
+  yield* deleteKeysOfDevices(ctx, op.user, op.devices, keep)
   yield* noteDeviceList(ctx, op.user)
   yield* run(`DELETE FROM tokens WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
   const which = `user_id = ?1 AND device_id <> ?2${among}`

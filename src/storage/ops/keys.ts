@@ -1,5 +1,7 @@
 /** Writing keys of devices and users, and the stream of device lists. */
+import { hash } from 'node:crypto'
 import type { ClaimedKey, ClaimWish, KeyCounts, KeyOp, StoredKey } from '#/ports/store/keys.ts'
+import { CLAIMED_KEYS_KEPT } from '../limits.ts'
 import { byCount, pieces, rowMarks } from '../sql/rows.ts'
 import { first, lists, placeholders, run, type Sql, type SqlValue } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
@@ -80,15 +82,48 @@ function* putOneTimeKeys(ctx: PlanContext, device: number, keys: readonly Stored
     )
     for (const row of rows) stored.set(`${row.algorithm}:${row.key_id}`, row.json as string)
   }
+  const claimed = yield* alreadyClaimed(device, keys)
   const fresh: SqlValue[][] = []
-  for (const { algorithm, keyId, json } of keys) {
+  for (const key of keys) {
+    const { algorithm, keyId, json } = key
     const name = `${algorithm}:${keyId}`
     const known = stored.get(name)
-    if (known === json) continue
+    if (known === json || claimed.has(digestOf(key))) continue
     if (known !== undefined) throw new GuardFailed({ conflict: 'taken', value: name })
     fresh.push([device, algorithm, ctx.next(), keyId, json])
   }
   for (const rows of pieces(fresh)) yield* run(insertKeys(rows.length), ...rows.flat())
+}
+
+/**
+ * Which of some keys were claimed already: a client whose upload was not answered sends the same keys again, and what
+ * somebody was given in between must not be given to anybody else. Read after the keys that wait: one that is claimed
+ * meanwhile is seen here or there. Of those that were claimed longest ago the oldest are forgotten.
+ */
+function* alreadyClaimed(device: number, keys: readonly StoredKey[]): Sql<Set<string>> {
+  const claimed = new Set<string>()
+  for (const list of lists(keys.map(digestOf))) {
+    const rows = yield* run(
+      `SELECT digest FROM claimed_keys WHERE device = ?1 AND digest IN (${placeholders(2, list.length)})`,
+      device,
+      ...list,
+    )
+    for (const row of rows) claimed.add(row.digest as string)
+  }
+  if (keys.length > 0) {
+    yield* run(
+      `DELETE FROM claimed_keys WHERE device = ?1 AND nid <= (
+         SELECT nid FROM claimed_keys WHERE device = ?1 ORDER BY nid DESC LIMIT 1 OFFSET ?2)`,
+      device,
+      CLAIMED_KEYS_KEPT,
+    )
+  }
+  return claimed
+}
+
+/** 96 bits over a key and its id. */
+function digestOf({ algorithm, keyId, json }: StoredKey): string {
+  return hash('sha256', `${algorithm}:${keyId}:${json}`, 'base64url').slice(0, 16)
 }
 
 /** The same key again stays used: the device has just not heard of it. */
@@ -144,7 +179,12 @@ const takeOldest = byCount(
   (count) => `DELETE FROM one_time_keys WHERE algorithm = ?1 AND (device, nid) IN (
     SELECT CAST(d.column1 AS BIGINT), (SELECT k.nid FROM one_time_keys k
       WHERE k.device = CAST(d.column1 AS BIGINT) AND k.algorithm = ?1 ORDER BY k.nid LIMIT 1)
-    FROM (VALUES ${rowMarks(count, 1, 2)}) d) RETURNING device, key_id, json`,
+    FROM (VALUES ${rowMarks(count, 1, 2)}) d) RETURNING device, nid, key_id, json`,
+)
+
+const noteClaimed = byCount(
+  (count) => `INSERT INTO claimed_keys (device, digest, nid) VALUES ${rowMarks(count, 3)}
+    ON CONFLICT (device, digest) DO NOTHING`,
 )
 
 const devicesNamed = byCount(
@@ -166,10 +206,16 @@ function* takeOneTimeKeys(algorithm: string, devices: Devices, into: ClaimedKey[
     const [list] = lists(left)
     const rows = yield* run(takeOldest(list!.length), algorithm, ...list!)
     const done = new Set<number>()
+    const digests: (string | number)[] = []
     for (const row of rows) {
       done.add(row.device as number)
       const { user, device } = devices.get(row.device as number)!
-      into.push({ user, device, algorithm, keyId: row.key_id as string, json: row.json as string })
+      const key = { algorithm, keyId: row.key_id as string, json: row.json as string }
+      into.push({ user, device, ...key })
+      digests.push(row.device as number, digestOf(key), row.nid as number)
+    }
+    if (rows.length > 0) {
+      yield* run(noteClaimed(rows.length), ...digests)
     }
     left = left.filter((nid) => !done.has(nid))
     if (left.length === 0) break
@@ -271,8 +317,9 @@ export function* putUserSignature(ctx: PlanContext, op: OpOf<'keys.sign_user'>):
   yield* noteDeviceList(ctx, op.user, op.signer)
 }
 
-/** Deletes the keys of devices that go: those named or all, but for one that is kept. */
+/** Deletes the keys of devices that go, those named or all, but for one that is kept; tells that they have none now. */
 export function* deleteKeysOfDevices(
+  ctx: PlanContext,
   user: string,
   devices: readonly string[] | undefined,
   keep: string,
@@ -281,8 +328,14 @@ export function* deleteKeysOfDevices(
   const params = [user, keep, ...(devices ?? [])]
   const gone = `SELECT nid FROM device_keys WHERE user_id = ?1 AND device_id <> ?2${among}`
   yield* run(`DELETE FROM one_time_keys WHERE device IN (${gone})`, ...params)
+  yield* run(`DELETE FROM claimed_keys WHERE device IN (${gone})`, ...params)
   yield* run(`DELETE FROM fallback_keys WHERE device IN (${gone})`, ...params)
-  yield* run(`DELETE FROM device_keys WHERE user_id = ?1 AND device_id <> ?2${among}`, ...params)
+  const deleted = `DELETE FROM device_keys WHERE user_id = ?1 AND device_id <> ?2${among} RETURNING device_id`
+  const rows = yield* run(deleted, ...params)
+  const position = rows.length === 0 ? 0 : ctx.next()
+  for (const row of rows) {
+    ctx.changes.push({ stream: 'one_time_keys', position, user, device: row.device_id as string })
+  }
 }
 
 /** Deletes what a user has beside the keys of devices. */

@@ -40,12 +40,19 @@ function positionsOfOp(op: Op): number {
   if (op.op === 'state.change') return 1 + op.changes.length
   /* A person who is new in the directory takes one. */
   if (op.op === 'profile.put') return 2
-  /* The device, and its user's device list. */
-  if (op.op === 'device.put' || op.op === 'device.delete') return 2
+  /* The device, its user's device list, and keys that are gone. */
+  if (op.op === 'device.put' || op.op === 'device.delete') return 3
   if (op.op === 'keys.upload') return 3 + op.oneTime.length
   if (op.op === 'to_device.put') return 1 + op.messages.length
   return op.op === 'directory.reindex' ? op.limit : 1
 }
+
+/**
+ * Reserves ?1 numbers of the sequence and gives the last of them. The lock makes one step of the two, also between
+ * processes; it ends with the statement.
+ */
+export const RESERVE = `SELECT setval('myelin_positions', nextval('myelin_positions') + ?1 - 1) AS last
+  FROM pg_advisory_xact_lock(CAST(CAST('myelin_positions' AS regclass) AS BIGINT))`
 
 /** Reserves `count` numbers of the sequence and gives the last of them. */
 export type Reserve = (count: number) => Promise<number>

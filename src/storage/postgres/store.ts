@@ -8,6 +8,7 @@ import { readerOver } from '../reader.ts'
 import { postgresText } from '../sql/dialect.ts'
 import { type Row, runAsync, type Statement } from '../sql/sql.ts'
 import { Keeper, MARK_WRITER } from './keeper.ts'
+import { RESERVE } from './positions.ts'
 import { ReadPool } from './read-pool.ts'
 import { Session, type Target } from './session.ts'
 import { WriteLanes } from './write-lanes.ts'
@@ -25,7 +26,6 @@ export interface PostgresOptions {
   readonly writers?: number
 }
 
-const RESERVE = `SELECT setval('myelin_positions', nextval('myelin_positions') + ?1 - 1) AS last`
 const LAST_POSITION = `SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM myelin_positions`
 
 /** Opens a database, making or migrating it first. Throws a StoreError `refused` when it is not ours. */

@@ -2,8 +2,7 @@
 import type { NotificationRow } from '#/ports/store/push.ts'
 import { outcomeFor } from '#/protocol/push-rules/profile.ts'
 import { type Row, run, type Sql } from '../sql/sql.ts'
-import { type ReadMarks, readMarks, readUpTo } from './push.ts'
-import { type ProfileHistory, profileSteps } from './push-profiles.ts'
+import { readUpTo, type Standing, standingOf } from './push.ts'
 import { query } from './query.ts'
 
 interface Page {
@@ -18,10 +17,7 @@ interface Head {
   newest: number
 }
 
-interface RoomView {
-  readonly marks: ReadMarks
-  readonly history: ProfileHistory
-}
+type RoomView = Pick<Standing, 'marks' | 'history'>
 
 /** Events of one room looked at at a time. */
 const STRIDE = 20
@@ -155,7 +151,7 @@ function* listOf(
     const rows = yield* stride(user, head, onlyHighlights)
     let view = views.get(head.room)
     if (!view) {
-      view = { marks: yield* readMarks(user, head.room), history: yield* profileSteps(user, head.room) }
+      view = yield* standingOf(user, head.room, head.newest)
       views.set(head.room, view)
     }
     const joined = yield* joinedAt(user, head.room)

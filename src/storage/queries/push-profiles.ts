@@ -6,7 +6,7 @@ import {
   type RoomProfile,
 } from '#/protocol/push-rules/profile.ts'
 import { PROFILE_STEPS_MAX } from '../limits.ts'
-import { type Row, run, type Sql } from '../sql/sql.ts'
+import type { Row } from '../sql/sql.ts'
 
 interface Step {
   readonly since: number
@@ -61,25 +61,12 @@ function stepAt(steps: readonly Step[], position: number, before: string): strin
   return steps.length >= PROFILE_STEPS_MAX ? steps[0]!.profile : before
 }
 
-/** A user's profiles for all rooms and for one. */
-export function* profileSteps(user: string, room: number): Sql<ProfileHistory> {
-  const rows = yield* run(
-    `SELECT room_id, since, profile FROM push_profiles WHERE user_id = ?1
-       AND (room_id = '' OR room_id = (SELECT r.room_id FROM rooms r WHERE r.nid = ?2))`,
-    user,
-    room,
-  )
-  return historyFrom(rows, 'room_id', 'since')
-}
-
-/** The history that rows tell, in whatever order: columns with the room's id or '', with the beginning, and `profile`. */
-export function historyFrom(rows: readonly Row[], room: string, since: string): ProfileHistory {
+/** A user's profiles for all rooms (`name` is '') and for one, from rows in whatever order; `event` is where each begins. */
+export function historyFrom(rows: readonly Row[]): ProfileHistory {
   const steps = (which: readonly Row[]): Step[] =>
     which
-      .map((row) => ({ since: row[since] as number, profile: row.profile as string }))
+      .map((row) => ({ since: row.event as number, profile: row.profile as string }))
       .sort((a, b) => a.since - b.since)
-  return new ProfileHistory(
-    steps(rows.filter((row) => row[room] === '')),
-    steps(rows.filter((row) => row[room] !== '')),
-  )
+  const general = rows.filter((row) => row.name === '')
+  return new ProfileHistory(steps(general), steps(rows.filter((row) => row.name !== '')))
 }

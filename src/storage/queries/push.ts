@@ -57,21 +57,11 @@ export function readUpTo(marks: ReadMarks, thread: string): number {
   return Math.max(marks.all, marks.byThread.get(thread) ?? 0)
 }
 
-export function* readMarks(user: string, room: number): Sql<ReadMarks> {
-  const rows = yield* run(
-    `SELECT thread, event FROM receipts WHERE room = ?2 AND user_id = ?1
-     UNION ALL SELECT thread, event FROM own_marks WHERE user_id = ?1 AND room = ?2`,
-    user,
-    room,
-  )
-  return marksFrom(rows, 'thread')
-}
-
-function marksFrom(rows: readonly Row[], name: string): ReadMarks {
+function marksFrom(rows: readonly Row[]): ReadMarks {
   let all = 0
   const byThread = new Map<string, number>()
   for (const row of rows) {
-    const thread = row[name] as string
+    const thread = row.name as string
     const event = row.event as number
     if (thread === '') all = Math.max(all, event)
     else byThread.set(thread, Math.max(byThread.get(thread) ?? 0, event))
@@ -155,7 +145,7 @@ function* unreadIn(stretch: Stretch, history: ProfileHistory, newest?: Uint8Arra
   return { notifications, highlights }
 }
 
-/* What there is of a room and its reader: as above, in one statement. */
+/* As above: one statement. */
 const STANDING = `SELECT 'newest' AS what, t.thread AS name, t.event AS event, t.totals AS totals, '' AS profile
     FROM (SELECT thread, event, totals FROM event_kinds WHERE room = ?2 AND thread = ?3 AND event <= ?4
       ORDER BY event DESC LIMIT 1) t
@@ -164,6 +154,28 @@ const STANDING = `SELECT 'newest' AS what, t.thread AS name, t.event AS event, t
   UNION ALL SELECT 'profile', room_id, since, NULL, profile FROM push_profiles WHERE user_id = ?1
     AND (room_id = '' OR room_id = (SELECT r.room_id FROM rooms r WHERE r.nid = ?2))
   UNION ALL SELECT 'thread', '', COALESCE(MAX(latest), 0), NULL, '' FROM thread_news WHERE room = ?2`
+
+/** How a reader stands to a room. */
+export interface Standing {
+  readonly marks: ReadMarks
+  readonly history: ProfileHistory
+  /** The newest counted event of the main timeline up to a position, with the totals there; absent for none. */
+  readonly newest: { readonly event: number; readonly totals: Uint8Array } | undefined
+  /** The newest event of any thread; 0 for none. */
+  readonly threadEvent: number
+}
+
+export function* standingOf(user: string, room: number, upto: number): Sql<Standing> {
+  const rows = yield* run(STANDING, user, room, MAIN_THREAD, upto)
+  const of = (what: string): Row[] => rows.filter((row) => row.what === what)
+  const [newest] = of('newest')
+  return {
+    marks: marksFrom(of('mark')),
+    history: historyFrom(of('profile')),
+    newest: newest && { event: newest.event as number, totals: newest.totals as Uint8Array },
+    threadEvent: of('thread')[0]!.event as number,
+  }
+}
 
 const THREADS = `SELECT thread, latest FROM thread_news WHERE room = ?1 AND latest > ?2
   ORDER BY latest DESC LIMIT ?3`
@@ -174,9 +186,7 @@ const THREADS = `SELECT thread, latest FROM thread_news WHERE room = ?1 AND late
  * is kept.
  */
 function* countsOf(user: string, room: number, upto: number): Sql<RoomCounts> {
-  const rows = yield* run(STANDING, user, room, MAIN_THREAD, upto)
-  const of = (what: string): Row[] => rows.filter((row) => row.what === what)
-  const marks = marksFrom(of('mark'), 'name')
+  const { marks, history, newest, threadEvent } = yield* standingOf(user, room, upto)
   const stretchOf = (thread: string): Stretch => ({
     user,
     room,
@@ -185,21 +195,19 @@ function* countsOf(user: string, room: number, upto: number): Sql<RoomCounts> {
     upto,
   })
   const main = stretchOf(MAIN_THREAD)
-  const [newest] = of('newest')
-  const isUnread = newest !== undefined && (newest.event as number) > main.after
-  const hasThreads = of('thread').some((row) => (row.event as number) > marks.all)
+  const isUnread = newest !== undefined && newest.event > main.after
+  const hasThreads = threadEvent > marks.all
   const recent = hasThreads ? yield* run(THREADS, room, marks.all, THREADS_COUNTED_MAX) : []
   const news = recent.filter((row) => (row.latest as number) > readUpTo(marks, row.thread as string))
   const none = { notifications: 0, highlights: 0 }
   if (!isUnread && news.length === 0) return { room, main: none, threads: [] }
-  const history = historyFrom(of('profile'), 'name', 'event')
   const threads: (UnreadCount & { thread: string })[] = []
   for (const row of news) {
     const thread = row.thread as string
     const count = yield* unreadIn(stretchOf(thread), history)
     if (count.notifications > 0) threads.push({ thread, ...count })
   }
-  const unread = isUnread ? yield* unreadIn(main, history, newest.totals as Uint8Array) : none
+  const unread = isUnread ? yield* unreadIn(main, history, newest.totals) : none
   return { room, main: unread, threads }
 }
 

@@ -35,8 +35,11 @@ export function* heldMany(
   return held
 }
 
-/** What a row of room_state says of a position: the event, 0 for taken away, undefined for not yet set on this branch. */
-function* rowAt(room: number, branch: number, row: Row, pos: number): Sql<number | undefined> {
+/**
+ * What a row of room_state (its `event`, `pos`, `older`, `spilled`, `state_key`) says of a position: the event, 0 for
+ * taken away, undefined for not yet set on this branch.
+ */
+export function* rowAt(room: number, branch: number, row: Row, pos: number): Sql<number | undefined> {
   if ((row.pos as number) <= pos) return row.event as number
   const inline = olderAt(row.older as Uint8Array | null, pos)
   if (inline) return inline.event

@@ -1,12 +1,12 @@
 /** Reading room state: a few keys, all of it, at a point, and the difference of two points. */
 import type { EventRow } from '#/ports/store/events.ts'
-import type { StateDifference, StatePoint } from '#/ports/store/state.ts'
+import type { Replaced, StateDifference, StatePoint } from '#/ports/store/state.ts'
 import { first, lists, pairs, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import type { Delta } from '../sql/state-codec.ts'
 import { EVENT_COLUMNS, eventFrom } from './events.ts'
 import { eventNidsAt } from './full-state.ts'
 import { query } from './query.ts'
-import { deltasBetween, heldMany, lineage } from './state-walk.ts'
+import { deltasBetween, heldMany, lineage, rowAt } from './state-walk.ts'
 
 type Keys = readonly (readonly [string, string])[]
 
@@ -85,6 +85,50 @@ export const pointsBefore = query('state.pointsBefore', 'small', function* (nids
   }
   return nids.map((nid) => branched.get(nid) ?? { branch: 0, pos: nid - 1 })
 })
+
+export const stateReplaced = query(
+  'state.replaced',
+  'small',
+  function* (nids: readonly number[]): Sql<Replaced[]> {
+    const before = new Map<number, number>()
+    for (const list of lists(nids)) {
+      const rows = yield* run(
+        `SELECT e.nid AS by_event, e.room, e.state_branch, e.state_pos, k.nid AS state_key,
+           s.event, s.pos, s.older, s.spilled
+         FROM events e CROSS JOIN state_keys k
+         LEFT JOIN room_state s ON s.room = e.room AND s.branch = 0 AND s.state_key = k.nid
+         WHERE e.nid IN (${placeholders(1, list.length)}) AND k.type = e.type AND k.state_key = e.state_key`,
+        ...list,
+      )
+      for (const row of rows) before.set(row.by_event as number, yield* heldBefore(row))
+    }
+    const events = new Map<number, EventRow>()
+    for (const list of lists([...new Set(before.values())].filter((nid) => nid !== 0))) {
+      const rows = yield* run(
+        `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(1, list.length)})`,
+        ...list,
+      )
+      distinctEvents(rows, events)
+    }
+    return [...before].flatMap(([by, nid]) => {
+      const event = events.get(nid)
+      return event ? [{ by, event }] : []
+    })
+  },
+  { snapshot: true },
+)
+
+/** Row id of what held an event's key before it, or 0, from the event's place and the key's row on the main line. */
+function* heldBefore(row: Row): Sql<number> {
+  const [room, key, by] = [row.room as number, row.state_key as number, row.by_event as number]
+  if (row.state_branch !== null) {
+    const point = { branch: row.state_branch as number, pos: row.state_pos as number }
+    return (yield* heldMany(room, point, [key])).get(key) ?? 0
+  }
+  /* As in `pointBefore`: the state at the position before its own. */
+  return (row.event !== null && (yield* rowAt(room, 0, row, by - 1))) || 0
+}
+
 export const anyBranched = query(
   'state.anyBranched',
   'small',

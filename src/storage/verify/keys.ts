@@ -31,6 +31,15 @@ const CHECKS: readonly Check[] = [
   ofDevice('one_time_keys', 'nid'),
   ofDevice('fallback_keys', 'key_id'),
   {
+    table: 'claimed_keys',
+    text: `SELECT k.device, k.digest, d.nid AS known FROM claimed_keys k
+      LEFT JOIN device_keys d ON d.nid = k.device WHERE 1 = 1 {after}`,
+    key: ['device', 'digest'].map((name) => [`k.${name}`, name] as const),
+    name: (row) => `claimed_keys ${row.device}`,
+    fault: (row) =>
+      row.known === null ? ['key.device', 'a claimed key of a device that is not there'] : undefined,
+  },
+  {
     table: 'cross_signing_keys',
     text: `SELECT k.user_id, k.usage, k.body, k.signatures, a.deactivated FROM cross_signing_keys k
       LEFT JOIN accounts a ON a.user_id = k.user_id WHERE 1 = 1 {after}`,

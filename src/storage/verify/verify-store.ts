@@ -107,6 +107,7 @@ const POSITIONS = [
   ['thread_subscriptions', 'pos'],
   ['device_keys', 'nid'],
   ['one_time_keys', 'nid'],
+  ['claimed_keys', 'nid'],
   ['device_list_changes', 'pos'],
   ['inboxes', 'nid'],
   ['inbox_contents', 'pos'],

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { createHash, createHmac } from 'node:crypto'
 import { test } from 'node:test'
-import { GUARDED_ROUTES } from '#/api/client/accounts/usage-guard.ts'
 import { DONE_SCRIPT, DONE_SCRIPT_HASH } from '#/api/html.ts'
 import { parseTemplate } from '#/base/template.ts'
 import { called, covers, coversPart } from '../../support/covers.ts'
@@ -131,6 +130,10 @@ test('events are refused until the policy is agreed to', () =>
     const join = { membership: 'join' }
     const state = `${V3}/rooms/${room}/state/m.room.member/${bob.userId}`
     await bob.refused('403 M_CONSENT_NOT_GIVEN', 'PUT', state, join)
+    const message = { msgtype: 'm.text', body: 'x' }
+    const old = `${V3}/rooms/${room}/send/m.room.message`
+    await bob.refused('403 M_CONSENT_NOT_GIVEN', 'POST', old, message)
+    await bob.refused('403 M_CONSENT_NOT_GIVEN', 'PUT', `${V3}/rooms/${room}/state/m.room.topic/`, {})
     await bob.put(state, { membership: 'leave' })
   }))
 
@@ -230,12 +233,29 @@ test('adv-68: a stage that was done on its page counts only where it is offered'
     assert.equal(again.status, 401)
   }))
 
-test('the guarded routes exist', async () => {
+const ROOM = `${V3}/rooms/:roomId`
+
+test('every route that syncs or writes events says so, and is guarded in all its forms', async () => {
   const server = await TestServer.start()
-  const names = new Set(server.assembled.routes.map((route) => `${route.method} ${route.path}`))
+  const guarded = server.assembled.routes.filter(({ use }) => use !== undefined)
   assert.deepEqual(
-    GUARDED_ROUTES.filter((name) => !names.has(name)),
-    [],
+    guarded.map(({ use, method, path }) => `${use} ${method} ${path}`).sort(),
+    [
+      `sync GET ${V3}/sync`,
+      'sync POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync',
+      'sync POST /_matrix/client/v4/sync',
+      `join POST ${V3}/join/:roomIdOrAlias`,
+      `join POST ${ROOM}/join`,
+      `event POST ${V3}/createRoom`,
+      `event POST ${V3}/knock/:roomIdOrAlias`,
+      ...['invite', 'kick', 'ban', 'unban', 'upgrade'].map((deed) => `event POST ${ROOM}/${deed}`),
+      `event POST ${ROOM}/send/:eventType`,
+      `event PUT ${ROOM}/send/:eventType/:txnId`,
+      `event PUT ${ROOM}/redact/:eventId/:txnId`,
+      `event PUT ${ROOM}/state/:eventType`,
+      `event PUT ${ROOM}/state/:eventType/`,
+      `event PUT ${ROOM}/state/:eventType/:stateKey`,
+    ].sort(),
   )
   await server.close()
 })

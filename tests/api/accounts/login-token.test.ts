@@ -41,6 +41,7 @@ test('a login token opens one session of its user', async () => {
   ])
   const { capabilities } = await server.expect(200, 'GET', `${V3}/capabilities`, { token })
   assert.deepEqual(capabilities['m.get_login_token'], { enabled: true })
+  await server.refused(400, 'M_BAD_JSON', 'POST', GET_TOKEN, { token, body: [] })
   const made = await got(server, token)
   assert.equal(made.expires_in_ms, 300_000)
   const body = byToken(made.login_token, { device_id: 'NEW', refresh_token: true })

@@ -38,6 +38,7 @@ test('names, avatars and fields of one’s own, readable by anyone', async () =>
   await server.expect(200, 'DELETE', `${PROFILE}/org.example.job`, { token })
   await server.refused(404, 'M_NOT_FOUND', 'GET', `${PROFILE}/org.example.job`)
   await server.expect(200, 'DELETE', `${PROFILE}/displayname`, { token })
+  await server.refused(400, 'M_INVALID_PARAM', 'DELETE', `${V3}/profile/alice/displayname`, { token })
   assert.deepEqual(await server.expect(200, 'GET', `${PROFILE}/displayname`), {})
   await put(server, token, 'avatar_url', '')
   assert.deepEqual(Object.keys(await server.expect(200, 'GET', PROFILE)), ['m.tz', 'org.example.nothing'])

@@ -1,12 +1,12 @@
 /** `hs_disabled`, and the limit on monthly active users. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { covers } from '../../support/covers.ts'
+import { coversPart } from '../../support/covers.ts'
 import { ShiftedWorld } from '../../support/shifted-world.ts'
 import { TestServer } from '../../support/test-server.ts'
 import { withUsage } from '../../support/usage-options.ts'
 
-covers('POST /_matrix/client/v3/login', 'POST /_matrix/client/v3/register', 'GET /_matrix/client/v3/sync')
+coversPart('POST /_matrix/client/v3/login', 'POST /_matrix/client/v3/register', 'GET /_matrix/client/v3/sync')
 
 const V3 = '/_matrix/client/v3'
 const SYNC = `${V3}/sync`

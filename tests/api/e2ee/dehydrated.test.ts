@@ -128,6 +128,7 @@ test('what is no dehydrated device is refused, and the one before stays', async 
   for (const from of ['x', '5', 'd', 'd-1', 'd1.5', 'd01']) {
     await who.refused('400 M_INVALID_PARAM', 'GET', `${events('DRY')}?from=${from}`)
   }
+  await who.refused('400 M_INVALID_PARAM', 'POST', events('DRY'), { next_batch: 'x' })
   for (const [method, url] of [
     ['PUT', PATH],
     ['GET', PATH],

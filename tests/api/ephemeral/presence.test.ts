@@ -150,18 +150,53 @@ test('a waiting sync wakes when somebody comes online, once for many', async () 
   assert.deepEqual([...seen.keys()].sort(), others.map((other) => other.userId).sort())
 })
 
-test('coming online is no news to oneself; what one said on another device is', async () => {
+test('what one says on one device comes to the others, and to the one that said it', async () => {
   await rest()
   const tablet = await server.device(bob)
-  const since = await token(tablet)
-  await rest()
+  let since = await token(tablet)
   const waiting = sync(tablet, { since, timeout: 20_000 })
   await world.pass(10_000)
   await set(bob, 'online', 'from the phone')
   await world.pass(PRESENCE_GATHER_MS)
-  const seen = presenceIn(await waiting)
-  assert.equal(seen.get(bob.userId).status_msg, 'from the phone')
-  await set(bob, 'offline')
+  const answer = await waiting
+  since = answer.next_batch
+  assert.equal(presenceIn(answer).get(bob.userId).status_msg, 'from the phone')
+  assert.equal(presenceIn(await sync(bob, { since })).size, 0, 'once')
+  await set(bob, 'unavailable')
+  await set(tablet, 'unavailable')
+  await world.pass(PRESENCE_GATHER_MS)
+  const own = presenceIn(await sync(bob, { since, set_presence: 'offline' })).get(bob.userId)
+  assert.deepEqual([own.presence, own.status_msg], ['unavailable', undefined])
+})
+
+test('who comes online is told so: at once by an initial sync, or by a sync that waits', async () => {
+  await rest()
+  const tablet = await server.device(bob)
+  const first = await sync(tablet)
+  assert.equal(presenceIn(first).get(bob.userId).presence, 'online')
+  const { next_batch: since } = first
+  assert.equal((await sync(tablet, { since })).presence, undefined, 'once')
+  await rest()
+  const waiting = sync(tablet, { since, timeout: 20_000 })
+  await world.pass(PRESENCE_GATHER_MS)
+  const own = presenceIn(await waiting)
+  assert.deepEqual([...own.keys()], [bob.userId])
+  assert.equal(own.get(bob.userId).presence, 'online')
+})
+
+test('a client that asks again and again as online is not woken by itself', async () => {
+  await rest()
+  const alone = await server.user('alone')
+  let since = await token(alone)
+  const started = world.clock.monotonic()
+  for (let asked = 1; asked <= 3; asked++) {
+    const waiting = sync(alone, { since, timeout: 200_000 })
+    await world.pass(200_000)
+    const answer = await waiting
+    since = answer.next_batch
+    assert.equal(answer.presence, undefined)
+    assert.equal(world.clock.monotonic() - started, asked * 200_000)
+  }
 })
 
 test('an idle user: activity makes them online again', async () => {

@@ -82,7 +82,7 @@ test('§5.12 the first upload and an identical one need no password, another one
   assert.deepEqual((await query(bob, alice)).master_keys[alice.userId].keys, others.master_key.keys)
 })
 
-test('the master key must have signed the others', async () => {
+test('§5.12 the master key must have signed the others', async () => {
   await pair()
   const keys = crossKeys(alice.userId, 'good')
   await alice.refused('400 M_MISSING_PARAM', 'POST', CROSS, { self_signing_key: keys.self_signing_key })
@@ -194,7 +194,7 @@ test("somebody else's master key is signed for the signer alone", async () => {
   assert.deepEqual((await query(alice, bob)).master_keys[bob.userId].signatures, undefined)
 })
 
-test('adv-23: every signature is verified, and no other relation is taken', async () => {
+test('§5.12 adv-23: every signature is verified, failures are told by key, and no other relation is taken', async () => {
   await pair()
   const set = alice.userId
   const { master_key: master } = await bootstrap(alice)

@@ -232,6 +232,7 @@ test('keys go with their device', async () => {
 test('a device with the same id that comes later has none of the former keys', async () => {
   const device = await server.device(alice)
   await upload(device, { device_keys: deviceKeys(device), one_time_keys: oneTimeKeys(device, 'A') })
+  assert.deepEqual((await sync(device)).device_one_time_keys_count, { [CURVE]: 1 })
   await device.post(`${V3}/logout`)
   const again = server.anonymous()
   const identifier = { type: 'm.id.user', user: alice.userId }
@@ -243,6 +244,7 @@ test('a device with the same id that comes later has none of the former keys', a
       device_id: device.deviceId,
     }),
   )
+  assert.deepEqual((await sync(again)).device_one_time_keys_count, { [CURVE]: 0 })
   assert.deepEqual((await upload(again, {})).one_time_key_counts, { [CURVE]: 0 })
   assert.equal((await query(bob, alice)).device_keys[alice.userId][device.deviceId], undefined)
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { CHANGES_PER_USER, UNENCRYPTED_FACES_MAX } from '#/services/sync/limits.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
-import { covers } from '../../support/covers.ts'
+import { covers, coversPart } from '../../support/covers.ts'
 import { claim, deviceKeys, KEYS, oneTimeKeys, upload } from '../../support/key-calls.ts'
 import {
   createRoom,
@@ -19,7 +19,8 @@ import {
 import { SlidingLoop } from '../../support/sliding-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
-covers('GET /_matrix/client/v3/keys/changes', 'GET /_matrix/client/v3/sync')
+covers('GET /_matrix/client/v3/keys/changes')
+coversPart('GET /_matrix/client/v3/sync')
 
 let server: TestServer
 let alice: ApiClient
@@ -62,7 +63,7 @@ const NONE = { changed: [], left: [] }
 const changedOf = (...who: ApiClient[]) => ({ changed: who.map(({ userId }) => userId).sort(), left: [] })
 const leftOf = (...who: ApiClient[]) => ({ changed: [], left: who.map(({ userId }) => userId).sort() })
 
-test('§5.12 changed devices are told to those who share a room, and to the own devices', async () => {
+test('§5.12 adv-53 changed devices are told to those who share a room, and to the own devices', async () => {
   await people()
   const carol = await server.user('carol')
   await roomOf([alice, bob])

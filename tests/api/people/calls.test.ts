@@ -81,6 +81,8 @@ test('OpenID tokens: for oneself, for an hour, for nothing else', async () => {
     assert.deepEqual(await asks.get(userinfo), { sub: user.userId })
     await asks.refused('401 M_UNKNOWN_TOKEN', 'GET', userinfo.slice(0, -1))
     await asks.refused('401 M_MISSING_TOKEN', 'GET', userinfo.split('?')[0]!)
+    const long = `${userinfo}${'x'.repeat(600)}`
+    await asks.refused('400 M_INVALID_PARAM', 'GET', long)
     const thief = server.anonymous()
     thief.token = token
     await thief.refused('401 M_UNKNOWN_TOKEN', 'GET', `${V3}/account/whoami`)

@@ -26,6 +26,22 @@ const password = (who: ApiClient, session?: string, word = 'a password'): Json =
 const ids = async (who: ApiClient): Promise<string[]> =>
   (await who.get(DEVICES)).devices.map((device: Json) => device.device_id).sort()
 
+/** Sets a pusher of a device, named like it. */
+const pusherOf = ({ userId: user }: ApiClient, device: string) =>
+  ({
+    op: 'pusher.put',
+    pusher: { user, appId: 'app', pushkey: device, kind: 'http', device, data: PUSHER_DATA, ts: 1 },
+    append: true,
+    max: 10,
+  }) as const
+
+const PUSHER_DATA = JSON.stringify({
+  app_display_name: 'App',
+  device_display_name: 'Phone',
+  lang: 'en',
+  data: { url: 'https://push.example/_matrix/push/v1/notify' },
+})
+
 test('devices are listed, shown and renamed', () =>
   withServer({}, async (server) => {
     const user = await server.user('user')
@@ -119,9 +135,16 @@ test('adv-34: who logs in ever again has no more than the most devices', () =>
       ({ op: 'device.put', user: user.userId, device: `OLD${n}`, displayName: null, ts: n }) as const
     const ops = Array.from({ length: DEVICES_PER_USER_MAX - 1 }, (_, n) => put(n + 1))
     await server.store.commit({ lane: 'x', ops })
+    await server.store.commit({ lane: 'x', ops: [pusherOf(user, 'OLD1'), pusherOf(user, 'OLD2')] })
     assert.equal((await ids(user)).length, DEVICES_PER_USER_MAX)
     const next = await server.device(user)
     const now = await ids(user)
     assert.equal(now.length, DEVICES_PER_USER_MAX)
     assert.ok(now.includes(user.deviceId) && now.includes(next.deviceId) && !now.includes('OLD1'))
+    const { pushers } = await user.get(`${V3}/pushers`)
+    assert.deepEqual(
+      pushers.map((one: Json) => one.pushkey),
+      ['OLD2'],
+      'the pusher of the device that made place is gone',
+    )
   }))

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ServerOptions } from '#/app/server-options.ts'
-import { covers } from '../../support/covers.ts'
+import { coversPart } from '../../support/covers.ts'
 import { ShiftedWorld } from '../../support/shifted-world.ts'
 import { TestServer } from '../../support/test-server.ts'
 
-covers('DELETE /_matrix/client/v3/devices/{deviceId}', 'POST /_matrix/client/v3/delete_devices')
+coversPart('DELETE /_matrix/client/v3/devices/{deviceId}', 'POST /_matrix/client/v3/delete_devices')
 
 const V3 = '/_matrix/client/v3'
 const lasting = (proofMs: number) => (options: ServerOptions) => ({

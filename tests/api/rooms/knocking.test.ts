@@ -41,10 +41,12 @@ test('§5.9 a knock shows stripped state with the create event, and an invite an
   for (const type of ['m.room.create', 'm.room.name', 'm.room.join_rules', 'm.room.member']) {
     assert.ok(types.includes(type), type)
   }
-  for (const event of events) {
+  const own = events.find((event) => event.state_key === bob.userId)
+  assert.equal(typeof own?.origin_server_ts, 'number', 'clients date a knock by it')
+  for (const { event_id, origin_server_ts, ...event } of events) {
+    assert.equal(event_id === undefined && origin_server_ts === undefined, event.state_key !== bob.userId)
     assert.deepEqual(Object.keys(event).sort(), ['content', 'sender', 'state_key', 'type'])
   }
-  const own = events.find((event) => event.state_key === bob.userId)
   assert.equal(own?.content.membership, 'knock')
   await invite(alice, roomId, bob)
   const invited = await sync(bob, { since: news.next_batch })

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Op } from '#/ports/store/plan.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
-import { covers } from '../../support/covers.ts'
+import { coversPart } from '../../support/covers.ts'
 import { allState, createRoom, getState, join, say, sync, texts, V3 } from '../../support/room-calls.ts'
 import { SERVER_NAME, TestServer } from '../../support/test-server.ts'
 import { verifyFindings } from '../../support/verify-server.ts'
 import { watchedStore } from '../../support/watched-store.ts'
 
-covers('POST /_matrix/client/v3/createRoom', 'POST /_matrix/client/v3/rooms/{roomId}/upgrade')
+coversPart('POST /_matrix/client/v3/createRoom', 'POST /_matrix/client/v3/rooms/{roomId}/upgrade')
 
 const watch = watchedStore()
 const { plans } = watch

@@ -8,12 +8,12 @@ import type { UserId } from '#/protocol/ids/user-id.ts'
 import type { ServerNotices } from '#/services/admin/server-notices.ts'
 import { verifySqlite } from '#/storage/verify/verify-sqlite.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
-import { covers } from '../../support/covers.ts'
+import { coversPart } from '../../support/covers.ts'
 import { ShiftedWorld } from '../../support/shifted-world.ts'
 import { TestServer } from '../../support/test-server.ts'
 import { NOTICES, withUsage } from '../../support/usage-options.ts'
 
-covers('POST /_matrix/client/v3/rooms/{roomId}/leave', 'POST /_matrix/client/v3/register')
+coversPart('POST /_matrix/client/v3/rooms/{roomId}/leave', 'POST /_matrix/client/v3/register')
 
 const V3 = '/_matrix/client/v3'
 const SYNC = `${V3}/sync`

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { coversPart } from '../../support/covers.ts'
 import {
+  allState,
   createRoom,
   eventIds,
   inRoom,
@@ -35,13 +36,22 @@ async function token(who: ApiClient): Promise<string> {
   return (await sync(who)).next_batch
 }
 
+/** Somebody's member event, whole. */
+async function getEventOf(who: ApiClient, roomId: string, of: ApiClient): Promise<Json> {
+  return (await allState(who, roomId)).get(`m.room.member|${of.userId}`)
+}
+
 test('§5.11 an invite comes once, stripped, with the create event', async () => {
   const bob = await server.user('bob')
   const since = await token(bob)
   const roomId = await createRoom(alice, { name: 'inviting', topic: 'secret plans', invite: [bob.userId] })
   const answer = await sync(bob, { since })
   const { events } = answer.rooms.invite[roomId].invite_state
-  for (const event of events) {
+  const own = events.find((event: Json) => event.state_key === bob.userId)
+  const { event_id: id, origin_server_ts: ts } = await getEventOf(alice, roomId, bob)
+  assert.deepEqual([own.event_id, own.origin_server_ts], [id, ts], 'clients date an invite by it')
+  for (const { event_id, origin_server_ts, ...event } of events) {
+    assert.equal(event_id === undefined && origin_server_ts === undefined, event.state_key !== bob.userId)
     assert.deepEqual(Object.keys(event).sort(), ['content', 'sender', 'state_key', 'type'])
   }
   for (const type of ['m.room.create', 'm.room.name', 'm.room.join_rules']) {

@@ -1,62 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  CryptoEvent,
-  type ShowSasCallbacks,
-  type VerificationRequest,
-  VerifierEvent,
-} from 'matrix-js-sdk/lib/crypto-api/index.js'
 import { ENGINES, type EngineName, LiveServer } from '../../support/live-server.ts'
-import { Person, until } from './secret-person.ts'
+import { Person, secretRoom, until, within } from './secret-person.ts'
+import { verifyOther, verifyOwn } from './verifying.ts'
 
 const TEST_MS_MAX = 120_000
-
-const ENCRYPTION = { algorithm: 'm.megolm.v1.aes-sha2' }
-
-/** Both show the same signs and say so. */
-async function compareSigns(one: VerificationRequest, other: VerificationRequest): Promise<void> {
-  const signs: string[] = []
-  const agree = async (request: VerificationRequest): Promise<void> => {
-    const verifier = await until('a verification has begun', () => request.verifier)
-    verifier.on(VerifierEvent.ShowSas, (sas: ShowSasCallbacks) => {
-      signs.push(JSON.stringify(sas.sas.decimal))
-      void sas.confirm()
-    })
-    await verifier.verify()
-  }
-  const first = await one.startVerification('m.sas.v1')
-  assert.ok(first)
-  await Promise.all([agree(one), agree(other)])
-  assert.equal(signs.length, 2)
-  assert.equal(signs[0], signs[1])
-}
-
-/** Takes the next request to verify. */
-function nextRequest(person: Person): Promise<VerificationRequest> {
-  return new Promise((resolve) => {
-    person.client.once(CryptoEvent.VerificationRequestReceived, resolve)
-  })
-}
-
-/** A new device of the same user is verified by the one that has the keys. */
-async function verifyOwn(old: Person, fresh: Person): Promise<void> {
-  const asked = nextRequest(old)
-  const request = await fresh.crypto.requestOwnUserVerification()
-  const received = await asked
-  await received.accept()
-  await until('the request is accepted', () => request.phase === 3 || undefined)
-  await compareSigns(request, received)
-}
-
-/** Two users in a room of their own verify each other. */
-async function verifyOther(alice: Person, bob: Person, roomId: string): Promise<void> {
-  const asked = nextRequest(bob)
-  const request = await alice.crypto.requestVerificationDM(bob.userId, roomId)
-  const received = await asked
-  await received.accept()
-  await until('the request is accepted', () => request.phase === 3 || undefined)
-  await compareSigns(request, received)
-}
 
 async function talkSecretly(
   server: LiveServer,
@@ -65,17 +13,7 @@ async function talkSecretly(
 ): Promise<void> {
   const [alice, bob] = people as [Person, Person]
   await Promise.all([alice.bootstrap(), bob.bootstrap()])
-  const { room_id: roomId } = await alice.client.createRoom({
-    invite: [bob.userId],
-    initial_state: [{ type: 'm.room.encryption', state_key: '', content: ENCRYPTION }],
-  })
-  await bob.client.joinRoom(roomId)
-  await alice.room(roomId)
-  await bob.room(roomId)
-  await until(
-    'alice sees bob in the room',
-    () => alice.client.getRoom(roomId)?.getMember(bob.userId)?.membership === 'join' || undefined,
-  )
+  const roomId = await secretRoom(alice, [bob])
   await alice.send(roomId, 'from alice')
   await bob.reads(roomId, 'from alice')
   await bob.send(roomId, 'from bob')
@@ -114,7 +52,7 @@ async function talkSecretly(
   await Promise.all([alice.reads(roomId, 'from the second'), bob.reads(roomId, 'from the second')])
   note('two devices of one user')
 
-  await second.client.logout(true)
+  await within('the second device logs out', second.client.logout(true))
   await until('bob knows that the device is gone', async () => {
     const devices = await bob.crypto.getUserDeviceInfo([alice.userId])
     return devices.get(alice.userId)?.has(second.deviceId) === false || undefined

@@ -9,32 +9,30 @@ import { CONSENT_VERSION_CHARS_MAX, USER_ID_BYTES_MAX } from '#/services/account
 import { html, page, rawPage } from '../../html.ts'
 import { type Form, formOf } from './form.ts'
 
-const PATH = '/_matrix/consent'
 const TEXT = t.opt(t.text(USER_ID_BYTES_MAX))
 const QUERY = t.object({ u: TEXT, h: TEXT, v: t.opt(t.text(CONSENT_VERSION_CHARS_MAX)) })
 
+const facts = {
+  path: '/_matrix/consent',
+  spec: 'own',
+  auth: 'none',
+  limit: 'none',
+  servlet: 'ConsentResource',
+  query: QUERY,
+} as const
+
 export const consentRoutes = (d: { consent: Consent }): Route[] => [
   route({
+    ...facts,
     method: 'GET',
-    path: PATH,
-    spec: 'own',
-    auth: 'none',
-    limit: 'none',
-    servlet: 'ConsentResource',
-    query: QUERY,
     async handle({ query }) {
       const link = query.u === undefined || query.u === '' ? undefined : linkOf(query.u, query.h)
       return rawPage(200, await d.consent.page(query.v, link))
     },
   }),
   route({
+    ...facts,
     method: 'POST',
-    path: PATH,
-    spec: 'own',
-    auth: 'none',
-    limit: 'none',
-    servlet: 'ConsentResource',
-    query: QUERY,
     body: 'bytes',
     async handle({ query, body }) {
       const form = formOf(body)

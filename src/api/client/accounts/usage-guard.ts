@@ -3,34 +3,7 @@ import type { Requester } from '#/http/requester.ts'
 import type { Call, Route } from '#/http/route.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
-
-const C3 = '/_matrix/client/v3'
-const ROOM = `${C3}/rooms/:roomId`
-
-const SYNCS = [
-  `GET ${C3}/sync`,
-  'POST /_matrix/client/v4/sync',
-  'POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync',
-]
-
-const SENDS = [
-  `POST ${C3}/createRoom`,
-  `POST ${C3}/join/:roomIdOrAlias`,
-  `POST ${C3}/knock/:roomIdOrAlias`,
-  `POST ${ROOM}/join`,
-  `POST ${ROOM}/invite`,
-  `POST ${ROOM}/kick`,
-  `POST ${ROOM}/ban`,
-  `POST ${ROOM}/unban`,
-  `POST ${ROOM}/upgrade`,
-  `PUT ${ROOM}/send/:eventType/:txnId`,
-  `PUT ${ROOM}/redact/:eventId/:txnId`,
-  `PUT ${ROOM}/state/:eventType`,
-  `PUT ${ROOM}/state/:eventType/:stateKey`,
-]
-
-/** For a test that the tables name routes that exist. */
-export const GUARDED_ROUTES: readonly string[] = [...SYNCS, ...SENDS]
+import { isLeaving } from '../people/suspension.ts'
 
 export interface UsageGuards {
   /** Called before a sync or an event of somebody. */
@@ -55,20 +28,19 @@ type AnyCall = Call<
   JsonObject | undefined
 >
 
-/** The routes, those of syncing and sending guarded where there is something to ask. */
+/** The routes, those that say what `use` they are guarded where there is something to ask. */
 export function guardRoutes(routes: readonly Route[], guards: UsageGuards): Route[] {
   const { admit, agreed, onSync } = guards
   if (admit === undefined && agreed === undefined && onSync === undefined) return [...routes]
   return routes.map((route) => {
-    const name = `${route.method} ${route.path}`
-    const sends = SENDS.includes(name)
-    if (!sends && !SYNCS.includes(name)) return route
+    const { use } = route
+    if (use === undefined) return route
     const handle = route.handle as (call: AnyCall) => ReturnType<Route['handle']>
     const guarded = async (call: AnyCall) => {
       const { userId, isGuest } = call.who
       await admit?.(userId, isGuest)
-      if (sends && agreed && !(await isExempt(guards, name, call))) await agreed(userId)
-      if (!sends) await onSync?.(userId, isGuest)
+      if (use === 'sync') await onSync?.(userId, isGuest)
+      else if (agreed && !(await isExempt(guards, use, call))) await agreed(userId)
       return handle(call)
     }
     return { ...route, handle: guarded as unknown as Route['handle'] }
@@ -76,12 +48,13 @@ export function guardRoutes(routes: readonly Route[], guards: UsageGuards): Rout
 }
 
 /** Leaving is always possible, and so is joining the room in which one is asked to agree. */
-async function isExempt(guards: UsageGuards, name: string, call: AnyCall): Promise<boolean> {
+async function isExempt(guards: UsageGuards, use: 'event' | 'join', call: AnyCall): Promise<boolean> {
   const { who, params, body } = call
-  const notices = (roomId: string): Promise<boolean> => guards.isNoticesRoom(roomId, who.userId)
-  if (name.includes('/join')) return notices(params.roomId ?? params.roomIdOrAlias ?? '')
-  if (params.eventType !== 'm.room.member' || params.stateKey !== who.userId) return false
+  const { roomId = '', roomIdOrAlias = '', eventType = '', stateKey = '' } = params
+  const notices = (room: string): Promise<boolean> => guards.isNoticesRoom(room, who.userId)
+  if (use === 'join') return notices(roomId || roomIdOrAlias)
   const membership = body?.['membership']
-  if (membership === 'leave') return true
-  return membership === 'join' && notices(params.roomId ?? '')
+  if (isLeaving(who, eventType, stateKey, membership)) return true
+  const joins = eventType === 'm.room.member' && stateKey === who.userId && membership === 'join'
+  return joins && notices(roomId)
 }

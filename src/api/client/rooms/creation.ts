@@ -35,6 +35,7 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
     also: ['/_matrix/client/r0/createRoom'],
     spec: 'client-server-api/#post_matrixclientv3createroom',
     operations: ['createRoom'],
+    use: 'event',
     auth: 'user',
     limit: 'rc_room_creation',
     servlet: 'RoomCreateRestServlet',

@@ -21,6 +21,7 @@ export const knockingRoutes = (d: KnockingDeps): Route[] => [
     also: ['/_matrix/client/unstable/xyz.amorgan.knock/knock/:roomIdOrAlias'],
     spec: 'client-server-api/#post_matrixclientv3knockroomidoralias',
     operations: ['knockRoom'],
+    use: 'event',
     auth: 'user',
     limit: 'service',
     servlet: 'KnockRoomAliasServlet',

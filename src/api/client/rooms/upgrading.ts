@@ -18,6 +18,7 @@ export const upgradingRoutes = (d: UpgradingDeps): Route[] => [
     also: ['/_matrix/client/r0/rooms/:roomId/upgrade'],
     spec: 'client-server-api/#post_matrixclientv3roomsroomidupgrade',
     operations: ['upgradeRoom'],
+    use: 'event',
     auth: 'user',
     limit: 'rc_room_creation',
     servlet: 'RoomUpgradeRestServlet',

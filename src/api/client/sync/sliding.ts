@@ -2,6 +2,7 @@
 import type { RateLimits } from '#/base/rate-limit.ts'
 import type { LimitName } from '#/http/limit-names.ts'
 import { jsonText } from '#/http/reply.ts'
+import type { RequestInfo } from '#/http/request.ts'
 import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { type Static, t } from '#/http/schema.ts'
@@ -221,16 +222,44 @@ function listsOf<T>(
   return lists
 }
 
+const COMMON = t.object(COMMON_BODY)
+type CommonBody = Static<typeof COMMON>
+
+/** What both forms of a request have alike. */
+function commonOf<T>(
+  d: SlidingRouteDeps,
+  who: Requester,
+  request: RequestInfo,
+  body: CommonBody & { room_subscriptions?: { [roomId: string]: T } | null | undefined },
+  wish: (asked: T) => RoomWish,
+) {
+  const subscribed = entriesOf(body.room_subscriptions, SUBSCRIPTIONS_MAX, 'rooms')
+  return {
+    userId: who.userId,
+    deviceId: who.deviceId ?? '',
+    connId: body.conn_id ?? '',
+    subscriptions: new Map(subscribed.map(([roomId, asked]) => [roomId, wish(asked)])),
+    extensions: extensionsOf(body.extensions),
+    signal: request.signal,
+    stillIn: () => d.stillIn(who),
+  }
+}
+
+const facts = {
+  method: 'POST',
+  spec: 'MSC4186',
+  use: 'sync',
+  auth: 'user',
+  limit: 'none',
+  servlet: 'SlidingSyncRestServlet',
+  emptyBody: true,
+} as const
+
 export function slidingRoutes(d: SlidingRouteDeps): Route[] {
   return [
     route({
-      method: 'POST',
+      ...facts,
       path: '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync',
-      spec: 'MSC4186',
-      auth: 'user',
-      limit: 'none',
-      servlet: 'SlidingSyncRestServlet',
-      emptyBody: true,
       query: t.object({
         pos: t.opt(t.text(POS_CHARS_MAX)),
         timeout: t.opt(t.int(0)),
@@ -242,62 +271,43 @@ export function slidingRoutes(d: SlidingRouteDeps): Route[] {
           timelineLimit: asked.timeline_limit,
           state: pairsWish(asked.required_state, who.userId),
         })
-        const subscribed = entriesOf(body.room_subscriptions, SUBSCRIPTIONS_MAX, 'rooms')
         const text = await d.slidingSync.sync({
-          userId: who.userId,
-          deviceId: who.deviceId ?? '',
-          connId: body.conn_id ?? '',
+          ...commonOf(d, who, request, body, wish),
           pos: query.pos,
           lists: listsOf(body.lists, (list) => ({
             ...wish(list),
             ranges: list.slow_get_all_rooms ? undefined : list.ranges?.map(rangeOf),
             filters: filtersOf(list.filters),
           })),
-          subscriptions: new Map(subscribed.map(([roomId, asked]) => [roomId, wish(asked)])),
-          extensions: extensionsOf(body.extensions),
           stable: false,
           presence: presenceOf(d, who, query.set_presence),
           txnId: body.txn_id ?? undefined,
           timeoutMs: query.timeout ?? 0,
-          signal: request.signal,
-          stillIn: () => d.stillIn(who),
         })
         return jsonText(text)
       },
     }),
     route({
-      method: 'POST',
+      ...facts,
       path: '/_matrix/client/v4/sync',
-      spec: 'MSC4186',
-      auth: 'user',
-      limit: 'none',
-      servlet: 'SlidingSyncRestServlet',
-      emptyBody: true,
       body: ELEMENTS_BODY,
       async handle({ who, body, request }) {
         const wish = (asked: Static<typeof ELEMENTS_SUBSCRIPTION>): RoomWish => ({
           timelineLimit: asked.timeline_limit,
           state: elementsWish(asked.required_state),
         })
-        const subscribed = entriesOf(body.room_subscriptions, SUBSCRIPTIONS_MAX, 'rooms')
         const text = await d.slidingSync.sync({
-          userId: who.userId,
-          deviceId: who.deviceId ?? '',
-          connId: body.conn_id ?? '',
+          ...commonOf(d, who, request, body, wish),
           pos: body.pos,
           lists: listsOf(body.lists, (list) => ({
             ...wish(list),
             ranges: list.range && [rangeOf(list.range)],
             filters: filtersOf(list.filters),
           })),
-          subscriptions: new Map(subscribed.map(([roomId, asked]) => [roomId, wish(asked)])),
-          extensions: extensionsOf(body.extensions),
           stable: true,
           presence: presenceOf(d, who, body.set_presence),
           txnId: undefined,
           timeoutMs: body.timeout ?? 0,
-          signal: request.signal,
-          stillIn: () => d.stillIn(who),
         })
         return jsonText(text)
       },

@@ -89,6 +89,7 @@ export function syncRoutes(d: SyncRouteDeps): Route[] {
       also: ['/_matrix/client/r0/sync', '/_matrix/client/v2_alpha/sync'],
       spec: 'client-server-api/#get_matrixclientv3sync',
       operations: ['sync'],
+      use: 'sync',
       auth: 'guest',
       limit: 'none',
       servlet: 'SyncRestServlet',

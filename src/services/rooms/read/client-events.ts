@@ -2,7 +2,7 @@
  * Events as JSON text for clients. The part that is the same for everybody is made once per event and kept with its
  * row; age, transaction id and the reader's own membership are added for each reader.
  */
-import type { Clock } from '#/base/world.ts'
+import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { clientEvent } from '#/protocol/event/client-format.ts'
@@ -13,6 +13,7 @@ import type { ErasedUsers } from '../../accounts/erased-users.ts'
 import { pduOfRow } from '../stored-event.ts'
 import { type Bundles, canHaveBundle } from './bundles.ts'
 import { isErasedForm, withoutErased } from './erased-events.ts'
+import { EVENTS_AT_ONCE } from './limits.ts'
 
 /** Who reads. Without a device there are no transaction ids. */
 export interface Viewer {
@@ -32,12 +33,16 @@ export interface ViewOptions {
 
 /** The common part: an object without its closing brace, and the members of `unsigned` that everybody sees. */
 interface Shared {
-  readonly withRoom: string
-  readonly withoutRoom: string
+  readonly roomId: string
+  /** Without the room. */
+  readonly head: string
   readonly unsigned: string
   /** The kind of the event's relation to another one. */
   readonly relType: string | undefined
 }
+
+/** What held the keys of some state events before them, by their row ids. */
+type Before = ReadonlyMap<number, EventRow>
 
 /** Which bundles of aggregations events get: all, those without threads, or none. */
 type Bundling = 'all' | 'without threads' | 'none'
@@ -71,8 +76,7 @@ export class ClientEvents {
     const rows = erased?.size
       ? await withoutErased(this.#store, erased, stored, viewer.userId, options)
       : stored
-    const parts: Shared[] = []
-    for (const row of rows) parts.push(await this.#sharedOf(row, options.rules))
+    const parts = await this.#sharedOf(rows, options.rules)
     const bundles = await this.#bundlesOf(rows, parts, viewer, options, bundling)
     const txns = await this.#transactions(rows, viewer)
     const now = this.#clock.now()
@@ -95,7 +99,8 @@ export class ClientEvents {
    */
   async plain(rows: readonly EventRow[], rules: RoomVersionRules): Promise<string[]> {
     const texts: string[] = []
-    for (const row of rows) {
+    for (const [index, row] of rows.entries()) {
+      if (index > 0 && index % EVENTS_AT_ONCE === 0) await turn(this.#clock)
       const unsigned: Record<string, JsonValue> = {}
       await this.#addRedaction(row, rules, unsigned)
       texts.push(JSON.stringify(clientEvent(pduOfRow(row, rules), { withoutRoomId: true, unsigned })))
@@ -130,23 +135,40 @@ export class ClientEvents {
   }
 
   /** Many readers who wake at once wait for one making. */
-  #sharedOf(row: EventRow, rules: RoomVersionRules): Promise<Shared> {
-    const known = this.#shared.get(row)
-    if (known) return known
-    const making = this.#share(row, rules)
-    this.#shared.set(row, making)
-    making.catch(() => this.#shared.delete(row))
-    return making
+  async #sharedOf(rows: readonly EventRow[], rules: RoomVersionRules): Promise<Shared[]> {
+    const parts: Shared[] = []
+    for (let i = 0; i < rows.length; i += EVENTS_AT_ONCE) {
+      if (i > 0) await turn(this.#clock)
+      const some = rows.slice(i, i + EVENTS_AT_ONCE)
+      this.#make(
+        some.filter((row) => !this.#shared.has(row)),
+        rules,
+      )
+      for (const row of some) parts.push(await this.#shared.get(row)!)
+    }
+    return parts
   }
 
-  async #share(row: EventRow, rules: RoomVersionRules): Promise<Shared> {
+  #make(rows: readonly EventRow[], rules: RoomVersionRules): void {
+    const keyed = rows.filter((row) => row.stateKey !== null && !isErasedForm(row))
+    const before = keyed.length === 0 ? undefined : this.#before(keyed)
+    for (const row of rows) {
+      const making = this.#share(row, rules, before)
+      this.#shared.set(row, making)
+      making.catch(() => this.#shared.delete(row))
+    }
+  }
+
+  async #share(row: EventRow, rules: RoomVersionRules, before: Promise<Before> | undefined): Promise<Shared> {
+    /* Waited for before anything can fail, so that no rejection is left alone. */
+    const previous = row.stateKey === null ? undefined : (await before)?.get(row.nid)
     const pdu = pduOfRow(row, rules)
     const unsigned: Record<string, JsonValue> = {}
-    if (row.stateKey !== null && !isErasedForm(row)) await this.#addPrevious(row, rules, unsigned)
+    addPrevious(row, previous, rules, unsigned)
     await this.#addRedaction(row, rules, unsigned)
     return {
-      withRoom: open(clientEvent(pdu)),
-      withoutRoom: open(clientEvent(pdu, { withoutRoomId: true })),
+      roomId: pdu.roomId,
+      head: open(clientEvent(pdu, { withoutRoomId: true })),
       relType: relationOf(pdu.content)?.relType,
       unsigned: Object.keys(unsigned).length === 0 ? '' : `,${JSON.stringify(unsigned).slice(1, -1)}`,
     }
@@ -165,20 +187,10 @@ export class ClientEvents {
     unsigned['redacted_by'] = redaction.eventId
   }
 
-  /** `prev_content` and `replaces_state`: what the key held before. */
-  async #addPrevious(
-    row: EventRow,
-    rules: RoomVersionRules,
-    unsigned: Record<string, JsonValue>,
-  ): Promise<void> {
-    const point = await this.#store.state.pointBefore(row.nid)
-    if (!point) return
-    const [before] = await this.#store.state.at(row.room, point, [[row.type, row.stateKey ?? '']])
-    if (!before || before.nid === row.nid) return
-    const previous = pduOfRow(before, rules)
-    unsigned['prev_content'] = previous.content
-    unsigned['prev_sender'] = previous.sender
-    unsigned['replaces_state'] = previous.eventId
+  /** The events that held the keys of state events before them. */
+  async #before(rows: readonly EventRow[]): Promise<Before> {
+    const replaced = await this.#store.state.replaced(rows.map((row) => row.nid))
+    return new Map(replaced.map(({ by, event }) => [by, event]))
   }
 
   async #transactions(rows: readonly EventRow[], viewer: Viewer): Promise<Map<number, string>> {
@@ -192,6 +204,20 @@ export class ClientEvents {
 
 const NO_BUNDLES: ReadonlyMap<number, string> = new Map()
 
+/** `prev_content` and `replaces_state`: what the key held before. */
+function addPrevious(
+  row: EventRow,
+  before: EventRow | undefined,
+  rules: RoomVersionRules,
+  unsigned: Record<string, JsonValue>,
+): void {
+  if (before === undefined || before.nid === row.nid) return
+  const previous = pduOfRow(before, rules)
+  unsigned['prev_content'] = previous.content
+  unsigned['prev_sender'] = previous.sender
+  unsigned['replaces_state'] = previous.eventId
+}
+
 function senders(rows: readonly EventRow[]): string[] {
   return rows.map((row) => row.sender)
 }
@@ -202,7 +228,9 @@ function open(event: JsonObject): string {
 
 /** The event without `unsigned`, open at its end, in the form that is asked for. */
 function headOf(row: EventRow, shared: Shared, options: ViewOptions): string {
-  if (!options.federationFormat) return options.withoutRoomId ? shared.withoutRoom : shared.withRoom
+  if (!options.federationFormat) {
+    return options.withoutRoomId ? shared.head : `${shared.head},"room_id":${JSON.stringify(shared.roomId)}`
+  }
   const { unsigned: _, ...event } = JSON.parse(row.json) as Record<string, JsonValue>
   return open({ ...event, event_id: row.eventId })
 }

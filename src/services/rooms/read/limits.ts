@@ -57,3 +57,5 @@ export const TIMESTAMP_SCAN_MAX = 3000
 export const MEMBERS_PER_READ = 100
 /** Rooms whose messages' lifetime is remembered. */
 export const LIFETIMES_KNOWN_MAX = 10_000
+/** Events whose texts are made, or whose members are read, in one turn of the event loop: some milliseconds. */
+export const EVENTS_AT_ONCE = 100

@@ -1,5 +1,5 @@
 /** Reading one room: state, members, single events. */
-import type { Clock } from '#/base/world.ts'
+import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -9,6 +9,7 @@ import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { pduOfRow } from '../stored-event.ts'
 import { accessRoom, type RoomAccess } from './access.ts'
 import type { ClientEvents, Viewer } from './client-events.ts'
+import { EVENTS_AT_ONCE } from './limits.ts'
 import { parsePosition, parseTopological } from './tokens.ts'
 import { canSee } from './visibility.ts'
 import { visibleEvent } from './visible-event.ts'
@@ -24,10 +25,12 @@ export class RoomReads {
   readonly #store: Store
   readonly #clientEvents: ClientEvents
   readonly #ignored: IgnoredUsers
+  readonly #clock: Clock
 
   constructor(deps: { store: Store; clientEvents: ClientEvents; ignored: IgnoredUsers; clock: Clock }) {
     this.#ignored = deps.ignored
     this.#store = deps.store
+    this.#clock = deps.clock
     this.#clientEvents = deps.clientEvents
   }
 
@@ -66,7 +69,13 @@ export class RoomReads {
   async members(roomId: string, viewer: Viewer, query: MembersQuery): Promise<string[]> {
     const access = await accessRoom(this.#store, roomId, viewer.userId)
     const rows = await this.#memberRows(access, viewer, query.at)
-    const wanted = rows.filter((row) => wantsMembership(query, contentOf(row).membership))
+    const all = query.membership === undefined && query.notMembership === undefined
+    const wanted: EventRow[] = all ? rows : []
+    if (!all) {
+      await this.#forEach(rows, (row) => {
+        if (wantsMembership(query, contentOf(row).membership)) wanted.push(row)
+      })
+    }
     return this.#clientEvents.view(wanted, viewer, { rules: access.rules, withoutRoomId: false })
   }
 
@@ -77,16 +86,16 @@ export class RoomReads {
       throw new MatrixError('M_FORBIDDEN', 'You are not in this room.')
     }
     const joined: [string, object][] = []
-    for (const row of await this.#store.state.currentAll(access.room.nid, 'm.room.member')) {
+    await this.#forEach(await this.#store.state.currentAll(access.room.nid, 'm.room.member'), (row) => {
       const { membership, displayname, avatar_url } = contentOf(row)
-      if (membership !== 'join' || row.stateKey === null) continue
+      if (membership !== 'join' || row.stateKey === null) return
       const profile: Record<string, string> = {}
       if (typeof displayname === 'string') profile['display_name'] = displayname
       /* The answer's form is specified, the event's content is not ours to judge. */
       if (typeof avatar_url === 'string' && avatar_url.startsWith('mxc://'))
         profile['avatar_url'] = avatar_url
       joined.push([row.stateKey, profile])
-    }
+    })
     return Object.fromEntries(joined)
   }
 
@@ -99,6 +108,14 @@ export class RoomReads {
     const { row, membership, rules } = await visibleEvent(this.#store, this.#ignored, at, viewer.userId)
     const view = { rules, withoutRoomId: false, membershipAt: () => membership }
     return (await this.#clientEvents.view([row], viewer, view))[0]!
+  }
+
+  /** Looks at rows without holding the event loop for long. */
+  async #forEach(rows: readonly EventRow[], look: (row: EventRow) => void): Promise<void> {
+    for (let i = 0; i < rows.length; i += EVENTS_AT_ONCE) {
+      if (i > 0) await turn(this.#clock)
+      for (const row of rows.slice(i, i + EVENTS_AT_ONCE)) look(row)
+    }
   }
 
   #allState(access: RoomAccess): Promise<EventRow[]> {

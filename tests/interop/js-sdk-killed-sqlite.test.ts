@@ -1,0 +1,3 @@
+import { killedTalk } from './js-sdk/killed-talk.ts'
+
+killedTalk('sqlite')

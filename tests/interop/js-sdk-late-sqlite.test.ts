@@ -1,0 +1,3 @@
+import { lateKeys } from './js-sdk/late-keys.ts'
+
+lateKeys('sqlite')

@@ -1,0 +1,3 @@
+import { backlogTalk } from './nio-crypto/programmes.ts'
+
+backlogTalk('postgres')

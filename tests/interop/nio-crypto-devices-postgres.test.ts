@@ -1,0 +1,3 @@
+import { devicesTalk } from './nio-crypto/programmes.ts'
+
+devicesTalk('postgres')

@@ -1,0 +1,3 @@
+import { keysTalk } from './nio-crypto/programmes.ts'
+
+keysTalk('postgres')
