@@ -5,7 +5,7 @@ import type { Store } from '#/ports/store/store.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
-import { unreadParts } from '../../push/counts.ts'
+import { roomCounts, unreadParts } from '../../push/counts.ts'
 import type { ClientEvents, Viewer, ViewOptions } from '../../rooms/read/client-events.ts'
 import { type RoomEventFilter, relatedOnly } from '../../rooms/read/event-filter.ts'
 import type { ReadStore } from '../../rooms/read/expiry.ts'
@@ -84,7 +84,7 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   if (ask.left === undefined) {
     parts.push(`"ephemeral":${eventsJson(ask.ephemeral)}`)
     if (since === undefined || ask.fullState || (ask.moved & (MOVED.events | MOVED.counts)) !== 0) {
-      const counts = await deps.store.push.counts(request.userId, room, ask.now)
+      const counts = await roomCounts(deps.store, request.userId, room, ask.now)
       parts.push(...unreadParts(counts, request.filter.unreadThreads))
     }
     /* State told whole may be a ready text that nobody looked into for members. */
