@@ -31,6 +31,12 @@ export const ACTIVE_USERS_MAX = 5000
 export const CHANGES_PER_USER = 500
 /** Rooms of one answer that are prepared side by side. */
 export const ROOMS_AT_ONCE = 4
+/** The same where rooms are told whole, which share their reads; fewer where their timelines are longer ... */
+export const WHOLE_ROOMS_AT_ONCE = 32
+/** ... so that they have so many events together. */
+export const WHOLE_EVENTS_AT_ONCE = 320
+/** Questions of rooms that one read answers. */
+export const GATHERED_MAX = 64
 /** Requests of one user that may wait at once; the oldest is answered empty. */
 export const WAITING_PER_USER_MAX = 50
 /** Messages to a device in one answer, and their characters. */
