@@ -12,7 +12,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import { type Relation, relationOf, THREAD } from '#/protocol/event/relation.ts'
 import { readJson } from '#/protocol/json/reader.ts'
 import { isObject, member } from '#/protocol/json/value.ts'
-import { RECEIPTS_PER_ROOM_MAX, THREAD_HOPS_MAX } from './limits.ts'
+import { RECEIPTS_FEW, RECEIPTS_PER_ROOM_MAX, THREAD_HOPS_MAX } from './limits.ts'
 import { RecentReceipts } from './recent-receipts.ts'
 
 /** One marker of a request. */
@@ -121,8 +121,12 @@ export class Receipts {
    * RECEIPTS_PER_ROOM_MAX, and the reader's own in any case.
    */
   async since(room: number, reader: string, after: number, upto: number): Promise<ReceiptRow[]> {
+    const visible = (row: ReceiptRow): boolean => row.kind === 'm.read' || row.user === reader
     const recent = this.#recent.since(room, after, upto)
-    if (recent) return recent.filter((row) => row.kind === 'm.read' || row.user === reader)
+    if (recent) return recent.filter(visible)
+    /* Most rooms have few, which are read here; many are read on another thread. */
+    const newest = await this.#store.receipts.newest(room, after, upto, RECEIPTS_FEW)
+    if (newest.length < RECEIPTS_FEW) return newest.filter(visible)
     const rows = await this.#store.receipts.since(room, reader, after, upto, RECEIPTS_PER_ROOM_MAX)
     if (rows.length < RECEIPTS_PER_ROOM_MAX) return rows
     const known = new Set(rows.map((row) => row.position))

@@ -154,10 +154,18 @@ async function statesBefore(
     const high = Math.max(...rows.map((row) => row.nid))
     const first = await at({ branch: 0, pos: low })
     const last = await at({ branch: 0, pos: high })
-    if (sameEvents(first, last)) return rows.map(() => lookupOf(first, rules))
+    if (sameEvents(first, last)) return new Array<StateLookup>(rows.length).fill(lookupOf(first, rules))
   }
+  /* Most neighbours have the same state, whose events need be parsed once. */
+  const known = new Map<string, StateLookup>()
   const lookups: StateLookup[] = []
-  for (const point of points) lookups.push(lookupOf(await at(point), rules))
+  for (const point of points) {
+    const held = await at(point)
+    const name = held.map((row) => row.nid).join()
+    const lookup = known.get(name) ?? lookupOf(held, rules)
+    known.set(name, lookup)
+    lookups.push(lookup)
+  }
   return lookups
 }
 
