@@ -2,6 +2,11 @@
 
 /** Longest time a sync waits for news, whatever the client asks. */
 export const SYNC_TIMEOUT_MS_MAX = 5 * 60 * 1000
+/** Initial and full syncs whose answers are made at once, and those that may wait for it. */
+export const WHOLE_SYNCS_AT_ONCE = 4
+export const WHOLE_SYNCS_WAITING_MAX = 10_000
+/** When a client that found too many of them may try again. */
+export const WHOLE_SYNC_RETRY_MS = 10_000
 /** Filters kept ready in their parsed form, and how long the JSON of one may be. */
 export const FILTERS_KNOWN_MAX = 2000
 export const FILTER_KNOWN_CHARS_MAX = 2000

@@ -22,6 +22,7 @@ import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
 import { waitForNews } from '../wait.ts'
 import { whileSyncing } from '../while-syncing.ts'
+import { WholeSyncs } from '../whole-syncs.ts'
 import { type EphemeralDeps, type EphemeralPart, EphemeralSync } from './ephemeral.ts'
 import { answerJson, type GlobalAnswer, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
@@ -77,6 +78,7 @@ export class SyncService {
   /** The same for rooms that are told whole. */
   readonly #wholeSection: SectionDeps
   readonly #ephemeral: EphemeralSync
+  readonly #whole = new WholeSyncs()
 
   constructor(deps: SyncDeps) {
     this.#deps = deps
@@ -99,8 +101,10 @@ export class SyncService {
     const seen = this.#ephemeral.seenBy(request)
     const inbox = await this.#deps.inboxes.of(user, request.deviceId)
     if (request.toDevice !== undefined) this.#deps.inboxes.confirm(inbox, request.toDevice)
-    if (request.since === undefined || request.fullState)
-      return (await this.#answer(user, inbox, request, seen)).json
+    if (request.since === undefined || request.fullState) {
+      const whole = () => this.#answer(user, inbox, request, seen)
+      return (await this.#whole.run(user.userId, request.signal, whole)).json
+    }
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
     const { toDevice = request.since } = request
     let since: Reached = { position: request.since, version: seen, toDevice }
