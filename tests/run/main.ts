@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { globSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs, promisify } from 'node:util'
-import { orderOf } from './order.ts'
+import { orderOf, WAITING_JOBS } from './order.ts'
 import { runFiles } from './pool.ts'
 import { Report } from './report.ts'
 import { prepare } from './requirements.ts'
@@ -69,7 +69,7 @@ async function main(): Promise<number> {
     runFiles(batches, { jobs, fileMsMax, signal: interrupted.signal, done })
   const { working, waiting, solo } = orderOf(files)
   const jobs = Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8)
-  await Promise.all([run(working, jobs), run(waiting, 1)])
+  await Promise.all([run(working, jobs), run(waiting, WAITING_JOBS)])
   await run(solo, 1)
   if (flags.full) {
     await runFiles(

@@ -28,7 +28,7 @@ const LONG: readonly string[] = [
 
 /**
  * Files that for the most part wait: for clients that try a dead server again after seconds, for lines of a log that
- * come late. They run one at a time beside all others, and would leave a core idle in their place.
+ * come late. They run beside all others, and would leave a core idle in their place.
  */
 const WAITING: readonly string[] = [
   'tests/interop/js-sdk-killed-sqlite.test.ts',
@@ -36,9 +36,22 @@ const WAITING: readonly string[] = [
   'tests/interop/js-sdk.test.ts',
   'tests/interop/bot-sdk.test.ts',
   'tests/interop/nio.test.ts',
+  'tests/interop/js-sdk-killed-postgres.test.ts',
+  'tests/interop/js-sdk-killed-sqlite.test.ts',
+  'tests/interop/js-sdk-late-postgres.test.ts',
+  'tests/interop/js-sdk-late-sqlite.test.ts',
+  'tests/interop/nio-crypto-backlog-postgres.test.ts',
+  'tests/interop/nio-crypto-backlog-sqlite.test.ts',
+  'tests/interop/nio-crypto-devices-postgres.test.ts',
+  'tests/interop/nio-crypto-devices-sqlite.test.ts',
+  'tests/interop/nio-crypto-keys-postgres.test.ts',
+  'tests/interop/nio-crypto-keys-sqlite.test.ts',
   'tests/server/reload.test.ts',
   'tests/run/pool.test.ts',
 ]
+
+/** Waiting files at a time. */
+export const WAITING_JOBS = 2
 
 /** Folders whose files take what they need from modules, not from the process, and so share one. */
 const SHARING = /^(src|tests\/(api|contract|docs|spec|support))\/|^tests\/[^/]*$/
@@ -50,7 +63,7 @@ const BATCH_FILES_MAX = 24
 export interface Order {
   /** As many at a time as there are cores. */
   readonly working: string[][]
-  /** One at a time, beside those. */
+  /** WAITING_JOBS at a time, beside those. */
   readonly waiting: string[][]
   /** When all that has ended, each with the machine for itself: what measures time or memory. */
   readonly solo: string[][]
