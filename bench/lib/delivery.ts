@@ -1,5 +1,5 @@
 import { Connection, type Target } from './connection.ts'
-import { DRAIN_MS_MAX, FAILURES_MAX, LONG_POLL_MS, OPERATIONS_MAX } from './limits.ts'
+import { DRAIN_MS_MAX, FAILURES_MAX, INITIAL_SYNC_MS_MAX, LONG_POLL_MS, OPERATIONS_MAX } from './limits.ts'
 import { requestText, type User } from './matrix.ts'
 import { type Cpu, type CpuPerOperation, type Meter, perOperation } from './meter.ts'
 import { Samples, type Summary } from './samples.ts'
@@ -61,7 +61,7 @@ class Reader {
   #since: string | null = null
 
   constructor(target: Target, { user, roomId }: Waiting, options: SyncOptions) {
-    this.connection = new Connection(target)
+    this.connection = new Connection(target, INITIAL_SYNC_MS_MAX)
     this.roomId = roomId
     this.#target = target
     this.#user = user
@@ -131,7 +131,9 @@ class DeliveryRun {
 
   async run(window: Window, perSecond: number): Promise<DeliveryFigures> {
     for (const reader of this.#readers) this.#poll(reader)
-    await this.#until(() => this.#readers.every((reader) => reader.synced), DRAIN_MS_MAX)
+    const allSynced = (): boolean => this.#readers.every((reader) => reader.synced)
+    await this.#until(() => allSynced() || this.#failures.count > 0, INITIAL_SYNC_MS_MAX)
+    if (!allSynced()) throw new Error('not every reader got its first sync')
     await this.#idle()
     const stopSending = this.#sendAt(perSecond)
     await pause(window.warmUpMs)

@@ -16,7 +16,7 @@ export const DELIVERY_RATE_MAX = 1_000
 export const RUN_MS_MAX = 60 * 60_000
 /** A request without an answer after this long is a failure, milliseconds. Above the long-polling timeout. */
 export const REQUEST_MS_MAX = 60_000
-/** The same for initial syncs of large accounts by many users at once, milliseconds. */
+/** The same for first syncs by many users at once, and for all of them together, milliseconds. */
 export const INITIAL_SYNC_MS_MAX = 30 * 60_000
 /** How long one /sync asks the server to wait, milliseconds. */
 export const LONG_POLL_MS = 30_000

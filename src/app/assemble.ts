@@ -132,7 +132,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const readStore: ReadStore = expiry ? { ...store, expiry } : store
   const reading = createReading({ store: readStore, clock })
   const { clientEvents, ignored } = reading
-  const push = createPush({ store, clock, serverName, clientEvents, ignored })
+  const push = createPush({ store: readStore, clock, serverName, clientEvents, ignored })
   const usage = await createUsage({
     ...{ store, clock, jobs, metrics: deps.metrics },
     options: options.usage ?? USAGE_DEFAULT,
@@ -260,6 +260,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const later = createLater({ store, world, limits, send, jobs, options: options.delayedEvents })
   const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
   const reads = createReads({
+    ...{ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral, stillIn },
     store: readStore,
     clock,
     clientEvents,

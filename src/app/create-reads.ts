@@ -2,6 +2,7 @@
 import { aroundRoutes } from '#/api/client/rooms/around.ts'
 import { oldSyncRoutes } from '#/api/client/sync/old-sync.ts'
 import type { Clock } from '#/base/world.ts'
+import type { Requester } from '#/http/requester.ts'
 import type { Route } from '#/http/route.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { IgnoredUsers } from '#/services/accounts/ignored-users.ts'
@@ -24,6 +25,8 @@ export interface ReadsDeps {
   readonly feed: Feed
   readonly defaultAccountData: DefaultAccountData
   readonly ephemeral: EphemeralDeps
+  /** Throws when the session of a request has ended since. */
+  readonly stillIn: (who: Requester) => Promise<void>
 }
 
 export interface Reads {
@@ -45,7 +48,7 @@ export function createReads(deps: ReadsDeps): Reads {
     messages,
     routes: [
       ...aroundRoutes({ context: new ContextService(deps), timestamps: new TimestampService(deps) }),
-      ...oldSyncRoutes({ reads, snapshots, eventStream, epoch }),
+      ...oldSyncRoutes({ reads, snapshots, eventStream, epoch, stillIn: deps.stillIn }),
     ],
     close: () => eventStream.close(),
   }

@@ -18,7 +18,9 @@ export function configuredRates(limits: Config['rateLimits']): Record<LimitName,
     'rc_login.address': rate(limits.rcLogin.address),
     'rc_login.account': rate(limits.rcLogin.account),
     'rc_login.failed_attempts': rate(limits.rcLogin.failedAttempts),
-    rc_admin_redaction: rate(limits.rcAdminRedaction ?? limits.rcMessage),
+    rc_admin_redaction: limits.rcAdminRedaction
+      ? rate(limits.rcAdminRedaction)
+      : { ...rate(limits.rcMessage), sharedWith: 'rc_message' },
     'rc_joins.local': rate(limits.rcJoins.local),
     'rc_joins.remote': rate(limits.rcJoins.remote),
     rc_joins_per_room: rate(limits.rcJoinsPerRoom),

@@ -4,6 +4,8 @@
 export interface Rate {
   readonly perSecond: number
   readonly burst: number
+  /** The limit whose actions count here as well, as these do there; the rate is then that limit's. */
+  readonly sharedWith?: string
 }
 
 export interface TakeOptions {

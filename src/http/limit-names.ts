@@ -17,8 +17,8 @@ export const LIMITS = {
   'rc_login.address': { perSecond: 0.003, burst: 5, by: 'address' },
   'rc_login.account': { perSecond: 0.003, burst: 5, by: 'service' },
   'rc_login.failed_attempts': { perSecond: 0.17, burst: 3, by: 'service' },
-  /** Without a configuration of its own it is rc_message. */
-  rc_admin_redaction: { perSecond: 0.2, burst: 10, by: 'service' },
+  /** Without a configuration of its own its actions count as messages. */
+  rc_admin_redaction: { perSecond: 0.2, burst: 10, sharedWith: 'rc_message', by: 'service' },
   'rc_joins.local': { perSecond: 0.1, burst: 10, by: 'service' },
   'rc_joins.remote': { perSecond: 0.01, burst: 10, by: 'service' },
   rc_joins_per_room: { perSecond: 1, burst: 10, by: 'service' },

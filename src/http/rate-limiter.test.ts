@@ -26,6 +26,18 @@ test('rc_*: burst_count actions at once, then per_second', () => {
   assert.ok(limiter.take('m', '@a:x') > 0)
 })
 
+test('limits that share their buckets count together', () => {
+  const { clock } = manualClock()
+  const limiter = new RateLimiter(clock, {
+    m: { perSecond: 0.2, burst: 2 },
+    r: { perSecond: 9, burst: 9, sharedWith: 'm' },
+  })
+  assert.equal(limiter.take('m', '@a:x'), 0)
+  assert.equal(limiter.take('r', '@a:x'), 0)
+  assert.ok(limiter.take('m', '@a:x') > 0)
+  assert.ok(limiter.take('r', '@a:x') > 0)
+})
+
 test('equals the bucket as Synapse computes it (start time and count)', () => {
   const { clock, pass } = manualClock()
   const limiter = new RateLimiter(clock, { m: { perSecond: 0.17, burst: 3 } })

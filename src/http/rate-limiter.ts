@@ -97,6 +97,9 @@ export class RateLimiter<Name extends string> implements RateLimits<Name> {
       if (!(rate.perSecond >= 0) || !(rate.burst >= 0)) throw new RangeError(`bad rate limit ${name}`)
       this.#limits.set(name, new Buckets(rate, bucketsMax))
     }
+    for (const [name, { sharedWith }] of Object.entries(rates) as [Name, Rate][]) {
+      if (sharedWith !== undefined) this.#limits.set(name, this.#of(sharedWith as Name))
+    }
   }
 
   take(name: Name, key: string, options?: TakeOptions): number {

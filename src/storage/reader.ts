@@ -132,6 +132,7 @@ export function readerOver(read: RunQuery): Reader {
     receipts: {
       ofUser: bind(receipts.receiptsOfUser),
       since: bind(receipts.receiptsSince),
+      newest: bind(receipts.newestReceipts),
       latest: bind(receipts.latestReceipts),
     },
     search: {

@@ -268,6 +268,18 @@ onEveryEngine('people', (bench) => {
 })
 
 onEveryEngine('a look at the directories', (bench) => {
+  it('mends every person of a page in one plan', async () => {
+    const { store } = bench()
+    const names = Array.from({ length: 5 }, (_, i) => user(`mended-${i}`))
+    for (const name of names) {
+      const wrong: Op = { op: 'directory.remote', user: name, displayName: 'Wrong', avatarUrl: null }
+      await accepted(store, name, account(name), { op: 'profile.put', user: name, fields: '{}' }, wrong)
+    }
+    const op: Op = { op: 'directory.check', part: 'users', after: '', limit: 1000, repair: true }
+    const { results } = await accepted(store, 'directory', op)
+    assert.ok((results[0] as DirectoryCheck).wrong.length >= names.length)
+  })
+
   it('names and mends what is not as the account has it', async () => {
     const { store } = bench()
     const name = user('looked-at')

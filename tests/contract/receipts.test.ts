@@ -105,6 +105,22 @@ onEveryEngine('receipts', (bench) => {
     assert.deepEqual(await visible(store, room + 1, a), [])
   })
 
+  it('gives the newest receipts of a room, whoever may see them, between two positions', async () => {
+    const { store } = bench()
+    const { room, lane } = await newRoom(store)
+    const [a, b] = [user('a'), user('b')]
+    const kind: ReceiptKind = 'm.read.private'
+    const first = await accepted(store, lane, put(room, a, 1))
+    const second = await accepted(store, lane, put(room, b, 2, { kind }))
+    await accepted(store, lane, put(room, b, 3))
+    const newest = async (after: number, upto: number, limit: number) =>
+      (await store.receipts.newest(room, after, upto, limit)).map((row) => row.event)
+    assert.deepEqual(await newest(0, store.position(), 9), [3, 2, 1])
+    assert.deepEqual(await newest(0, store.position(), 2), [3, 2])
+    assert.deepEqual(await newest(first.position, second.position, 9), [2])
+    assert.deepEqual(await store.receipts.newest(room + 1, 0, store.position(), 9), [])
+  })
+
   it('names the newest receipt of the rooms that a user is joined to', async () => {
     const { store } = bench()
     const [read, quiet, foreign] = [await newRoom(store), await newRoom(store), await newRoom(store)]

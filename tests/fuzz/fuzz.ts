@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import type { Route } from '#/http/route.ts'
-import { checkDatabase } from '../sim/oracles.ts'
 import { SeededRng } from '../sim/seeded-rng.ts'
 import { type Answer, type ApiClient, type Json, type Method, withQuery } from '../support/api-client.ts'
 import { sync } from '../support/room-calls.ts'
@@ -119,7 +118,7 @@ async function soundAfterwards(scene: Scene): Promise<void> {
   }
   const bugs = scene.server.log.splice(0).filter(({ level }) => level === 'error')
   assert.deepEqual(bugs, [])
-  checkDatabase(scene.server.path)
+  assert.deepEqual(await scene.server.verify(), [])
 }
 
 function requestTo(route: Route, values: Values, who: ApiClient): Request {

@@ -12,12 +12,14 @@ import { startServices } from './services.ts'
 const HELP = `bin/test [--full] [file or folder ...]
   Without files: format and lint (biome), types (tsc), then every test of src and tests.
   With files or folders: those tests alone.
-  --full   larger budgets (MYELIN_TEST_FULL=1), for as long as it takes
+  --full   larger budgets (MYELIN_TEST_FULL=1), for as long as it takes; the tests of the API on PostgreSQL too
 Environment: MATRIX_SPEC_DIR, CI, MYELIN_TEST_JOBS (processes that work at a time); CONTRIBUTING.md tells more.
 `
 const FILE_MINUTES_MAX = { ordinary: 4, full: 120 }
 /** An ordinary run that takes longer is told so: it must stay a thing one does before every commit. */
 const TOTAL_MINUTES_MAX = 7
+/** The store of test servers is SQLite in memory, unless this is said. */
+const ON_POSTGRES = { MYELIN_TEST_ENGINE: 'postgres' }
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -69,6 +71,18 @@ async function main(): Promise<number> {
   const jobs = Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8)
   await Promise.all([run(working, jobs), run(waiting, 1)])
   await run(solo, 1)
+  if (flags.full) {
+    await runFiles(
+      files.filter((file) => file.startsWith('tests/api/')).map((file) => [file]),
+      {
+        jobs,
+        fileMsMax,
+        signal: interrupted.signal,
+        done: (result) => done({ ...result, file: `${result.file} (PostgreSQL)` }),
+        env: ON_POSTGRES,
+      },
+    )
+  }
   if (interrupted.signal.aborted) report.fault(`interrupted by ${interrupted.signal.reason}`)
   report.end(
     performance.now() - started,

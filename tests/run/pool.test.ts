@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type FileResult, runFiles } from './pool.ts'
+import { type FileResult, type PoolOptions, runFiles } from './pool.ts'
 
 const PLANTED = {
   passes: `test('one', () => {}); test('two', { skip: 'no moon' }, () => {}); test.todo('three')`,
@@ -30,7 +30,11 @@ const FAILS = [
 ]
 
 /** Runs planted files in these batches. @returns their results by name. */
-async function runPlanted(planted: Record<string, string>, batches: string[][]) {
+async function runPlanted(
+  planted: Record<string, string>,
+  batches: string[][],
+  more: Pick<PoolOptions, 'env'> = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), 'myelin-pool-'))
   const results: Record<string, FileResult> = {}
   const pathOf = (name: string) => join(folder, `${name}.test.ts`)
@@ -40,6 +44,7 @@ async function runPlanted(planted: Record<string, string>, batches: string[][]) 
       batches.map((names) => names.map(pathOf)),
       {
         jobs: 2,
+        ...more,
         fileMsMax: 5_000,
         signal: new AbortController().signal,
         done: (result) => {
@@ -52,6 +57,13 @@ async function runPlanted(planted: Record<string, string>, batches: string[][]) 
   }
   return (name: string) => results[name]?.outcomes.map((o) => [o.result, o.name, o.why.split('\n')[0]])
 }
+
+test('what is given as environment is there for the tests alone', async () => {
+  const planted = { one: `test('one', () => assert.equal(process.env['PLANTED'], 'here'))` }
+  const told = await runPlanted(planted, [['one']], { env: { PLANTED: 'here' } })
+  assert.deepEqual(told('one'), [['passed', 'one', '']])
+  assert.equal(process.env['PLANTED'], undefined)
+})
 
 test('each way in which a test file can end badly is a failure, and nothing is left behind', async () => {
   const told = await runPlanted(

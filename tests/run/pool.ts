@@ -13,6 +13,8 @@ export type PoolOptions = {
   fileMsMax: number
   signal: AbortSignal
   done: (result: FileResult) => void
+  /** Further environment of the tests. */
+  env?: Readonly<Record<string, string>>
 }
 
 /** How much of what a failing process printed is kept, in characters. */
@@ -59,9 +61,9 @@ async function runBatch(files: string[], options: PoolOptions): Promise<void> {
 /** The results by file, and the reason why the process as a whole is a failure, with the file that ran then. */
 type Ended = { results: FileResult[]; bad: { file: string; why: string } | undefined }
 
-async function runProcess(files: string[], { fileMsMax, signal }: PoolOptions): Promise<Ended> {
+async function runProcess(files: string[], { fileMsMax, signal, env }: PoolOptions): Promise<Ended> {
   const begun = performance.now()
-  const child = startProcess(files)
+  const child = startProcess(files, env)
   const kill = () => killGroup(child.pid)
   let late = false
   const expire = () => {
@@ -104,11 +106,13 @@ async function runProcess(files: string[], { fileMsMax, signal }: PoolOptions): 
   return { results, bad: undefined }
 }
 
-function startProcess(files: string[]): ChildProcess {
-  const args = ['--test-reporter=./tests/run/reporter.ts', '--test-reporter-destination=stdout']
+function startProcess(files: string[], more: PoolOptions['env']): ChildProcess {
+  // A failed hook may leave a server open, whose connections would hold the process.
+  const ends = more ? ['--test-force-exit'] : []
+  const args = [...ends, '--test-reporter=./tests/run/reporter.ts', '--test-reporter-destination=stdout']
   return spawn(process.execPath, [...args, 'tests/run/batch.ts', ...files], {
     // Under `node --test` this variable would replace the reporter.
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+    env: { ...process.env, ...more, NODE_TEST_CONTEXT: undefined },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
   })

@@ -33,6 +33,9 @@ export class ManualWorld implements World {
 
   readonly clock: Clock = this.stillClock
 
+  /** Resolves when nothing is asked of the store; to be set by who opens one that answers from another process. */
+  rests: (() => Promise<void>) | undefined
+
   /** Milliseconds until the next timer. */
   get next(): number | undefined {
     const times = [...this.#due].map((due) => due.at)
@@ -42,16 +45,25 @@ export class ManualWorld implements World {
   /** Moves the time on, runs the timers on the way in their order, and lets what they started come to rest. */
   async pass(ms: number): Promise<void> {
     const end = this.time + ms
-    await settle()
+    await this.#settle()
     for (;;) {
       const next = [...this.#due].filter((due) => due.at <= end).sort((a, b) => a.at - b.at)[0]
       if (!next) break
       this.#due.delete(next)
       this.time = Math.max(this.time, next.at)
       next.run()
-      await settle()
+      await this.#settle()
     }
     this.time = end
+  }
+
+  /* What comes back from the store may ask it for more. */
+  async #settle(): Promise<void> {
+    await settle()
+    for (let i = 0; this.rests && i < 2; i++) {
+      await this.rests()
+      await settle()
+    }
   }
 }
 
@@ -82,6 +94,9 @@ export class ServerWorld extends ManualWorld {
   /** Also lets what was started reach the disk. */
   override async pass(ms: number): Promise<void> {
     await super.pass(ms)
-    for (let i = 0; i < 10; i++) await settle()
+    for (let i = 0; i < 10; i++) {
+      await this.rests?.()
+      await settle()
+    }
   }
 }

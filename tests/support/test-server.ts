@@ -1,5 +1,4 @@
 /** A whole server in this process, without sockets, for tests of its API. */
-import { DatabaseSync } from 'node:sqlite'
 import { type AssembledServer, assemble } from '#/app/assemble.ts'
 import type { ServerOptions } from '#/app/server-options.ts'
 import { type LogLine, memoryLog } from '#/base/log.ts'
@@ -14,10 +13,14 @@ import { signingKeyFromSeed } from '#/protocol/crypto/ed25519.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { PRESENCE_DEFAULTS } from '#/services/ephemeral/presence.ts'
 import { ROOM_OPTIONS_DEFAULT } from '#/services/rooms/options.ts'
-import { openSqliteInline } from '#/storage/sqlite/store.ts'
+import type { SqlValue } from '#/storage/sql/sql.ts'
+import { verifyStore } from '#/storage/verify/verify-store.ts'
 import { ApiClient } from './api-client.ts'
+import { busyStore } from './busy-store.ts'
 import { serves } from './covers.ts'
+import { ManualWorld } from './manual-world.ts'
 import { PLAIN_PEOPLE } from './people-options.ts'
+import { type Ask, type TestDatabase, testDatabaseOf } from './test-database.ts'
 
 export interface TestServerOptions {
   readonly limits?: RateLimits<LimitName>
@@ -44,26 +47,22 @@ const passwords: Passwords = {
 /** A rule of the directory that lets everyone. */
 const ALLOW_ALL = { userId: '*', alias: '*', roomId: '*', action: 'allow' } as const
 
-let databases = 0
-
 export class TestServer {
   readonly #options: TestServerOptions
-  readonly #path: string
-  readonly #spare: DatabaseSync
+  readonly #database: TestDatabase
   #server!: AssembledServer
   #store!: Store
   /** Everything that was logged. */
   readonly log: LogLine[] = []
   #users = 0
 
-  private constructor(options: TestServerOptions) {
+  private constructor(options: TestServerOptions, database: TestDatabase) {
     this.#options = options
-    this.#path = `file:/api-${process.pid}-${++databases}?vfs=memdb`
-    this.#spare = new DatabaseSync(this.#path)
+    this.#database = database
   }
 
   static async start(options: TestServerOptions = {}): Promise<TestServer> {
-    const server = new TestServer(options)
+    const server = new TestServer(options, await testDatabaseOf(SERVER_NAME))
     await server.#begin()
     return server
   }
@@ -72,14 +71,23 @@ export class TestServer {
     return this.#store
   }
 
-  /** Names the database for further connections. */
-  get path(): string {
-    return this.#path
+  /** Runs a statement on the database beside the server. */
+  get ask(): Ask {
+    return this.#database.ask
   }
 
-  /** A connection to the database beside the server's. */
-  get database(): DatabaseSync {
-    return this.#spare
+  /** A number that a statement counts as `n`. */
+  async count(text: string, ...params: SqlValue[]): Promise<number> {
+    const [row] = await this.ask(text, ...params)
+    return Number(row?.['n'])
+  }
+
+  /** What `myelin verify` says of the database, a text for each finding. */
+  async verify(): Promise<string[]> {
+    const found: string[] = []
+    const { engine } = this.#database
+    await this.#database.run(verifyStore(engine, (finding) => void found.push(JSON.stringify(finding))))
+    return found
   }
 
   get assembled(): AssembledServer {
@@ -113,21 +121,25 @@ export class TestServer {
   }
 
   /** The server object goes, another one comes on the same database; clients keep their tokens. */
-  async restart(between: (database: DatabaseSync) => void = () => {}): Promise<void> {
+  async restart(between: (ask: Ask) => unknown = () => {}): Promise<void> {
     await this.#end()
-    between(this.#spare)
+    await between(this.ask)
     await this.#begin()
   }
 
   async close(): Promise<void> {
     await this.#end()
-    this.#spare.close()
+    await this.#database[Symbol.asyncDispose]()
   }
 
   async #begin(): Promise<void> {
     const world = this.#options.world ?? realWorld
-    const open = { path: this.#path, serverName: SERVER_NAME, world, pauseMsMax: 0 }
-    this.#store = openSqliteInline(open)
+    this.#store = await this.#database.open(world)
+    if (world instanceof ManualWorld) {
+      const busy = busyStore(this.#store)
+      world.rests = busy.rests
+      this.#store = busy.store
+    }
     const plain = optionsOf(this.#options.redactionRetentionMs)
     this.#server = await assemble({
       store: this.#options.wrapStore?.(this.#store) ?? this.#store,

@@ -137,8 +137,8 @@ export interface PushReader {
   countedRooms(after: number, limit: number): Promise<number[]>
   /** Thread of a stored event, if it was counted. */
   threadOf(event: number): Promise<string | undefined>
-  /** Counts of a user in a room up to a position. */
-  counts(user: string, room: number, upto: number): Promise<RoomCounts>
+  /** Counts of a user in a room up to a position; messages of before `overBefore` (ms) count as read. */
+  counts(user: string, room: number, upto: number, overBefore?: number): Promise<RoomCounts>
   /** The same for many rooms. */
   countsOfRooms(user: string, rooms: readonly number[], upto: number): Promise<RoomCounts[]>
   /**

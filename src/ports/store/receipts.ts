@@ -36,6 +36,8 @@ export interface ReceiptReader {
    * first, at most `limit`.
    */
   since(room: number, reader: string, after: number, upto: number, limit: number): Promise<ReceiptRow[]>
+  /** The newest receipts of a room in (after, upto] of whatever kind and user, at most READ_ROWS_SMALL. */
+  newest(room: number, after: number, upto: number, limit: number): Promise<ReceiptRow[]>
   /** Position of the newest receipt of each room that a user is joined to; rooms without receipts are left out. */
   latest(user: string): Promise<{ readonly room: number; readonly latest: number }[]>
 }

@@ -2,6 +2,8 @@
 
 /** Receipts of a room in one sync answer, besides the reader's own; the newest of them. */
 export const RECEIPTS_PER_ROOM_MAX = 500
+/** Receipts of a room that are looked for first, in one small read. */
+export const RECEIPTS_FEW = 50
 /** Rooms whose newest receipts are kept ready, and how many of each. */
 export const RECENT_RECEIPT_ROOMS_MAX = 2000
 export const RECENT_RECEIPTS_PER_ROOM = 30

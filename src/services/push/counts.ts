@@ -1,7 +1,18 @@
 /** Unread counts. What is counted, and from where, is decided in one query: see docs/decisions/0008-counts.md. */
 import type { RoomCounts, UnreadCount } from '#/ports/store/push.ts'
 import type { Store } from '#/ports/store/store.ts'
+import type { ReadStore } from '../rooms/read/expiry.ts'
 import { COUNTED_ROOMS_MAX } from './limits.ts'
+
+/** Counts of a user in a room up to a position, without messages whose time is over. */
+export async function roomCounts(
+  store: ReadStore,
+  userId: string,
+  room: number,
+  upto: number,
+): Promise<RoomCounts> {
+  return store.push.counts(userId, room, upto, await store.expiry?.before(room))
+}
 
 /** Notification and highlight counts of many rooms, by row id: all threads of a room together. */
 export async function countsOf(

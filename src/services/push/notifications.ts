@@ -1,10 +1,10 @@
 /** The list of what a user was notified of. https://spec.matrix.org/v1.19/client-server-api/#listing-notifications */
 import type { NotificationRow } from '#/ports/store/push.ts'
-import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { rulesOf } from '#/protocol/room-version/rules.ts'
 import type { ClientEvents } from '../rooms/read/client-events.ts'
+import { type ReadStore, withoutOver } from '../rooms/read/expiry.ts'
 import { formatStream, parseStream } from '../rooms/read/tokens.ts'
 import { NOTIFICATIONS_LIMIT_DEFAULT, NOTIFICATIONS_LIMIT_MAX, NOTIFICATIONS_SCAN_MAX } from './limits.ts'
 import type { PushRules } from './rules.ts'
@@ -18,11 +18,11 @@ export interface NotificationsRequest {
 }
 
 export class Notifications {
-  readonly #store: Store
+  readonly #store: ReadStore
   readonly #clientEvents: ClientEvents
   readonly #rules: PushRules
 
-  constructor(deps: { store: Store; clientEvents: ClientEvents; rules: PushRules }) {
+  constructor(deps: { store: ReadStore; clientEvents: ClientEvents; rules: PushRules }) {
     this.#store = deps.store
     this.#clientEvents = deps.clientEvents
     this.#rules = deps.rules
@@ -59,9 +59,9 @@ export class Notifications {
     return token.position
   }
 
-  /** Undefined for an event that was taken away meanwhile. */
+  /** Undefined for an event that was taken away meanwhile, or whose time is over. */
   async #text(request: NotificationsRequest, row: NotificationRow): Promise<string | undefined> {
-    const [event] = await this.#store.events.byNids([row.event])
+    const [event] = await withoutOver(this.#store, await this.#store.events.byNids([row.event]))
     const room = await this.#store.rooms.byNid(row.room)
     const rules = room && rulesOf(room.version)
     if (!event || !rules) return undefined

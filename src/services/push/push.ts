@@ -1,9 +1,9 @@
 /** Builds the services of push rules, counts and notifications. */
 import type { Clock } from '#/base/world.ts'
-import type { Store } from '#/ports/store/store.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { IgnoredUsers } from '../accounts/ignored-users.ts'
 import type { ClientEvents } from '../rooms/read/client-events.ts'
+import type { ReadStore } from '../rooms/read/expiry.ts'
 import { Followers } from './followers.ts'
 import { LiveEvents } from './live-events.ts'
 import { Notifications } from './notifications.ts'
@@ -21,7 +21,7 @@ export interface PushServices {
 }
 
 export function createPush(deps: {
-  store: Store
+  store: ReadStore
   clock: Clock
   serverName: ServerName
   clientEvents: ClientEvents

@@ -102,6 +102,13 @@ export class MembershipService {
     throw tooBusy()
   }
 
+  /** Whether a user of this server is in a room. */
+  async isJoined(userId: UserId, roomId: string): Promise<boolean> {
+    const room = await this.#store.rooms.byId(roomId)
+    if (room === undefined) return false
+    return (await this.#store.rooms.membership(room.nid, userId))?.membership === 'join'
+  }
+
   async #change(change: MembershipChange): Promise<string> {
     const { roomId, sender, target, membership } = change
     if (serverOf(target) !== this.#serverName && membership === 'invite') {

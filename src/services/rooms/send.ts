@@ -140,6 +140,12 @@ export class SendService {
     return eventId
   }
 
+  /** Whether an event is known that somebody else has sent. */
+  async isAnothers(userId: UserId, eventId: EventId): Promise<boolean> {
+    const row = await this.#store.events.byId(eventId)
+    return row !== undefined && row.sender !== userId
+  }
+
   /** Redacts an event: sends the redaction, and where it applies puts the redacted form in place. */
   redact(
     from: Sender,

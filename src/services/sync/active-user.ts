@@ -18,6 +18,8 @@ export interface KnownMembership {
   readonly bySelf?: boolean
   /** Who invited, of an invite. */
   readonly inviter?: string | undefined
+  /** The user's knock that the invite answers. */
+  readonly knock?: KnownMembership | undefined
 }
 
 /** What moved in a room, as bits. `counts` stands for the user's own receipts, which change what is unread. */

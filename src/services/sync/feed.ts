@@ -12,6 +12,7 @@ import type { Membership } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { PresenceNews } from '../ephemeral/presence.ts'
 import { ActiveUser, type KnownMembership, MOVED, NO_ROOM } from './active-user.ts'
+import { answeredKnock } from './answered-knock.ts'
 import { ACTIVE_USERS_MAX, FEED_WAKES_AT_ONCE, RECENT_BYTES_DEFAULT } from './limits.ts'
 import { RecentEvents } from './recent-events.ts'
 
@@ -112,9 +113,12 @@ export class Feed {
       const floor = this.#store.position()
       const rows = await this.#store.rooms.membershipsOf(userId, true)
       const memberships = new Map<number, KnownMembership>()
-      for (const { room, roomId, membership, position, forgotten, sender } of rows) {
+      for (const row of rows) {
+        const { room, roomId, membership, position, forgotten, sender } = row
         const inviter = membership === 'invite' ? sender : undefined
-        memberships.set(room, { roomId, membership, position, forgotten, bySelf: sender === userId, inviter })
+        const knock = await answeredKnock(this.#store, row)
+        const bySelf = sender === userId
+        memberships.set(room, { roomId, membership, position, forgotten, bySelf, inviter, knock })
       }
       const user = new ActiveUser(userId, memberships, floor, this.#ephemeral)
       this.#makeRoom()
@@ -334,7 +338,11 @@ export class Feed {
     const { membership } = content
     const roomId = known?.roomId
     if (roomId === undefined) this.#learn(user, row, membership)
-    else user.memberships.set(row.room, knownFrom(row, roomId, membership))
+    else {
+      const knock =
+        membership === 'invite' ? (known?.membership === 'knock' ? known : known?.knock) : undefined
+      user.memberships.set(row.room, { ...knownFrom(row, roomId, membership), knock })
+    }
     if (membership === 'join') this.#enter(row.room, user)
     else {
       this.#exit(row.room, user)

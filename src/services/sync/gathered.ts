@@ -107,7 +107,13 @@ export function gathered(store: ReadStore, clock: Clock): ReadStore {
       turns,
       textAt,
     },
-    push: { ...store.push, counts: (user, room, upto) => counts({ user, room, upto }) },
+    push: {
+      ...store.push,
+      counts: (user, room, upto, overBefore) =>
+        overBefore === undefined
+          ? counts({ user, room, upto })
+          : store.push.counts(user, room, upto, overBefore),
+    },
     receipts: {
       ...store.receipts,
       since: (room, reader, after, upto, limit) => receipts({ room, reader, after, upto, limit }),

@@ -16,9 +16,8 @@ export async function membershipAt(
   if (!known || known.position <= now) return known
   const event = (await isOpen(store, room, now)) && (await ownEvent(store, user.userId, room, now))
   if (!event) return undefined
-  const { membership } = (JSON.parse(event.json) as { content: { membership: Membership } }).content
   const bySelf = event.sender === user.userId
-  return { roomId: known.roomId, membership, position: event.nid, bySelf }
+  return { roomId: known.roomId, membership: membershipOf(event), position: event.nid, bySelf }
 }
 
 /** Whether the user was in the room from `since` on without a break, until now or until leaving. */
@@ -48,8 +47,34 @@ export async function wasJoined(store: Store, userId: string, room: number, pos:
 }
 
 /**
- * Where a user who was joined at `since` left last, before `known`: the position of the event that ended the stay. An
- * invite may have come behind it. `since` itself where that is too many changes ago.
+ * How what held at `since` ended (a stay, an invite or a knock), where `known` is an invite that came behind it.
+ * Undefined where nothing held, or where it was this invite that ended it, as it does a knock.
+ */
+export async function stayEnded(
+  store: Store,
+  user: ActiveUser,
+  room: number,
+  known: KnownMembership,
+  since: number,
+): Promise<KnownMembership | undefined> {
+  const held = await ownEvent(store, user.userId, room, since)
+  const before = held && membershipOf(held)
+  if (before === 'join') {
+    return membershipAt(store, user, room, await leftAt(store, user.userId, room, known, since))
+  }
+  if (before !== 'invite' && before !== 'knock') return undefined
+  let last = await ownEvent(store, user.userId, room, known.position - 1)
+  for (let steps = 0; last && membershipOf(last) === 'invite' && steps < OWN_CHANGES_MAX; steps++) {
+    last = await ownEvent(store, user.userId, room, last.nid - 1)
+  }
+  const ended = last && last.nid > since && ['leave', 'ban'].includes(membershipOf(last))
+  return ended ? membershipAt(store, user, room, last!.nid) : undefined
+}
+
+/**
+ * Where a user who was joined at `since` left, before `known`: the position of the event that ended the stay. An
+ * invite may have come behind it. Of several stays it is the last one that counts, or where that is too many changes
+ * ago any of them. `since` itself for who was not joined there.
  */
 export async function leftAt(
   store: Store,
@@ -65,7 +90,26 @@ export async function leftAt(
     if (isJoin(before)) return end
     end = before.nid
   }
-  return since
+  return leftBetween(store, userId, room, since, end)
+}
+
+/** The first change after some stay between `joined` and `out`, found by halving. */
+async function leftBetween(
+  store: Store,
+  userId: string,
+  room: number,
+  joined: number,
+  out: number,
+): Promise<number> {
+  if (!(await wasJoined(store, userId, room, joined))) return joined
+  let [from, end] = [joined, out]
+  while (end - from > 1) {
+    const middle = from + Math.floor((end - from) / 2)
+    const event = await ownEvent(store, userId, room, middle)
+    if (event !== undefined && isJoin(event)) from = middle
+    else end = event === undefined || event.nid <= from ? middle : event.nid
+  }
+  return end
 }
 
 /** Whether the room was in anybody's sight at a position; what happened in it before nobody was told. */
@@ -73,7 +117,8 @@ async function isOpen(store: Store, room: number, position: number): Promise<boo
   return ((await store.rooms.byNid(room))?.opened ?? 0) <= position
 }
 
-async function ownEvent(
+/** The user's member event as the room's state had it at a position. */
+export async function ownEvent(
   store: Store,
   userId: string,
   room: number,
@@ -83,5 +128,9 @@ async function ownEvent(
 }
 
 function isJoin(row: EventRow): boolean {
-  return (JSON.parse(row.json) as { content: { membership?: unknown } }).content.membership === 'join'
+  return membershipOf(row) === 'join'
+}
+
+function membershipOf(row: EventRow): Membership {
+  return (JSON.parse(row.json) as { content: { membership: Membership } }).content.membership
 }

@@ -20,6 +20,8 @@ export async function waitForNews(
   ms: number,
   request: WaitingRequest,
   hasNews: () => boolean,
+  /** What else wakes, such as news of a room that is not the user's; gives the function that stops it. */
+  also?: (wake: () => void) => () => void,
 ): Promise<void> {
   let endings: number
   do {
@@ -27,20 +29,27 @@ export async function waitForNews(
     await request.stillIn()
   } while (endings !== user.endings)
   if (hasNews()) return
-  await nextWake(clock, user, ms, request.signal)
+  await nextWake(clock, user, ms, request.signal, also)
   await request.stillIn()
 }
 
-function nextWake(clock: Clock, user: ActiveUser, ms: number, signal: AbortSignal): Promise<void> {
+function nextWake(
+  clock: Clock,
+  user: ActiveUser,
+  ms: number,
+  signal: AbortSignal,
+  also: ((wake: () => void) => () => void) | undefined,
+): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       timer.cancel()
-      stop()
+      for (const stop of stops) stop()
       signal.removeEventListener('abort', done)
       resolve()
     }
     const timer = clock.after(ms, done)
-    const stop = user.wait(done)
+    const stops = [user.wait(done)]
     signal.addEventListener('abort', done, { once: true })
+    if (also) stops.push(also(done))
   })
 }

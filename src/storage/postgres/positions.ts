@@ -44,7 +44,8 @@ function positionsOfOp(op: Op): number {
   if (op.op === 'device.put' || op.op === 'device.delete') return 3
   if (op.op === 'keys.upload') return 3 + op.oneTime.length
   if (op.op === 'to_device.put') return 1 + op.messages.length
-  return op.op === 'directory.reindex' ? op.limit : 1
+  /* Each person of the page may be new to the directory. */
+  return op.op === 'directory.reindex' || op.op === 'directory.check' ? op.limit : 1
 }
 
 /**

@@ -87,10 +87,10 @@ describe('PostgreSQL store', { skip: postgresSkip }, () => {
     } finally {
       await ask(database.url, `DROP DATABASE ${name} WITH (FORCE)`)
     }
-    await assert.rejects(
-      open(`${database.url}?options=-c%20search_path%3Dnowhere`),
-      refusedWith('search_path'),
-    )
+    const url = new URL(database.url)
+    url.searchParams.set('options', '-c search_path=nowhere')
+    /* An escaped space; a plus sign would be taken as it is. */
+    await assert.rejects(open(url.href.replaceAll('+', '%20')), refusedWith('search_path'))
   })
 
   it('is refused a second time while open, and goes on at greater positions when opened again', async () => {

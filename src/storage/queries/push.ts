@@ -199,20 +199,22 @@ const THREADS = `SELECT thread, latest FROM thread_news WHERE room = ?1 AND late
  * and the unthreaded mark, each with the outcome of its kind under the user's profile of then, or its own where one
  * is kept.
  */
-export function* countsOf(user: string, room: number, upto: number): Sql<RoomCounts> {
+export function* countsOf(user: string, room: number, upto: number, overBefore?: number): Sql<RoomCounts> {
   const { marks, history, newest, threadEvent } = yield* standingOf(user, room, upto)
+  /* What is over counts as read. */
+  const over = overBefore === undefined ? 0 : yield* overUpTo(room, overBefore, upto)
   const stretchOf = (thread: string): Stretch => ({
     user,
     room,
     thread,
-    after: readUpTo(marks, thread),
+    after: Math.max(over, readUpTo(marks, thread)),
     upto,
   })
   const main = stretchOf(MAIN_THREAD)
   const isUnread = newest !== undefined && newest.event > main.after
-  const hasThreads = threadEvent > marks.all
-  const recent = hasThreads ? yield* run(THREADS, room, marks.all, THREADS_COUNTED_MAX) : []
-  const news = recent.filter((row) => (row.latest as number) > readUpTo(marks, row.thread as string))
+  const allRead = Math.max(over, marks.all)
+  const recent = threadEvent > allRead ? yield* run(THREADS, room, allRead, THREADS_COUNTED_MAX) : []
+  const news = recent.filter((row) => (row.latest as number) > stretchOf(row.thread as string).after)
   const none = { notifications: 0, highlights: 0 }
   if (!isUnread && news.length === 0) return { room, main: none, threads: [] }
   const threads: (UnreadCount & { thread: string })[] = []
@@ -225,8 +227,21 @@ export function* countsOf(user: string, room: number, upto: number): Sql<RoomCou
   return { room, main: unread, threads }
 }
 
-export const pushCounts = query('push.counts', 'small', (user: string, room: number, upto: number) =>
-  countsOf(user, room, upto),
+/* The oldest event by its time of those that are not over; whatever came before it is. */
+function* overUpTo(room: number, overBefore: number, upto: number): Sql<number> {
+  const row = yield* first(
+    `SELECT arrival FROM events WHERE room = ?1 AND arrival IS NOT NULL AND ts >= ?2
+     ORDER BY ts, arrival LIMIT 1`,
+    room,
+    overBefore,
+  )
+  return row ? (row.arrival as number) - 1 : upto
+}
+
+export const pushCounts = query(
+  'push.counts',
+  'small',
+  (user: string, room: number, upto: number, overBefore?: number) => countsOf(user, room, upto, overBefore),
 )
 
 function pusherFrom(row: Row): PusherRow {

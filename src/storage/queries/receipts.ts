@@ -48,6 +48,21 @@ export const receiptsSince = query(
   },
 )
 
+export const newestReceipts = query(
+  'receipts.newest',
+  'small',
+  function* (room: number, after: number, upto: number, limit: number): Sql<ReceiptRow[]> {
+    const rows = yield* run(
+      `SELECT ${RECEIPT_COLUMNS} FROM receipts WHERE room = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4`,
+      room,
+      after,
+      upto,
+      limit,
+    )
+    return rows.map(receiptFrom)
+  },
+)
+
 export const latestReceipts = query('receipts.latest', 'large', function* (user: string): Sql<RoomNews[]> {
   const rows = yield* run(
     `SELECT m.room, (SELECT MAX(r.pos) FROM receipts r WHERE r.room = m.room) AS latest

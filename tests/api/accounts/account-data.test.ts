@@ -26,7 +26,7 @@ async function withRooms(server: TestServer): Promise<{ own: string; foreign: st
 }
 
 test('global account data comes back as it was sent', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   const path = `${ME}/account_data/org.example.list`
   await server.refused(404, 'M_NOT_FOUND', 'GET', path, { token })
@@ -38,7 +38,7 @@ test('global account data comes back as it was sent', async () => {
 })
 
 test('room account data is apart from global data and from other rooms', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   const { own, foreign } = await withRooms(server)
   const path = `${ME}/rooms/${encodeURIComponent(own)}/account_data/m.tag`
@@ -57,7 +57,7 @@ test('room account data is apart from global data and from other rooms', async (
 })
 
 test('nobody reads or writes the account data and filters of another', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   await server.register('bob')
   const { own } = await withRooms(server)
@@ -74,7 +74,7 @@ test('nobody reads or writes the account data and filters of another', async () 
 })
 
 test('types that the server controls: 405 with M_BAD_JSON', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   const { own } = await withRooms(server)
   for (const place of [ME, `${ME}/rooms/${encodeURIComponent(own)}`]) {
@@ -88,7 +88,7 @@ test('types that the server controls: 405 with M_BAD_JSON', async () => {
 })
 
 test('adv-34: account data has a greatest size and its type a greatest length', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   const put = (type: string, body: unknown) =>
     server.call('PUT', `${ME}/account_data/${type}`, { token, body })
@@ -102,7 +102,7 @@ test('adv-34: account data has a greatest size and its type a greatest length', 
 })
 
 test('filters: stored once, read back, checked', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   const filter = { room: { timeline: { limit: 5, types: ['m.room.message'] } }, event_fields: ['type'] }
   const post = (body: unknown) => server.expect(200, 'POST', `${ME}/filter`, { token, body })
@@ -123,7 +123,7 @@ test('filters: stored once, read back, checked', async () => {
 })
 
 test('filters belong to their user', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const alice = await server.register('alice')
   const bob = await server.register('bob')
   const body = { room: { rooms: [] } }

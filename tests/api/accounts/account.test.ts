@@ -18,7 +18,7 @@ const proof = (user: string, password: string, session?: string) => ({
 })
 
 test('a deactivation that is not as it should be deactivates nobody', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   const auth = proof('alice', 'wordpass')
   await server.refused(400, 'M_BAD_JSON', 'POST', DEACTIVATE, { token, body: { auth, erase: 'yes' } })
@@ -27,7 +27,7 @@ test('a deactivation that is not as it should be deactivates nobody', async () =
 })
 
 test('a new password, and all other devices end', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const here = await server.register('alice')
   const there = await server.login('alice', 'wordpass', { refresh_token: true })
   const token = here.access_token
@@ -44,7 +44,7 @@ test('a new password, and all other devices end', async () => {
 })
 
 test('a new password with logout_devices false leaves the other devices alone', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const here = await server.register('alice')
   const there = await server.login('alice')
   const body = { new_password: 'newpass', logout_devices: false, auth: proof(ALICE, 'wordpass') }
@@ -60,7 +60,7 @@ test('a new password: what is refused', async () => {
     requireLowercase: false,
     requireUppercase: false,
   }
-  await using server = new TestServer({ passwords: { policy } })
+  await using server = await TestServer.start({ passwords: { policy } })
   const { access_token: token } = await server.register('alice')
   const auth = proof('alice', 'wordpass')
   await server.refused(401, 'M_MISSING_TOKEN', 'POST', PASSWORD, { body: { new_password: 'newpass', auth } })
@@ -81,7 +81,7 @@ const attempt = (server: TestServer, token: string, auth: object): Promise<Answe
   server.call('POST', PASSWORD, { token, body: { new_password: 'newpass', auth } })
 
 test('adv-68: only the own password confirms; any other dict does not', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   await server.register('bob', 'bobpass')
   const { session } = (await attempt(server, token, {})).body
@@ -113,7 +113,7 @@ test('adv-68: only the own password confirms; any other dict does not', async ()
 })
 
 test('adv-67: what was proven for one operation or by one user proves nothing for another', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const alice = await server.register('alice')
   const bob = await server.register('bob')
   const auth = proof('alice', 'wordpass')
@@ -128,7 +128,7 @@ test('adv-67: what was proven for one operation or by one user proves nothing fo
 })
 
 test('a user or a bug elsewhere cannot lock anyone out: confirmations are counted by themselves', async () => {
-  await using server = new TestServer({ limited: true })
+  await using server = await TestServer.start({ limited: true })
   const { access_token: token } = await server.register('alice')
   for (let n = 0; n < 3; n++)
     assert.equal((await attempt(server, token, proof('alice', 'wrong'))).status, 401)
@@ -140,14 +140,14 @@ test('a user or a bug elsewhere cannot lock anyone out: confirmations are counte
 })
 
 test('where passwords confirm nothing there is no way', async () => {
-  await using server = new TestServer({ passwords: { forReauth: false } })
+  await using server = await TestServer.start({ passwords: { forReauth: false } })
   const { access_token: token } = await server.register('alice')
   assert.equal((await attempt(server, token, proof('alice', 'wordpass'))).body.errcode, 'M_FORBIDDEN')
 })
 
 test('adv-72: deactivation leaves nothing of an account but its name', async () => {
   const heard: string[] = []
-  await using server = new TestServer({
+  await using server = await TestServer.start({
     hooks: {
       deactivationOps: (userId, now) => [
         { op: 'job.put', kind: 'leave', key: userId, dueTs: now, data: '{}' },
@@ -201,7 +201,7 @@ test('adv-72: deactivation leaves nothing of an account but its name', async () 
 test('deactivation when the store fails: nothing is half done, and nobody is told', async () => {
   const heard: string[] = []
   let broken = false
-  await using server = new TestServer({
+  await using server = await TestServer.start({
     hooks: { onDeactivated: (userId) => heard.push(userId) },
     wrap: (store) => ({
       ...store,

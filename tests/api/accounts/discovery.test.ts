@@ -12,14 +12,14 @@ covers(
 )
 
 test('versions', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { versions, unstable_features } = await server.expect(200, 'GET', '/_matrix/client/versions')
   for (const version of ['r0.6.1', 'v1.1', 'v1.11', 'v1.16']) assert.ok(versions.includes(version))
   assert.equal(unstable_features['org.matrix.msc4222'], true)
 })
 
 test('capabilities say what is so', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   const { capabilities } = await server.expect(200, 'GET', `${V3}/capabilities`, { token })
   assert.equal(capabilities['m.room_versions'].default, '12')
@@ -33,7 +33,7 @@ test('capabilities say what is so', async () => {
 })
 
 test('capabilities follow the configuration', async () => {
-  await using server = new TestServer({
+  await using server = await TestServer.start({
     profile: { setDisplayname: false, setAvatarUrl: false },
     passwords: { forReauth: false },
     discovery: { defaultRoomVersion: '11' },
@@ -49,7 +49,7 @@ test('capabilities follow the configuration', async () => {
 })
 
 test('no well-known file without configuration', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   for (const name of ['client', 'server', 'support']) {
     await server.refused(404, 'M_NOT_FOUND', 'GET', `/.well-known/matrix/${name}`)
   }
@@ -57,7 +57,7 @@ test('no well-known file without configuration', async () => {
 
 test('well-known files as configured; nothing overwrites our own keys', async () => {
   const support = { contacts: [{ role: 'm.role.admin', email_address: 'root@home.test' }] }
-  await using server = new TestServer({
+  await using server = await TestServer.start({
     discovery: {
       publicBaseurl: 'https://matrix.home.test/',
       identityServer: 'https://id.home.test',
@@ -78,7 +78,7 @@ test('well-known files as configured; nothing overwrites our own keys', async ()
 })
 
 test('adv-58: every endpoint says who may call it, and only these are open to anyone', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const open = server.accounts.routes
     .filter(({ auth }) => auth === 'none' || auth === 'sharedSecret' || auth === 'optional')
     .map(({ method, path }) => `${method} ${path}`)

@@ -11,8 +11,11 @@ const LOGIN = `${V3}/login`
 const WHOAMI = `${V3}/account/whoami`
 const ALICE = '@alice:home.test'
 
-const on = (options: Partial<AccountOptions['loginTokens']> = {}, more: TestOptions = {}): TestServer =>
-  new TestServer({
+const on = (
+  options: Partial<AccountOptions['loginTokens']> = {},
+  more: TestOptions = {},
+): Promise<TestServer> =>
+  TestServer.start({
     ...more,
     more: { loginTokens: { enabled: true, confirm: false, lifetimeMs: 300_000, ...options } },
   })
@@ -23,7 +26,7 @@ const got = (server: TestServer, token: string): Promise<Body> =>
   server.expect(200, 'POST', GET_TOKEN, { token, body: {} })
 
 test('without the option there is neither endpoint nor flow', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   await server.refused(404, 'M_UNRECOGNIZED', 'POST', GET_TOKEN, { token, body: {} })
   assert.deepEqual((await server.expect(200, 'GET', LOGIN)).flows, [{ type: 'm.login.password' }])
@@ -33,7 +36,7 @@ test('without the option there is neither endpoint nor flow', async () => {
 })
 
 test('a login token opens one session of its user', async () => {
-  await using server = on()
+  await using server = await on()
   const { access_token: token } = await server.register('alice')
   assert.deepEqual((await server.expect(200, 'GET', LOGIN)).flows, [
     { type: 'm.login.password' },
@@ -55,7 +58,7 @@ test('a login token opens one session of its user', async () => {
 })
 
 test('adv-67: of many logins with one token at once a single one succeeds', async () => {
-  await using server = on()
+  await using server = await on()
   const { access_token: token } = await server.register('alice')
   const { login_token } = await got(server, token)
   const tries = Array.from({ length: 8 }, () => server.call('POST', LOGIN, { body: byToken(login_token) }))
@@ -64,7 +67,7 @@ test('adv-67: of many logins with one token at once a single one succeeds', asyn
 })
 
 test('a login token ends with its time; what is no token is refused', async () => {
-  await using server = on({ lifetimeMs: 60_000 })
+  await using server = await on({ lifetimeMs: 60_000 })
   const { access_token: token } = await server.register('alice')
   const { login_token } = await got(server, token)
   server.pass(60_000)
@@ -76,7 +79,7 @@ test('a login token ends with its time; what is no token is refused', async () =
 })
 
 test('who gets a token: full accounts with a session, after the password where the option says so', async () => {
-  await using server = on({ confirm: true }, { registration: { guests: true } })
+  await using server = await on({ confirm: true }, { registration: { guests: true } })
   const { access_token: token } = await server.register('alice')
   await server.refused(401, 'M_MISSING_TOKEN', 'POST', GET_TOKEN, { body: {} })
   const guest = await server.expect(200, 'POST', `${V3}/register?kind=guest`, { body: {} })
@@ -97,14 +100,14 @@ test('who gets a token: full accounts with a session, after the password where t
 })
 
 test('a proof given lately does not give a login token', async () => {
-  await using server = on({ confirm: true }, { sessions: { proofMs: 600_000 } })
+  await using server = await on({ confirm: true }, { sessions: { proofMs: 600_000 } })
   await server.register('alice')
   const { access_token: token } = await server.login('alice')
   await server.expect(401, 'POST', GET_TOKEN, { token, body: {} })
 })
 
 test('without a password that confirms, tokens are not to be had', async () => {
-  await using server = on({ confirm: true }, { passwords: { forReauth: false } })
+  await using server = await on({ confirm: true }, { passwords: { forReauth: false } })
   const { access_token: token } = await server.register('alice')
   await server.refused(403, 'M_FORBIDDEN', 'POST', GET_TOKEN, { token, body: {} })
   const { capabilities } = await server.expect(200, 'GET', `${V3}/capabilities`, { token })
@@ -112,7 +115,7 @@ test('without a password that confirms, tokens are not to be had', async () => {
 })
 
 test('one token in a minute', async () => {
-  await using server = on({}, { limited: true })
+  await using server = await on({}, { limited: true })
   const { access_token: token } = await server.register('alice')
   await got(server, token)
   const refused = await server.refused(429, 'M_LIMIT_EXCEEDED', 'POST', GET_TOKEN, { token, body: {} })
@@ -122,7 +125,7 @@ test('one token in a minute', async () => {
 })
 
 test('adv-65: deactivated and locked accounts cannot log in with a token', async () => {
-  await using server = on()
+  await using server = await on()
   for (const flag of ['deactivated', 'locked'] as const) {
     const { access_token: token } = await server.register(flag)
     const { login_token } = await got(server, token)
@@ -134,7 +137,7 @@ test('adv-65: deactivated and locked accounts cannot log in with a token', async
 })
 
 test('tokens stay secret: the store knows digests', async () => {
-  await using server = on()
+  await using server = await on()
   const { access_token: token } = await server.register('alice')
   const { login_token } = await got(server, token)
   assert.equal(await server.store.usage.loginToken(login_token), undefined)
@@ -142,7 +145,7 @@ test('tokens stay secret: the store knows digests', async () => {
 })
 
 test('the unstable path of the proposal', async () => {
-  await using server = on()
+  await using server = await on()
   const { access_token: token } = await server.register('alice')
   const path = '/_matrix/client/unstable/org.matrix.msc3882/login/token'
   const made = await server.expect(200, 'POST', path, { token, body: {} })
@@ -151,7 +154,7 @@ test('the unstable path of the proposal', async () => {
 })
 
 test('a password of another login is not needed for the flows', async () => {
-  await using server = on({}, { passwords: { forLogin: false } })
+  await using server = await on({}, { passwords: { forLogin: false } })
   assert.deepEqual((await server.expect(200, 'GET', LOGIN)).flows, [
     { type: 'm.login.token', get_login_token: true },
   ])

@@ -17,7 +17,7 @@ const put = (server: TestServer, token: string, key: string, value: unknown, sta
   server.expect(status, 'PUT', `${PROFILE}/${key}`, { token, body: { [key]: value } })
 
 test('names, avatars and fields of one’s own, readable by anyone', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   await put(server, token, 'displayname', 'Alice \u{1F469}')
   await put(server, token, 'avatar_url', 'mxc://home.test/abc')
@@ -45,7 +45,7 @@ test('names, avatars and fields of one’s own, readable by anyone', async () =>
 })
 
 test('profiles that are not there', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.refused(404, 'M_NOT_FOUND', 'GET', PROFILE)
   await server.refused(404, 'M_NOT_FOUND', 'GET', `${PROFILE}/displayname`)
   await server.refused(404, 'M_NOT_FOUND', 'GET', `${V3}/profile/@x:other.test`)
@@ -53,7 +53,7 @@ test('profiles that are not there', async () => {
 })
 
 test('what a field may be', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   const refused = (status: number, code: string, key: string, body: unknown) =>
     server.refused(status, code, 'PUT', `${PROFILE}/${encodeURIComponent(key)}`, { token, body })
@@ -78,7 +78,7 @@ test('what a field may be', async () => {
 })
 
 test('adv-34: a profile stays below 64 KiB, to the byte', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice', 'wordpass')
   await server.expect(200, 'DELETE', `${PROFILE}/displayname`, { token })
   const room = 65_536 - '{"org.example.a":""}'.length
@@ -96,7 +96,7 @@ test('adv-34: a profile stays below 64 KiB, to the byte', async () => {
 })
 
 test('nobody writes the profile of another but an administrator', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const alice = await server.register('alice')
   const bob = await server.register('bob')
   const body = { displayname: 'Other' }
@@ -115,7 +115,7 @@ test('nobody writes the profile of another but an administrator', async () => {
 })
 
 test('a name that may be set once: M_FORBIDDEN afterwards', async () => {
-  await using server = new TestServer({ profile: { setDisplayname: false, setAvatarUrl: false } })
+  await using server = await TestServer.start({ profile: { setDisplayname: false, setAvatarUrl: false } })
   const { access_token: token } = await server.register('alice')
   await put(server, token, 'avatar_url', 'mxc://a/b')
   for (const [key, value] of [
@@ -131,7 +131,7 @@ test('a name that may be set once: M_FORBIDDEN afterwards', async () => {
 
 test('changes of name and avatar are told, in the plan and after it; others and repetitions are not', async () => {
   const heard: string[] = []
-  await using server = new TestServer({
+  await using server = await TestServer.start({
     hooks: {
       profileOps: (userId, now) => [{ op: 'job.put', kind: 'spread', key: userId, dueTs: now, data: '{}' }],
       onProfileChanged: (userId) => heard.push(userId),
@@ -158,7 +158,7 @@ test('changes of name and avatar are told, in the plan and after it; others and 
 })
 
 test('fields that are written at once are all kept', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   const keys = Array.from({ length: 20 }, (_, n) => `org.example.k${n}`)
   await Promise.all(keys.map((key) => put(server, token, key, key)))

@@ -36,7 +36,7 @@ async function withToken(server: TestServer, token: string, username: string): P
 }
 
 test('an open registration: first the flows, then an account with a session', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const asked = await server.expect(401, 'POST', REGISTER, { body: {} })
   assert.deepEqual(asked.flows, [{ stages: ['m.login.dummy'] }])
   const body = {
@@ -61,7 +61,7 @@ test('an open registration: first the flows, then an account with a session', as
 })
 
 test('who did not get the answer registers again in the same session, with the same password alone', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   for (const name of [undefined, 'again']) {
     const { session } = await server.expect(401, 'POST', REGISTER, { body: {} })
     const body = { username: name, password: 'wordpass', auth: { ...DUMMY, session } }
@@ -77,7 +77,7 @@ test('who did not get the answer registers again in the same session, with the s
 })
 
 test('the old path, an empty body and inhibit_login', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.expect(401, 'POST', '/_matrix/client/r0/register')
   const made = await server.register('bob', 'wordpass', { inhibit_login: true })
   assert.deepEqual(made, { user_id: '@bob:home.test' })
@@ -86,7 +86,7 @@ test('the old path, an empty body and inhibit_login', async () => {
 })
 
 test('without a name one is made up; without a password nothing is', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const body = { password: 'wordpass', auth: DUMMY }
   const one = await server.expect(200, 'POST', REGISTER, { body })
   const two = await server.expect(200, 'POST', REGISTER, { body })
@@ -97,13 +97,13 @@ test('without a name one is made up; without a password nothing is', async () =>
 })
 
 test('adv-69: an empty password is none', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const body = { username: 'alice', password: '', auth: DUMMY }
   await server.refused(400, 'M_WEAK_PASSWORD', 'POST', REGISTER, { body })
 })
 
 test('names: grammar, underscore, digits, length, case', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   const bad = ['', 'a b', 'ä', 'a:b', '@a', '_bridge', '123', 'x'.repeat(246), 'a\u0000', 'a!']
   for (const username of bad) {
@@ -123,7 +123,7 @@ test('names: grammar, underscore, digits, length, case', async () => {
 })
 
 test('a name that differs from an imported one only in capital letters is taken', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.commit({
     op: 'account.create',
     user: '@Old:home.test',
@@ -137,7 +137,7 @@ test('a name that differs from an imported one only in capital letters is taken'
 })
 
 test('names with an underscore where they are allowed; names of bridges', async () => {
-  await using server = new TestServer({
+  await using server = await TestServer.start({
     registration: { underscorePrefix: true },
     hooks: { exclusive: (userId) => userId.startsWith('@irc_') },
   })
@@ -147,13 +147,13 @@ test('names with an underscore where they are allowed; names of bridges', async 
 })
 
 test('guests are refused', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.refused(403, 'M_GUEST_ACCESS_FORBIDDEN', 'POST', `${REGISTER}?kind=guest`, { body: {} })
   await server.refused(400, 'M_INVALID_PARAM', 'POST', `${REGISTER}?kind=tree`, { body: {} })
 })
 
 test('a closed registration without any token refuses everything', async () => {
-  await using server = new TestServer(CLOSED)
+  await using server = await TestServer.start(CLOSED)
   await server.refused(403, 'M_FORBIDDEN', 'POST', REGISTER, { body: {} })
   const body = { username: 'alice', password: 'wordpass', auth: DUMMY }
   await server.refused(403, 'M_FORBIDDEN', 'POST', REGISTER, { body })
@@ -162,7 +162,7 @@ test('a closed registration without any token refuses everything', async () => {
 })
 
 test('a closed registration with a token in the store: the first account, administrator, and no second', async () => {
-  await using server = new TestServer(CLOSED)
+  await using server = await TestServer.start(CLOSED)
   await putToken(server, 'first-start', { admin: true })
   assert.deepEqual(await server.expect(200, 'GET', validity('first-start')), { valid: true })
   assert.deepEqual(await server.expect(200, 'GET', validity('other')), { valid: false })
@@ -178,7 +178,7 @@ test('a closed registration with a token in the store: the first account, admini
 })
 
 test('adv-68: a stage that is not offered proves nothing', async () => {
-  await using server = new TestServer({ registration: { requiresToken: true } })
+  await using server = await TestServer.start({ registration: { requiresToken: true } })
   const body = { username: 'alice', password: 'wordpass' }
   const { session } = await server.expect(401, 'POST', REGISTER, { body })
   for (const auth of [
@@ -197,14 +197,14 @@ test('adv-68: a stage that is not offered proves nothing', async () => {
 })
 
 test('the question for a token needs a token', async () => {
-  await using server = new TestServer({ registration: { requiresToken: true } })
+  await using server = await TestServer.start({ registration: { requiresToken: true } })
   const [bare] = validity('').split('?')
   await server.refused(400, 'M_MISSING_PARAM', 'GET', bare!)
   await server.refused(400, 'M_INVALID_PARAM', 'GET', validity('x'.repeat(10_000)))
 })
 
 test('a token that is expired or used up is not valid', async () => {
-  await using server = new TestServer({ registration: { requiresToken: true } })
+  await using server = await TestServer.start({ registration: { requiresToken: true } })
   await putToken(server, 'old', { expiresTs: server.now() - 1 })
   await putToken(server, 'soon', { expiresTs: server.now() + 60_000, usesAllowed: null })
   await putToken(server, 'twice', { usesAllowed: 2 })
@@ -221,7 +221,7 @@ test('a token that is expired or used up is not valid', async () => {
 })
 
 test('two registrations with one single-use token at once: exactly one wins', async () => {
-  await using server = new TestServer(CLOSED)
+  await using server = await TestServer.start(CLOSED)
   await putToken(server, 'once', { admin: true })
   const sessions: [string, string][] = []
   for (const username of ['one', 'two', 'three']) {
@@ -244,7 +244,7 @@ test('two registrations with one single-use token at once: exactly one wins', as
 })
 
 test('adv-71: registrations of one name at once: exactly one wins, and its password is the one that works', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const answers = await Promise.all(
     [0, 1, 2, 3, 4].map(async (n) => ({
       n,
@@ -264,7 +264,7 @@ test('adv-71: registrations of one name at once: exactly one wins, and its passw
 })
 
 test('adv-71: an account that exists is not registered again, nor one that was deactivated', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   const auth = {
     type: 'm.login.password',
@@ -277,7 +277,7 @@ test('adv-71: an account that exists is not registered again, nor one that was d
 })
 
 test('a name that was taken meanwhile can be replaced in the same session', async () => {
-  await using server = new TestServer({ registration: { requiresToken: true } })
+  await using server = await TestServer.start({ registration: { requiresToken: true } })
   await putToken(server, 'tok', { usesAllowed: 2 })
   const { session } = await server.expect(401, 'POST', REGISTER, { body: { username: 'late' } })
   const auth = { type: 'm.login.registration_token', token: 'tok', session }
@@ -292,7 +292,7 @@ test('a name that was taken meanwhile can be replaced in the same session', asyn
 
 test('adv-66: no row of an authentication session holds a password or a body', async () => {
   const kept: string[] = []
-  await using server = new TestServer({
+  await using server = await TestServer.start({
     registration: { requiresToken: true },
     wrap: (store) => ({
       ...store,
@@ -320,7 +320,7 @@ test('adv-66: no row of an authentication session holds a password or a body', a
 })
 
 test('an authentication session outlives a restart of the services', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { session } = await server.expect(401, 'POST', REGISTER, { body: {} })
   assert.ok(await server.store.accounts.uia(session))
   server.restart()
@@ -329,7 +329,7 @@ test('an authentication session outlives a restart of the services', async () =>
 })
 
 test('stages that are finished stay finished while the rest of the request is put right', async () => {
-  await using server = new TestServer({ registration: { requiresToken: true } })
+  await using server = await TestServer.start({ registration: { requiresToken: true } })
   await putToken(server, 'tok')
   const { session } = await server.expect(401, 'POST', REGISTER, { body: {} })
   const token = { type: 'm.login.registration_token', token: 'tok', session }
@@ -347,7 +347,7 @@ test('the password policy speaks before anything else', async () => {
     requireLowercase: true,
     requireUppercase: true,
   }
-  await using server = new TestServer({ passwords: { policy } })
+  await using server = await TestServer.start({ passwords: { policy } })
   const cases = [
     ['aB1!', 'M_PASSWORD_TOO_SHORT'],
     ['aBcdefg!', 'M_PASSWORD_NO_DIGIT'],
@@ -364,7 +364,7 @@ test('the password policy speaks before anything else', async () => {
 })
 
 test('rc_registration counts accounts that are made, by address', async () => {
-  await using server = new TestServer({ limited: true })
+  await using server = await TestServer.start({ limited: true })
   for (const name of ['a1', 'a2', 'a3']) {
     await server.expect(401, 'POST', REGISTER, { body: {} })
     await server.register(name)
@@ -377,7 +377,7 @@ test('rc_registration counts accounts that are made, by address', async () => {
 })
 
 test('rc_registration_token_validity and the check of names are limited', async () => {
-  await using server = new TestServer({ limited: true })
+  await using server = await TestServer.start({ limited: true })
   for (let n = 0; n < 5; n++) await server.expect(200, 'GET', validity('x'))
   await server.refused(429, 'M_LIMIT_EXCEEDED', 'GET', validity('x'))
   for (let n = 0; n < 3; n++) await server.expect(200, 'GET', `${REGISTER}/available?username=n${n}`)
@@ -385,7 +385,7 @@ test('rc_registration_token_validity and the check of names are limited', async 
 })
 
 test('adv-34: every text of a registration has a length', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const long = 'x'.repeat(2000)
   for (const name of ['username', 'password', 'device_id', 'initial_device_display_name']) {
     const body = { username: 'alice', password: 'wordpass', auth: DUMMY, [name]: long }
@@ -395,7 +395,7 @@ test('adv-34: every text of a registration has a length', async () => {
 })
 
 test('with `inhibit_user_in_use_error` a taken name is told at the end alone', async () => {
-  await using server = new TestServer({ registration: { inhibitInUse: true } })
+  await using server = await TestServer.start({ registration: { inhibitInUse: true } })
   await server.register('alice')
   const available = await server.expect(200, 'GET', `${V3}/register/available?username=alice`)
   assert.deepEqual(available, { available: true })

@@ -31,15 +31,15 @@ const notRefreshed = (server: TestServer, token: string): Promise<Body> =>
   server.refused(401, 'M_UNKNOWN_TOKEN', 'POST', `${V3}/refresh`, { body: { refresh_token: token } })
 
 test('the flows of login', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   assert.deepEqual(await server.expect(200, 'GET', LOGIN), { flows: [{ type: 'm.login.password' }] })
-  await using closed = new TestServer({ passwords: { forLogin: false } })
+  await using closed = await TestServer.start({ passwords: { forLogin: false } })
   assert.deepEqual(await closed.expect(200, 'GET', LOGIN), { flows: [] })
   await closed.refused(400, 'M_UNKNOWN', 'POST', LOGIN, { body: loginBody('alice', 'x') })
 })
 
 test('login by localpart, id, capital letters, and in the way of old', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   for (const user of ['alice', '@alice:home.test', 'ALICE', '@Alice:home.test']) {
     const made = await server.login(user)
@@ -53,7 +53,7 @@ test('login by localpart, id, capital letters, and in the way of old', async () 
 })
 
 test('a wrong password and an unknown user get the same answer, word for word', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   await server.commit({
     op: 'account.create',
@@ -76,7 +76,7 @@ test('a wrong password and an unknown user get the same answer, word for word', 
 })
 
 test('login: what is missing or unknown', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const post = (status: number, code: string, body: object) =>
     server.refused(status, code, 'POST', LOGIN, { body })
   await post(400, 'M_MISSING_PARAM', {})
@@ -93,14 +93,14 @@ test('login: what is missing or unknown', async () => {
 })
 
 test('the client well-known comes with a login where there is a public address', async () => {
-  await using server = new TestServer({ discovery: { publicBaseurl: 'https://matrix.home.test/' } })
+  await using server = await TestServer.start({ discovery: { publicBaseurl: 'https://matrix.home.test/' } })
   await server.register('alice')
   const made = await server.login('alice')
   assert.deepEqual(made.well_known, { 'm.homeserver': { base_url: 'https://matrix.home.test/' } })
 })
 
 test('a login with the id of a device ends the earlier tokens of that device alone', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const other = await server.register('alice')
   const first = await server.login('alice', 'wordpass', {
     device_id: 'PHONE',
@@ -123,7 +123,7 @@ test('only digests of tokens are kept', async () => {
       return store.commit(plan)
     },
   })
-  await using server = new TestServer({ wrap })
+  await using server = await TestServer.start({ wrap })
   await server.register('alice')
   const made = await server.login('alice', 'wordpass', { refresh_token: true })
   assert.ok(plans.join().includes(digest(made.access_token)))
@@ -135,7 +135,7 @@ test('only digests of tokens are kept', async () => {
 })
 
 test('no token, a made-up token, a refresh token in the place of an access token and the reverse', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   const made = await server.login('alice', 'wordpass', { refresh_token: true })
   await server.refused(401, 'M_MISSING_TOKEN', 'GET', WHOAMI)
@@ -147,7 +147,7 @@ test('no token, a made-up token, a refresh token in the place of an access token
 })
 
 test('authentication answers at once when the token is known, and from the store after a restart', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token } = await server.register('alice')
   await works(server, token)
   const sessions = server.accounts.services.sessions
@@ -159,7 +159,7 @@ test('authentication answers at once when the token is known, and from the store
 })
 
 test('logout ends one session with its device, logout/all every one', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const a = await server.register('alice')
   const b = await server.login('alice')
   const c = await server.login('alice')
@@ -177,7 +177,7 @@ test('logout ends one session with its device, logout/all every one', async () =
 })
 
 test('a device that somebody else deletes in the store loses its session here', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   const { access_token: token, device_id } = await server.register('alice')
   await works(server, token)
   await server.commit({ op: 'device.delete', user: '@alice:home.test', devices: [device_id] })
@@ -198,7 +198,7 @@ test('a token read while its session ends is not kept', async () => {
       },
     },
   })
-  await using server = new TestServer({ wrap })
+  await using server = await TestServer.start({ wrap })
   const { access_token: token } = await server.register('alice')
   slow = true
   const racing = server.call('GET', WHOAMI, { token })
@@ -211,7 +211,7 @@ test('a token read while its session ends is not kept', async () => {
 })
 
 test('lifetimes: a token that cannot be refreshed', async () => {
-  await using server = new TestServer({ sessions: { nonrefreshableAccessTokenMs: 60_000 } })
+  await using server = await TestServer.start({ sessions: { nonrefreshableAccessTokenMs: 60_000 } })
   const made = await server.register('alice')
   assert.ok(made.expires_in_ms <= 60_000 && made.expires_in_ms > 59_000)
   await works(server, made.access_token)
@@ -222,7 +222,7 @@ test('lifetimes: a token that cannot be refreshed', async () => {
 })
 
 test('lifetimes: a session ends whatever is refreshed; tokens never outlive it', async () => {
-  await using server = new TestServer({ sessions: { lifetimeMs: 700_000, refreshTokenMs: 400_000 } })
+  await using server = await TestServer.start({ sessions: { lifetimeMs: 700_000, refreshTokenMs: 400_000 } })
   await server.register('alice')
   let made = await server.login('alice', 'wordpass', { refresh_token: true })
   assert.equal(Math.round(made.expires_in_ms / 1000), 300)
@@ -239,13 +239,13 @@ test('lifetimes: a session ends whatever is refreshed; tokens never outlive it',
 })
 
 test('a refresh without a refresh token, and with something else in its place', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.refused(400, 'M_MISSING_PARAM', 'POST', `${V3}/refresh`, { body: {} })
   await server.refused(400, 'M_BAD_JSON', 'POST', `${V3}/refresh`, { body: { refresh_token: 7 } })
 })
 
 test('lifetimes: a refresh token that was not used in time', async () => {
-  await using server = new TestServer({ sessions: { refreshTokenMs: 400_000 } })
+  await using server = await TestServer.start({ sessions: { refreshTokenMs: 400_000 } })
   await server.register('alice')
   const made = await server.login('alice', 'wordpass', { refresh_token: true })
   server.pass(400_001)
@@ -253,10 +253,10 @@ test('lifetimes: a refresh token that was not used in time', async () => {
 })
 
 test('refresh tokens are given only to who asks, and nowhere where they are turned off', async () => {
-  await using server = new TestServer({ sessions: { refreshableAccessTokenMs: undefined } })
+  await using server = await TestServer.start({ sessions: { refreshableAccessTokenMs: undefined } })
   const made = await server.register('alice', 'wordpass', { refresh_token: true })
   assert.equal(made.refresh_token, undefined)
-  await using other = new TestServer()
+  await using other = await TestServer.start()
   assert.equal((await other.register('alice')).refresh_token, undefined)
   assert.equal((await other.login('alice')).refresh_token, undefined)
   assert.match(
@@ -266,7 +266,7 @@ test('refresh tokens are given only to who asks, and nowhere where they are turn
 })
 
 test('§5.13: the old refresh token stays valid until the new access token is used', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   const one = await server.login('alice', 'wordpass', { refresh_token: true })
   await works(server, one.access_token)
@@ -285,7 +285,7 @@ test('§5.13: the old refresh token stays valid until the new access token is us
 })
 
 test('§5.13: the old refresh token stays valid until the new refresh token is used', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   const one = await server.login('alice', 'wordpass', { refresh_token: true })
   const two = await refresh(server, one.refresh_token)
@@ -297,7 +297,7 @@ test('§5.13: the old refresh token stays valid until the new refresh token is u
 })
 
 test('refreshing twice at once gives one answer to both', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   const one = await server.login('alice', 'wordpass', { refresh_token: true })
   const [a, b] = await Promise.all([refresh(server, one.refresh_token), refresh(server, one.refresh_token)])
@@ -307,7 +307,7 @@ test('refreshing twice at once gives one answer to both', async () => {
 
 test('tokens do not pile up when a client refreshes again and again', async () => {
   const puts = new Set<string>()
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   let made = await server.login('alice', 'wordpass', { refresh_token: true })
   for (let n = 0; n < 5; n++) {
@@ -320,7 +320,7 @@ test('tokens do not pile up when a client refreshes again and again', async () =
 })
 
 test('the end of a session that is written into a refresh token cannot be changed', async () => {
-  await using server = new TestServer({ sessions: { lifetimeMs: 1_000_000 } })
+  await using server = await TestServer.start({ sessions: { lifetimeMs: 1_000_000 } })
   await server.register('alice')
   const made = await server.login('alice', 'wordpass', { refresh_token: true })
   const [text] = made.refresh_token.split('.')
@@ -332,7 +332,7 @@ test('the end of a session that is written into a refresh token cannot be change
 const flags = (more: object): Op => ({ op: 'account.flags', user: '@alice:home.test', ...more })
 
 test('§5.13: a locked account: M_USER_LOCKED with soft_logout on all but logout; the tokens stay', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   const made = await server.login('alice', 'wordpass', { refresh_token: true })
   await server.commit(flags({ locked: true }))
@@ -355,7 +355,7 @@ test('§5.13: a locked account: M_USER_LOCKED with soft_logout on all but logout
 })
 
 test('adv-65, adv-74: a deactivated account has no way in, whatever it brings', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   const made = await server.login('alice', 'wordpass', { refresh_token: true })
   const cached = await server.login('alice', 'wordpass')
@@ -373,7 +373,7 @@ test('adv-65, adv-74: a deactivated account has no way in, whatever it brings', 
 })
 
 test('a bcrypt hash of Synapse logs in and becomes argon2id', async () => {
-  await using server = new TestServer({ pepper: 'pepper' })
+  await using server = await TestServer.start({ pepper: 'pepper' })
   const passwordHash = '$2b$04$9Ydx9NLZCqDt8gmdaO.YJuLQ6zAbeKWbxEvde4h63B5oU0je5p/6i'
   const user = '@old:home.test'
   await server.commit({ op: 'account.create', user, passwordHash, admin: false, guest: false, ts: 1 })
@@ -391,7 +391,7 @@ test('a password that was changed after it was checked opens nothing', async () 
   const atCheck = new Promise<void>((resolve) => (checked = resolve))
   const afterwards = new Promise<void>((resolve) => (goOn = resolve))
   let gate = false
-  await using server = new TestServer({
+  await using server = await TestServer.start({
     wrapPasswords: (passwords) => ({
       hash: (password) => passwords.hash(password),
       outdated: (hash) => passwords.outdated(hash),
@@ -419,7 +419,7 @@ test('a password that was changed after it was checked opens nothing', async () 
 })
 
 test('rc_login.address counts every attempt of an address', async () => {
-  await using server = new TestServer({ limited: true })
+  await using server = await TestServer.start({ limited: true })
   await server.register('alice')
   await server.register('bob')
   for (const user of ['alice', 'bob', 'alice', 'bob', 'nobody']) {
@@ -432,7 +432,7 @@ test('rc_login.address counts every attempt of an address', async () => {
 })
 
 test('rc_login.failed_attempts: after three failures of an account nobody gets in for a while', async () => {
-  await using server = new TestServer({ limited: true })
+  await using server = await TestServer.start({ limited: true })
   await server.register('alice')
   await server.register('bob')
   const from = (n: number) => `198.51.100.${n}`
@@ -448,7 +448,7 @@ test('rc_login.failed_attempts: after three failures of an account nobody gets i
 })
 
 test('rc_login.failed_attempts holds against many guesses at once', async () => {
-  await using server = new TestServer({ limited: true })
+  await using server = await TestServer.start({ limited: true })
   await server.register('alice')
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, n) =>
@@ -460,7 +460,7 @@ test('rc_login.failed_attempts holds against many guesses at once', async () => 
 })
 
 test('rc_login.failed_attempts counts no success; rc_login.account counts successes alone', async () => {
-  await using server = new TestServer({ limited: true })
+  await using server = await TestServer.start({ limited: true })
   await server.register('alice')
   const body = loginBody('alice', 'wordpass')
   for (let n = 0; n < 5; n++) await server.expect(200, 'POST', LOGIN, { body, from: `198.51.100.${n}` })
@@ -469,7 +469,7 @@ test('rc_login.failed_attempts counts no success; rc_login.account counts succes
 })
 
 test('adv-64: tokens and device ids do not repeat', async () => {
-  await using server = new TestServer()
+  await using server = await TestServer.start()
   await server.register('alice')
   const made = await Promise.all(Array.from({ length: 20 }, () => server.login('alice')))
   assert.equal(new Set(made.map(({ access_token }) => access_token)).size, 20)
@@ -477,7 +477,7 @@ test('adv-64: tokens and device ids do not repeat', async () => {
 })
 
 test('adv-61: a header does not change the address that is counted', async () => {
-  await using server = new TestServer({ limited: true })
+  await using server = await TestServer.start({ limited: true })
   for (let n = 0; n < 6; n++) {
     const { status } = await server.call('POST', LOGIN, {
       body: loginBody(`u${n}`, 'x'),

@@ -22,7 +22,7 @@ test('the MAC of these tests is that of Synapse’s documentation: HMAC-SHA1 ove
 })
 
 test('accounts made by shared secret, administrators and others, while registration is closed', async () => {
-  await using server = new TestServer(SECRET)
+  await using server = await TestServer.start(SECRET)
   const nonce = await nonceOf(server)
   assert.match(nonce, /^[0-9a-f]{128}$/)
   const body = { nonce, username: 'Boss', password: 'wordpass', admin: true, displayname: 'The Boss' }
@@ -47,7 +47,7 @@ test('accounts made by shared secret, administrators and others, while registrat
 })
 
 test('a MAC over anything else is refused, and the nonce is gone', async () => {
-  await using server = new TestServer(SECRET)
+  await using server = await TestServer.start(SECRET)
   const wrong: ((nonce: string) => string)[] = [
     (nonce) => mac([nonce, 'bob', 'wordpass', 'notadmin']),
     (nonce) => mac([nonce, 'bob', 'wordpass', 'admin'], 'another'),
@@ -69,7 +69,7 @@ test('a MAC over anything else is refused, and the nonce is gone', async () => {
 })
 
 test('nonces: unknown, used, older than a minute, pushed out by very many others', async () => {
-  await using server = new TestServer(SECRET)
+  await using server = await TestServer.start(SECRET)
   const post = (nonce: string, username: string, status: number) =>
     server.expect(status, 'POST', PATH, {
       body: { nonce, username, password: 'wordpass', mac: mac([nonce, username, 'wordpass', 'notadmin']) },
@@ -90,7 +90,7 @@ test('nonces: unknown, used, older than a minute, pushed out by very many others
 })
 
 test('a NUL cannot move the borders of the parts; an unknown type of user is refused', async () => {
-  await using server = new TestServer(SECRET)
+  await using server = await TestServer.start(SECRET)
   const nonce = await nonceOf(server)
   const body = {
     nonce,
@@ -107,7 +107,7 @@ test('a NUL cannot move the borders of the parts; an unknown type of user is ref
 
 test('adv-63: without a secret, or with an empty one, there is no such registration', async () => {
   for (const sharedSecret of [undefined, '']) {
-    await using server = new TestServer({ registration: { sharedSecret } })
+    await using server = await TestServer.start({ registration: { sharedSecret } })
     const nonce = await nonceOf(server)
     const key = sharedSecret ?? ''
     const body = { nonce, username: 'bob', password: 'x', mac: mac([nonce, 'bob', 'x', 'notadmin'], key) }
@@ -117,7 +117,7 @@ test('adv-63: without a secret, or with an empty one, there is no such registrat
 })
 
 test('names follow the same rules', async () => {
-  await using server = new TestServer(SECRET)
+  await using server = await TestServer.start(SECRET)
   for (const [username, errcode] of [
     ['_a', 'M_INVALID_USERNAME'],
     ['123', 'M_INVALID_USERNAME'],

@@ -1,13 +1,10 @@
-/** A server with the endpoints of accounts alone: real SQLite in memory, a clock that can be moved, no sockets. */
+/** A server with the endpoints of accounts alone: a real store, a clock that can be moved, no sockets. */
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import { DatabaseSync } from 'node:sqlite'
 import { ARGON2_COST_TESTS, createPasswords } from '#/adapters/passwords.ts'
 import { type Accounts, type AccountsDeps, createAccounts } from '#/api/client/accounts/create-accounts.ts'
 import { type LogLine, memoryLog } from '#/base/log.ts'
 import { noMetrics } from '#/base/metrics.ts'
 import type { RateLimits } from '#/base/rate-limit.ts'
-import { realWorld, type World } from '#/base/world.ts'
 import { createDispatch, type Dispatch } from '#/http/dispatch.ts'
 import { LIMITS, type LimitName } from '#/http/limit-names.ts'
 import { RateLimiter, unlimited } from '#/http/rate-limiter.ts'
@@ -18,9 +15,10 @@ import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { parseServerName } from '#/protocol/ids/server-name.ts'
 import type { AccountHooks, AccountOptions } from '#/services/accounts/options.ts'
-import { openSqliteInline } from '#/storage/sqlite/store.ts'
 import { validateResponse } from '../../spec/validate.ts'
 import { called, serves } from '../../support/covers.ts'
+import { ShiftedWorld } from '../../support/shifted-world.ts'
+import { type TestDatabase, testDatabaseOf } from '../../support/test-database.ts'
 
 export const SERVER = parseServerName('home.test') as NonNullable<ReturnType<typeof parseServerName>>
 
@@ -64,23 +62,23 @@ export class TestServer implements AsyncDisposable {
   readonly log: LogLine[] = []
   #dispatch!: Dispatch
   readonly #options: TestOptions
-  readonly #world: World
-  /** A database in memory lives as long as somebody holds it open. */
-  readonly #holder: DatabaseSync
-  #shiftMs = 0
+  readonly #world: ShiftedWorld
+  readonly #database: TestDatabase
 
-  constructor(options: TestOptions = {}) {
+  private constructor(options: TestOptions, world: ShiftedWorld, store: Store, database: TestDatabase) {
     this.#options = options
-    const { clock, rng } = realWorld
-    const now = () => clock.now() + this.#shiftMs
-    const monotonic = () => clock.monotonic() + this.#shiftMs
-    const world: World = { clock: { ...clock, now, monotonic }, rng }
-    const path = `file:/${randomUUID()}?vfs=memdb`
-    this.#holder = new DatabaseSync(path)
-    const real = openSqliteInline({ path, serverName: SERVER, world, pauseMsMax: 0 })
-    this.store = options.wrap?.(real) ?? real
     this.#world = world
-    this.restart()
+    this.store = store
+    this.#database = database
+  }
+
+  static async start(options: TestOptions = {}): Promise<TestServer> {
+    const database = await testDatabaseOf(SERVER)
+    const world = new ShiftedWorld()
+    const real = await database.open(world)
+    const server = new TestServer(options, world, options.wrap?.(real) ?? real, database)
+    server.restart()
+    return server
   }
 
   /** Builds services and routes anew on the same store, as a restart of the process does. */
@@ -155,11 +153,11 @@ export class TestServer implements AsyncDisposable {
 
   /** Moves the clock ahead. */
   pass(ms: number): void {
-    this.#shiftMs += ms
+    this.#world.pass(ms)
   }
 
   now(): number {
-    return Date.now() + this.#shiftMs
+    return this.#world.clock.now()
   }
 
   /** Sends a request. The answer must be as the specification says, and nothing may be a bug. */
@@ -221,7 +219,7 @@ export class TestServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.accounts.close()
     await this.store[Symbol.asyncDispose]()
-    this.#holder.close()
+    await this.#database[Symbol.asyncDispose]()
   }
 }
 

@@ -5,7 +5,6 @@ import { rebuildDirectories } from '#/app/commands/directory-rebuild.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { createRoom, roomOf, V3 } from '../../support/room-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
-import { verifyFindings } from '../../support/verify-server.ts'
 
 let server: TestServer
 let ann: ApiClient
@@ -24,8 +23,8 @@ async function look(repair: boolean): Promise<{ rows: number; wrong: string[] }>
   return { rows: report.rows, wrong: wrong.sort() }
 }
 
-const run = (text: string, ...params: string[]): void => {
-  assert.ok(server.database.prepare(text).run(...params).changes > 0, text)
+const run = async (text: string, ...params: string[]): Promise<void> => {
+  assert.ok((await server.ask(`${text} RETURNING 1 AS changed`, ...params)).length > 0, text)
 }
 
 const found = async (term: string): Promise<string[]> => {
@@ -48,13 +47,13 @@ test('what differs is named, stays without --repair, and is right with it', asyn
   const other = await roomOf([ann, bea], { visibility: 'public', name: 'Other' })
   await bea.put(`${V3}/profile/${encodeURIComponent(bea.userId)}/displayname`, { displayname: 'Beatrice' })
   const nidOf = (id: string) => `(SELECT nid FROM rooms WHERE room_id = '${id}')`
-  run(`UPDATE directory_users SET display_name = 'Wrong' WHERE user_id = ?`, bea.userId)
-  run(`DELETE FROM directory_users WHERE user_id = ?`, ann.userId)
-  run(`INSERT INTO directory_users VALUES (-5, '@ghost:test.example', 1, 'Ghost', NULL, '["ghost"]')`)
-  run(`INSERT INTO directory_terms VALUES ('stray', 123456789)`)
-  run(`UPDATE published_rooms SET joined = 77 WHERE room = ${nidOf(roomId)}`)
-  run(`UPDATE published_rooms SET search = 'nothing', shown = 0 WHERE room = ${nidOf(other)}`)
-  run(`DELETE FROM directory_rooms WHERE room = ${nidOf(roomId)} AND rule = 'join_rules'`)
+  await run(`UPDATE directory_users SET display_name = 'Wrong' WHERE user_id = ?1`, bea.userId)
+  await run(`DELETE FROM directory_users WHERE user_id = ?1`, ann.userId)
+  await run(`INSERT INTO directory_users VALUES (-5, '@ghost:test.example', 1, 'Ghost', NULL, '["ghost"]')`)
+  await run(`INSERT INTO directory_terms VALUES ('stray', 123456789)`)
+  await run(`UPDATE published_rooms SET joined = 77 WHERE room = ${nidOf(roomId)}`)
+  await run(`UPDATE published_rooms SET search = 'nothing', shown = 0 WHERE room = ${nidOf(other)}`)
+  await run(`DELETE FROM directory_rooms WHERE room = ${nidOf(roomId)} AND rule = 'join_rules'`)
   const first = await look(false)
   /* The words of the entry that was taken away lead to nobody as well. */
   const named = first.wrong.filter((text) => !/^entry (?!123456789)/.test(text))
@@ -77,5 +76,5 @@ test('what differs is named, stays without --repair, and is right with it', asyn
   const { chunk } = await ann.get(`${V3}/publicRooms`)
   const listed = chunk.find((room: Json) => room.room_id === other)
   assert.deepEqual([listed.name, listed.num_joined_members], ['Other', 2])
-  assert.deepEqual(verifyFindings(server), [])
+  assert.deepEqual(await server.verify(), [])
 })

@@ -296,9 +296,7 @@ test('deactivation takes backups away, and account data of secret storage', asyn
   })
   await server.store.commit({ lane: '', ops: [{ op: 'job.sweep', now: 0, limit: 1000 }] })
   for (const table of ['backup_users', 'backup_versions', 'account_data']) {
-    const left = server.database
-      .prepare(`SELECT COUNT(*) AS n FROM ${table} WHERE user_id = ?`)
-      .get(who.userId)
-    assert.equal(left?.['n'], 0, table)
+    const left = await server.count(`SELECT COUNT(*) AS n FROM ${table} WHERE user_id = ?1`, who.userId)
+    assert.equal(left, 0, table)
   }
 })

@@ -143,8 +143,6 @@ test('it ends with all sessions and with the account', async () => {
   const who = await server.user('who')
   await who.put(PATH, body(who, 'DRY'))
   await who.post(`${V3}/logout/all`)
-  const row = server.database
-    .prepare('SELECT COUNT(*) AS n FROM dehydrated_devices WHERE user_id = ?')
-    .get(who.userId)
-  assert.equal(row?.['n'], 0)
+  const text = 'SELECT COUNT(*) AS n FROM dehydrated_devices WHERE user_id = ?1'
+  assert.equal(await server.count(text, who.userId), 0)
 })

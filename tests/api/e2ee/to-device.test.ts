@@ -30,13 +30,12 @@ after(async () => {
   await server.close()
 })
 
-const waiting = (): number =>
-  Number(server.database.prepare('SELECT COUNT(*) AS n FROM inbox_messages').get()?.['n'])
+const waiting = (): Promise<number> => server.count('SELECT COUNT(*) AS n FROM inbox_messages')
 
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !condition(); i++)
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 200 && !(await condition()); i++)
     await new Promise((resolve) => setTimeout(resolve, DELIVERED_MS / 20))
-  assert.ok(condition())
+  assert.ok(await condition())
 }
 
 test('§5.12 messages are kept until the client returns with the position that covers them, in order of arrival', async () => {
@@ -52,7 +51,7 @@ test('§5.12 messages are kept until the client returns with the position that c
   await server.restart()
   assert.deepEqual((await receive(bob, first.next)).got, [4], 'and outlives a restart')
   assert.deepEqual((await receive(bob, second.next)).got, [])
-  await until(() => waiting() === 0)
+  await until(async () => (await waiting()) === 0)
 })
 
 test('an event has sender, type and content', async () => {
@@ -107,7 +106,7 @@ test('§5.12 an answer gives a hundred messages, and the next one comes at once'
   assert.deepEqual([...first.got, ...second.got, ...third.got], numbers)
   assert.deepEqual([first.got.length, second.got.length], [100, 100])
   assert.deepEqual((await receive(bob, third.next)).got, [])
-  await until(() => waiting() === 0)
+  await until(async () => (await waiting()) === 0)
 })
 
 test('an answer stays small where messages are large', async () => {
@@ -161,10 +160,8 @@ test('messages end with their device, and with the account', async () => {
   await dave.post(`${V3}/account/deactivate`, { auth })
   await tell(alice, dave, 2, ['*'])
   await server.store.commit({ lane: '', ops: [{ op: 'job.sweep', now: 0, limit: 1000 }] })
-  const left = server.database
-    .prepare('SELECT COUNT(*) AS n FROM inboxes WHERE user_id = ? OR user_id IS NULL')
-    .get(dave.userId)
-  assert.equal(left?.['n'], 0)
+  const text = 'SELECT COUNT(*) AS n FROM inboxes WHERE user_id = ?1 OR user_id IS NULL'
+  assert.equal(await server.count(text, dave.userId), 0)
 })
 
 test('sliding sync gives messages by a position of their own', async () => {
@@ -196,7 +193,7 @@ test('sliding sync gives messages by a position of their own', async () => {
   assert.deepEqual(third.got, [6])
   since = third.token
   assert.deepEqual((await next()).got, [])
-  await until(() => waiting() === 0)
+  await until(async () => (await waiting()) === 0)
   const url = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync'
   const foreign = { extensions: { to_device: { enabled: true, since: '123' } } }
   const { extensions } = await bob.post(url, foreign)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { RECEIPTS_FEW } from '#/services/ephemeral/limits.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { covers } from '../../support/covers.ts'
 import { read, receiptPath, receiptsIn, token } from '../../support/ephemeral-calls.ts'
@@ -269,6 +270,21 @@ test('receipts come after the server began anew, for tokens of before and of lon
   await server.restart()
   const line = `${events[1]} m.read ${bob.userId} -`
   assert.deepEqual(receiptsIn(await sync(alice, { since }), roomId), [line])
+})
+
+test('a room comes with its receipts, be they few or many', async () => {
+  const many = await Promise.all(Array.from({ length: RECEIPTS_FEW + 1 }, () => server.user('reader')))
+  const roomId = await roomOf([alice, ...many])
+  const eventId = await say(alice, roomId, 'read me')
+  for (const [index, who] of many.entries()) {
+    if (index === RECEIPTS_FEW - 2) await read(alice, roomId, eventId, { kind: 'm.read.private' })
+    await read(who, roomId, eventId)
+    if (index < RECEIPTS_FEW - 2) continue
+    /* What is kept ready of the newest receipts is gone. */
+    await server.restart()
+    const wanted = many.slice(0, index + 1).map(({ userId }) => `${eventId} m.read ${userId} -`)
+    assert.deepEqual(receiptsIn(await sync(many[0]!), roomId).sort(), wanted.sort())
+  }
 })
 
 test('the filter of ephemeral events chooses by type and room', async () => {

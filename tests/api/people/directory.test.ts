@@ -23,7 +23,7 @@ const found = async (who: ApiClient, term: string): Promise<string[]> =>
 const name = (who: ApiClient, displayname: string): Promise<Json> =>
   who.put(`${V3}/profile/${who.userId}/displayname`, { displayname })
 
-test('who shares a room or is in a public room is found, and nobody else', () =>
+test('who shares a room or is in a public room is found, and nobody else (users.md 22)', () =>
   withServer({}, async (server) => {
     const [me, friend, famous, stranger] = [
       await server.user('me'),
@@ -51,7 +51,7 @@ test('who shares a room or is in a public room is found, and nobody else', () =>
     assert.deepEqual(await found(me, stranger.userId), [stranger.userId], 'a whole user id')
   }))
 
-test('names of every script, and slips of the keyboard', () =>
+test('names of every script, and slips of the keyboard (users.md 22)', () =>
   withServer({}, async (server) => {
     const me = await server.user('me')
     const names = ['王小明', 'さくら', '김철수', 'Дмитрий', 'محمد', 'Øystein Ærlig', 'สมชาย']
@@ -168,10 +168,10 @@ test('the index is built for accounts from before it', () =>
   withServer({}, async (server) => {
     const [me, other] = [await server.user('me'), await server.user('other')]
     await roomOf([me, other])
-    await server.restart((database) => {
+    await server.restart(async (ask) => {
       for (const table of ['directory_users', 'directory_terms', 'directory_rooms'])
-        database.exec(`DELETE FROM ${table}`)
-      database.exec(`DELETE FROM myelin_meta WHERE name = 'directory'`)
+        await ask(`DELETE FROM ${table}`)
+      await ask(`DELETE FROM myelin_meta WHERE name = 'directory'`)
     })
     let tries = 0
     while ((await server.store.people.directoryVersion()) === undefined && tries++ < 500) {

@@ -80,8 +80,7 @@ async function read(who: ApiClient, eventId: string, thread = '', kind = 'm.read
   await who.post(inRoom(room.roomId, 'receipt', kind, eventId), thread === '' ? {} : { thread_id: thread })
 }
 
-const rowsOf = (table: string): number =>
-  Number(server.database.prepare(`SELECT COUNT(*) AS n FROM ${table}`).get()?.['n'])
+const rowsOf = (table: string): Promise<number> => server.count(`SELECT COUNT(*) AS n FROM ${table}`)
 
 test('messages of others are unread until a receipt, public or private, the further one', async () => {
   const roomId = await roomOf([alice, bob])
@@ -162,27 +161,27 @@ test('who sends a message has read its thread up to it', async () => {
 
 test('mentions highlight those who are mentioned, one row for each of them', async () => {
   const roomId = await roomOf([alice, bob, carol])
-  const before = rowsOf('push_actions')
+  const before = await rowsOf('push_actions')
   await mention(alice, roomId, [bob, alice])
   await mention(alice, roomId, [bob])
   await say(alice, roomId, 'plain')
   assert.equal(await counts(bob, roomId), '3/2')
   assert.equal(await counts(carol, roomId), '3/0')
   assert.equal(await counts(alice, roomId), '0/0')
-  assert.equal(rowsOf('push_actions'), before + 2)
+  assert.equal(await rowsOf('push_actions'), before + 2)
   await mention(alice, roomId, [{ userId: '@nobody:test.example' } as ApiClient])
-  assert.equal(rowsOf('push_actions'), before + 2)
+  assert.equal(await rowsOf('push_actions'), before + 2)
 })
 
 test('a mention of the room highlights everybody where the sender may, without a row for anybody', async () => {
   const roomId = await roomOf([alice, bob, carol])
-  const before = rowsOf('push_actions')
+  const before = await rowsOf('push_actions')
   const everybody = { msgtype: 'm.text', body: '@room', 'm.mentions': { room: true } }
   await send(alice, roomId, everybody)
   assert.equal(await counts(bob, roomId), '1/1')
   await send(carol, roomId, everybody)
   assert.equal(await counts(bob, roomId), '2/1')
-  assert.equal(rowsOf('push_actions'), before)
+  assert.equal(await rowsOf('push_actions'), before)
 })
 
 test('a tombstone highlights everybody but its sender', async () => {
@@ -242,7 +241,7 @@ test('what relates to an event of a thread is in the thread, what relates to its
 test('a muted room and switched off rules cost no row per event, and what was counted before stays', async () => {
   const roomId = await roomOf([alice, bob, carol])
   await say(alice, roomId, 'before')
-  const before = rowsOf('push_actions')
+  const before = await rowsOf('push_actions')
   const mute = { kind: 'event_match', key: 'room_id', pattern: roomId }
   await bob.put(rule('override', roomId), { actions: [], conditions: [mute] })
   await carol.put(rule('room', roomId), { actions: [] })
@@ -257,10 +256,10 @@ test('a muted room and switched off rules cost no row per event, and what was co
   await bob.put(rule('underride', '.m.rule.message', '/actions'), { actions: [] })
   await say(alice, roomId, 'mentions alone')
   assert.equal(await counts(bob, roomId), '1/0')
-  assert.equal(rowsOf('push_actions'), before)
+  assert.equal(await rowsOf('push_actions'), before)
   await mention(alice, roomId, [bob])
   assert.equal(await counts(bob, roomId), '2/1')
-  assert.equal(rowsOf('push_actions'), before + 1)
+  assert.equal(await rowsOf('push_actions'), before + 1)
   await bob.put(rule('underride', '.m.rule.message', '/actions'), { actions: ['notify'] })
 })
 
@@ -292,13 +291,11 @@ test('rules count in rooms joined after they were made, and not in rooms that we
   await say(alice, roomId, 'word')
   assert.equal(await counts(dave, roomId), '1/1')
   await leave(dave, roomId)
-  const before = rowsOf('push_actions')
+  const before = await rowsOf('push_actions')
   await say(alice, roomId, 'word')
-  assert.equal(rowsOf('push_actions'), before)
+  assert.equal(await rowsOf('push_actions'), before)
   assert.equal(
-    server.database.prepare('SELECT COUNT(*) AS n FROM push_actions WHERE user_id = ?').get(dave.userId)?.[
-      'n'
-    ],
+    await server.count('SELECT COUNT(*) AS n FROM push_actions WHERE user_id = ?1', dave.userId),
     0,
   )
   await join(dave, roomId)
@@ -338,10 +335,8 @@ test('deactivation leaves nothing behind', async () => {
     auth: { type: 'm.login.password', identifier: password, password: 'a password' },
   })
   for (const table of ['push_users', 'push_profiles', 'push_actions', 'own_marks']) {
-    const left = server.database
-      .prepare(`SELECT COUNT(*) AS n FROM ${table} WHERE user_id = ?`)
-      .get(erin.userId)
-    assert.equal(left?.['n'], 0, table)
+    const left = await server.count(`SELECT COUNT(*) AS n FROM ${table} WHERE user_id = ?1`, erin.userId)
+    assert.equal(left, 0, table)
   }
 })
 
@@ -380,13 +375,15 @@ test('recount finds what was changed behind the server, and puts it right', asyn
   const told = await byThread(bob, roomId)
   const quiet = () => {}
   assert.equal((await recount(server.store, false, quiet)).wrong, 0)
-  for (const change of [
-    `UPDATE event_kinds SET kind = 0 WHERE kind <> 0`,
-    `UPDATE event_kinds SET totals = x'0009'`,
-    `UPDATE thread_news SET latest = 1`,
-    `INSERT INTO push_actions SELECT '${bob.userId}', room, '$none', event, kind, 1, 1, '[]' FROM event_kinds`,
-  ]) {
-    server.database.exec(change)
+  for (const [change, ...params] of [
+    [`UPDATE event_kinds SET kind = 0 WHERE kind <> 0`],
+    ['UPDATE event_kinds SET totals = ?1', Buffer.from([0, 9])],
+    ['UPDATE thread_news SET latest = 1'],
+    [
+      `INSERT INTO push_actions SELECT '${bob.userId}', room, '$none', event, kind, 1, 1, '[]' FROM event_kinds`,
+    ],
+  ] as const) {
+    await server.ask(change, ...params)
     const lines: string[] = []
     const before = await recount(server.store, false, (line) => lines.push(line))
     assert.ok(before.wrong > 0 && lines.length > 0, change)

@@ -3,7 +3,20 @@ import { after, before, test } from 'node:test'
 import { PUSHERS_MAX } from '#/services/push/limits.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { covers } from '../../support/covers.ts'
-import { createRoom, inRoom, join, leave, redact, roomOf, say, V3 } from '../../support/room-calls.ts'
+import { ignore } from '../../support/relation-calls.ts'
+import {
+  createRoom,
+  inRoom,
+  invite,
+  join,
+  leave,
+  redact,
+  roomOf,
+  say,
+  sync,
+  V3,
+} from '../../support/room-calls.ts'
+import { all, sliding } from '../../support/sliding-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
 covers(
@@ -178,6 +191,20 @@ test('bad pushers are refused with a reason', async () => {
   await server.anonymous().refused('401 M_MISSING_TOKEN', 'POST', `${V3}/pushers/set`, pusher())
 })
 
+test('a hidden invite of somebody ignored counts nowhere (users.md 17)', async () => {
+  const bob = await server.user('bob')
+  await ignore(bob, alice)
+  await set(bob, { pushkey: 'quiet' })
+  const { next_batch: since } = await sync(bob)
+  const roomId = await createRoom(alice)
+  await invite(alice, roomId, bob)
+  assert.deepEqual((await list(bob)).notifications, [])
+  assert.deepEqual(await server.store.push.queued(bob.userId, 'com.example.app', 'quiet', 0, 100), [])
+  assert.equal((await sync(bob, { since })).rooms, undefined)
+  const { lists, rooms } = await sliding(bob, { lists: { all: all() } })
+  assert.deepEqual([lists.all.count, rooms], [0, {}])
+})
+
 test('what is to be pushed is queued for those who have pushers, and for nobody else', async () => {
   const [bob, carol] = [await server.user('bob'), await server.user('carol')]
   const roomId = await roomOf([alice, bob, carol])
@@ -193,5 +220,5 @@ test('what is to be pushed is queued for those who have pushers, and for nobody 
   await bob.put(`${V3}/pushrules/global/room/${encodeURIComponent(roomId)}`, { actions: [] })
   await say(alice, roomId, 'muted')
   assert.equal((await waiting()).length, 2)
-  assert.equal(server.database.prepare('SELECT COUNT(*) AS n FROM push_queue').get()?.['n'], 2)
+  assert.equal(await server.count('SELECT COUNT(*) AS n FROM push_queue'), 2)
 })

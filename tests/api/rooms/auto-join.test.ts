@@ -76,24 +76,22 @@ test('a user who was registered just before a stop joins after it', async () => 
   const ann = await server.user('ann')
   const [roomId] = await joined(ann)
   await ann.post(inRoom(roomId!, 'leave'))
-  await server.restart((database) => {
-    database
-      .prepare('INSERT INTO jobs (kind, key, due_ts, attempts, data) VALUES (?, ?, 0, 0, ?)')
-      .run('rooms.auto_join', ann.userId, '{}')
+  await server.restart((ask) => {
+    const text = 'INSERT INTO jobs (kind, key, due_ts, attempts, data) VALUES (?1, ?2, 0, 0, ?3)'
+    return ask(text, 'rooms.auto_join', ann.userId, '{}')
   })
   for (let i = 0; i < 100 && (await joined(ann)).length === 0; i++) {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   assert.deepEqual(await joined(ann), [roomId])
-  const left = server.database.prepare(`SELECT COUNT(*) AS n FROM jobs WHERE kind = 'rooms.auto_join'`).get()
-  assert.ok(Number(left?.['n']) <= 1)
+  assert.ok((await server.count(`SELECT COUNT(*) AS n FROM jobs WHERE kind = 'rooms.auto_join'`)) <= 1)
   await server.close()
 })
 
 test('an account that is made at registration finds nothing left to do', async () => {
   const server = await start()
   await server.user('ann')
-  const jobs = server.database.prepare(`SELECT key FROM jobs WHERE kind = 'rooms.auto_join'`).all()
+  const jobs = await server.ask(`SELECT key FROM jobs WHERE kind = 'rooms.auto_join'`)
   assert.deepEqual(jobs as Json, [])
   await server.close()
 })

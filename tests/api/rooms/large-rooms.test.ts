@@ -6,7 +6,6 @@ import type { ApiClient, Json } from '../../support/api-client.ts'
 import { coversPart } from '../../support/covers.ts'
 import { allState, createRoom, getState, join, say, sync, texts, V3 } from '../../support/room-calls.ts'
 import { SERVER_NAME, TestServer } from '../../support/test-server.ts'
-import { verifyFindings } from '../../support/verify-server.ts'
 import { watchedStore } from '../../support/watched-store.ts'
 
 coversPart('POST /_matrix/client/v3/createRoom', 'POST /_matrix/client/v3/rooms/{roomId}/upgrade')
@@ -38,13 +37,10 @@ function bans(count: number, more: Json[] = []): Json[] {
 const isOpening = (ops: readonly Op[]): boolean => ops.some((op) => op.op === 'room.open')
 
 /** Rooms that are in the database without being found by anybody. */
-function hiddenRooms(): number {
-  const row = server.database.prepare('SELECT COUNT(*) AS n FROM rooms WHERE stale = 2').get()
-  return row!['n'] as number
-}
+const hiddenRooms = (): Promise<number> => server.count('SELECT COUNT(*) AS n FROM rooms WHERE stale = 2')
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; !holds(); i++) {
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; !(await holds()); i++) {
     assert.ok(i < 500, 'it did not come to pass')
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
@@ -59,7 +55,7 @@ test('a room with 5,000 bans in initial_state is made in small plans and has the
   assert.equal(state.get('m.room.name|').content.name, 'Quiet')
   const events = plans.map((ops) => ops.filter((op) => op.op === 'event.insert').length)
   assert.ok(Math.max(...events) <= 60, `one plan has ${Math.max(...events)} events`)
-  assert.equal(hiddenRooms(), 0)
+  assert.equal(await hiddenRooms(), 0)
   await say(alice, roomId, 'at last')
   await join(bob, roomId)
   const section = (await sync(bob)).rooms.join[roomId]
@@ -68,7 +64,7 @@ test('a room with 5,000 bans in initial_state is made in small plans and has the
     [section.summary['m.joined_member_count'], section.summary['m.invited_member_count']],
     [2, 0],
   )
-  assert.deepEqual(verifyFindings(server), [])
+  assert.deepEqual(await server.verify(), [])
 })
 
 test('who asks while a large room is made sees nothing of it, and all of it afterwards', async () => {
@@ -111,8 +107,8 @@ test('a token from the making of a large room is not taken for one of a member, 
 test('a large room whose making fails is cleared away', async () => {
   const bad = { type: 'm.room.member', state_key: bob.userId, content: { membership: 'join' } }
   await alice.refused('403 M_FORBIDDEN', 'POST', CREATE, { initial_state: bans(200, [bad]) })
-  await until(() => hiddenRooms() === 0)
-  assert.deepEqual(verifyFindings(server), [])
+  await until(async () => (await hiddenRooms()) === 0)
+  assert.deepEqual(await server.verify(), [])
 })
 
 test('a large room whose making a crash ended is cleared away after the restart', async () => {
@@ -125,9 +121,9 @@ test('a large room whose making a crash ended is cleared away after the restart'
     .catch(() => ({ status: 500 }))
   watch.onCommit = undefined
   assert.equal(status, 500)
-  await server.restart((database) => database.exec(`UPDATE jobs SET due_ts = 0 WHERE kind = 'rooms.delete'`))
-  await until(() => hiddenRooms() === 0)
-  assert.deepEqual(verifyFindings(server), [])
+  await server.restart((ask) => ask(`UPDATE jobs SET due_ts = 0 WHERE kind = 'rooms.delete'`))
+  await until(async () => (await hiddenRooms()) === 0)
+  assert.deepEqual(await server.verify(), [])
 })
 
 test('more invitations than a new room may send are refused, in initial_state too', async () => {
@@ -166,7 +162,7 @@ for (const version of ['11', '12']) {
       'ban',
     )
     await join(bob, roomId)
-    assert.equal(hiddenRooms(), 0)
-    assert.deepEqual(verifyFindings(server), [])
+    assert.equal(await hiddenRooms(), 0)
+    assert.deepEqual(await server.verify(), [])
   })
 }

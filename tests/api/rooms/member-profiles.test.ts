@@ -39,9 +39,8 @@ test('a name that changes while a join is written is in the very event of the jo
   watch.onCommit = undefined
   assert.ok(renamed)
   /* No later event is needed, so that no crash can come before it. */
-  const events = server.database
-    .prepare(`SELECT json FROM events WHERE type = 'm.room.member' AND state_key = ?`)
-    .all(bob.userId)
+  const text = `SELECT json FROM events WHERE type = 'm.room.member' AND state_key = ?1`
+  const events = await server.ask(text, bob.userId)
   assert.deepEqual(
     events.map((row) => JSON.parse(row['json'] as string).content.displayname),
     ['Robert'],

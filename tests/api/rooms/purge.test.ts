@@ -3,10 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RetentionOptions } from '#/services/rooms/purge/retention.ts'
 import { maxLifetimeMs } from '#/services/rooms/purge/retention-policy.ts'
-import { Connection } from '#/storage/sqlite/connection.ts'
-import { verifyStore } from '#/storage/verify/verify-store.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { ServerWorld } from '../../support/manual-world.ts'
+import { reply, threads } from '../../support/relation-calls.ts'
 import {
   createRoom,
   eventIds,
@@ -19,6 +18,7 @@ import {
   say,
   setState,
   sync,
+  syncWith,
   texts,
   V3,
 } from '../../support/room-calls.ts'
@@ -43,21 +43,9 @@ async function withServer(
   const server = await TestServer.start({ world, configure: (options) => ({ ...options, retention }) })
   try {
     await run({ server, world, alice: await server.user('alice'), bob: await server.user('bob') })
-    assert.deepEqual(findings(server), [], 'verification')
+    assert.deepEqual(await server.verify(), [], 'verification')
   } finally {
     await server.close()
-  }
-}
-
-/** What `myelin verify` says of the server's database. */
-function findings(server: TestServer): string[] {
-  const connection = new Connection({ path: server.path, readOnly: true, cacheKib: 1000 })
-  try {
-    const found: string[] = []
-    connection.run(verifyStore('sqlite', (finding) => void found.push(JSON.stringify(finding))))
-    return found
-  } finally {
-    connection.close()
   }
 }
 
@@ -158,6 +146,51 @@ test('messages whose time is over are hidden from every reader before a purge ha
     assert.deepEqual(texts(await all(bob, roomId)), ['old needle', 'young needle'])
   }))
 
+for (const [when, intervalMs] of [
+  ['before', 30 * DAY],
+  ['after', HOUR],
+] as const) {
+  test(`what is over is neither counted nor listed among notifications and threads, ${when} a purge`, () =>
+    withServer({ ...POLICY, jobs: [{ ...POLICY.jobs[0]!, intervalMs }] }, async (around) => {
+      const { world, server, alice, bob } = around
+      const roomId = await roomOf([alice, bob])
+      await setState(alice, roomId, 'm.room.retention', { max_lifetime: 5 * HOUR })
+      const root = await say(alice, roomId, 'old root')
+      const lost = await say(alice, roomId, 'lost root')
+      for (let i = 0; i < 3; i++) await reply(alice, roomId, root, `old ${i}`)
+      await reply(alice, roomId, lost, 'lost')
+      const counts = async (): Promise<Json> => {
+        const filter = { room: { timeline: { unread_thread_notifications: true } } }
+        const section = (await syncWith(bob, filter)).rooms.join[roomId]
+        const { rooms } = await sliding(bob, { lists: { all: all20() } })
+        const byThread: Json[] = Object.values(section.unread_thread_notifications ?? {})
+        const main = section.unread_notifications.notification_count
+        return [
+          main,
+          byThread.map((each) => each.notification_count).sort(),
+          rooms[roomId].notification_count,
+          (await syncWith(bob, {})).rooms.join[roomId].unread_notifications.notification_count,
+        ]
+      }
+      const listed = async (): Promise<string[]> =>
+        (await bob.get(`${V3}/notifications`)).notifications.map((each: Json) => each.event.event_id)
+      assert.deepEqual(await counts(), [2, [1, 3], 6, 6])
+      assert.equal((await listed()).length, 6)
+      assert.equal((await threads(bob, roomId)).chunk.length, 2)
+      await world.pass(3 * HOUR)
+      const young = await say(alice, roomId, 'young')
+      const answer = await reply(alice, roomId, root, 'young reply')
+      await world.pass(3 * HOUR)
+      assert.equal((await server.store.events.byId(lost)) !== undefined, when === 'before')
+      assert.deepEqual(await counts(), [1, [1], 2, 2])
+      assert.deepEqual(await listed(), [answer, young])
+      assert.ok(!eventIds((await threads(bob, roomId)).chunk).includes(lost))
+      await world.pass(3 * HOUR)
+      assert.deepEqual(await counts(), [0, [], 0, 0])
+      assert.deepEqual(await listed(), [])
+    }))
+}
+
 test('a lifetime is bounded by what the configuration allows, and nonsense counts as none', () => {
   const policy = { defaultMaxMs: 2 * DAY, allowedMinMs: DAY, allowedMaxMs: 3 * DAY }
   const of = (content: Json) => maxLifetimeMs(policy, content)
@@ -203,10 +236,9 @@ test('a room that is deleted is out of sight at once, its rows go through restar
     assert.deepEqual((await alice.get(`${V3}/joined_rooms`)).joined_rooms, [other])
     assert.equal((await sync(bob)).rooms.join[roomId], undefined)
     await server.store.commit({ lane: '', ops: [{ op: 'room.clear', room: room!.nid, limit: 10 }] })
-    assert.deepEqual(findings(server), [], 'half of it is gone')
+    assert.deepEqual(await server.verify(), [], 'half of it is gone')
     await server.restart()
     await world.pass(2 * HOUR)
-    const row = server.database.prepare('SELECT COUNT(*) AS n FROM events WHERE room = ?').get(room!.nid)
-    assert.equal(row?.['n'], 0)
+    assert.equal(await server.count('SELECT COUNT(*) AS n FROM events WHERE room = ?1', room!.nid), 0)
     assert.deepEqual(texts(await all(bob, other)), ['kept'])
   }))

@@ -41,7 +41,7 @@ const redactUrl = (who: ApiClient, roomId: string, eventId: string): string =>
 
 async function original(eventId: string): Promise<string | undefined> {
   const row = await server.store.events.byId(eventId)
-  const found = server.database.prepare('SELECT json FROM event_originals WHERE event = ?').get(row!.nid)
+  const found = (await server.ask('SELECT json FROM event_originals WHERE event = ?1', row!.nid))[0]
   return found?.['json'] as string | undefined
 }
 

@@ -410,22 +410,20 @@ test('too many relations of relations are refused as too large, and a page of th
   const roomId = await roomOf([alice])
   const target = await say(alice, roomId, 'target')
   await react(alice, roomId, target, 'x')
-  const nid = server.database
-    .prepare('SELECT nid, room FROM relation_targets WHERE event_id = ?')
-    .get(target)!
+  const [nid] = await server.ask('SELECT nid, room FROM relation_targets WHERE event_id = ?1', target)
   const from = 1_000_000_000
-  server.database.exec(`
+  await server.ask(`
     INSERT INTO events WITH RECURSIVE n(value) AS
         (SELECT ${from} UNION ALL SELECT value + 1 FROM n WHERE value < ${from + 50_001})
       SELECT value, e.room, value, e.depth, 0, e.ts, NULL, NULL, NULL, 0, e.auth, '$big' || value,
         e.type, e.sender, NULL, NULL, e.json FROM events e, n WHERE e.event_id = '${target}'`)
-  server.database.exec(`
-    INSERT INTO event_relations SELECT ${nid['nid']}, depth, nid, nid, 1, ts, 'm.annotation', type, sender, 'k'
+  await server.ask(`
+    INSERT INTO event_relations SELECT ${nid!['nid']}, depth, nid, nid, 1, ts, 'm.annotation', type, sender, 'k'
       FROM events WHERE nid >= ${from}`)
   await alice.refused('413 M_TOO_LARGE', 'GET', `${relationsUrl(roomId, target)}?recurse=true`)
   assert.equal((await relations(alice, roomId, target)).chunk.length, 5)
-  server.database.exec(`DELETE FROM event_relations WHERE event >= ${from}`)
-  server.database.exec(`DELETE FROM events WHERE nid >= ${from}`)
+  await server.ask(`DELETE FROM event_relations WHERE event >= ${from}`)
+  await server.ask(`DELETE FROM events WHERE nid >= ${from}`)
 })
 
 test('relations of events that were stored before relations had rows are found after the change of schema', async () => {
@@ -442,23 +440,20 @@ test('relations of events that were stored before relations had rows are found a
   const { unsigned } = await getEvent(bob, roomId, target)
   const columns = 'target, depth, arrival, event, aggregated, ts, rel_type, type, sender, rel_key'
   const rows = () =>
-    server.database
-      .prepare(`SELECT ${columns.replace('target, ', '')} FROM event_relations ORDER BY event`)
-      .all()
-  const kept = rows()
-  await server.restart((database) => {
-    for (const table of ['relation_targets', 'event_relations']) database.exec(`DELETE FROM ${table}`)
+    server.ask(`SELECT ${columns.replace('target, ', '')} FROM event_relations ORDER BY event`)
+  const kept = await rows()
+  await server.restart(async (ask) => {
+    for (const table of ['relation_targets', 'event_relations']) await ask(`DELETE FROM ${table}`)
     for (const statement of migration.statements) {
-      if (statement.startsWith('INSERT')) database.exec(statement)
+      if (statement.startsWith('INSERT')) await ask(statement)
     }
   })
-  const jobs = () =>
-    server.database.prepare(`SELECT COUNT(*) AS n FROM jobs WHERE kind = 'relations.index'`).get()?.['n']
-  for (let tries = 0; tries < 500 && jobs() !== 0; tries++) {
+  const jobs = () => server.count(`SELECT COUNT(*) AS n FROM jobs WHERE kind = 'relations.index'`)
+  for (let tries = 0; tries < 500 && (await jobs()) !== 0; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
-  assert.equal(jobs(), 0)
-  assert.deepEqual(rows(), kept)
+  assert.equal(await jobs(), 0)
+  assert.deepEqual(await rows(), kept)
   const after = await relations(alice, roomId, target, { dir: 'f' })
   assert.deepEqual(eventIds(after.chunk), made)
   assert.deepEqual(eventIds(after.chunk), eventIds(before.chunk))

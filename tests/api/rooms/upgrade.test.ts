@@ -116,12 +116,11 @@ test('the state that makes a room what it is comes along', async () => {
 
 /** The levels with which a room was made. */
 async function oldLevels(roomId: string): Promise<string> {
-  const rows = server.database
-    .prepare(
-      `SELECT e.json FROM events e JOIN rooms r ON r.nid = e.room
-       WHERE r.room_id = ? AND e.type = 'm.room.power_levels' ORDER BY e.nid`,
-    )
-    .all(roomId)
+  const rows = await server.ask(
+    `SELECT e.json FROM events e JOIN rooms r ON r.nid = e.room
+     WHERE r.room_id = ?1 AND e.type = 'm.room.power_levels' ORDER BY e.nid`,
+    roomId,
+  )
   return JSON.stringify(JSON.parse(String(rows[0]?.['json'])).content)
 }
 
@@ -307,13 +306,12 @@ test('many requests at once, and a repeated one, give one room', async () => {
   const ids = new Set(await Promise.all(wishes))
   assert.equal(ids.size, 1)
   assert.ok(ids.has(await upgrade(bob, oldId, '11')))
-  const tombstones = server.database
-    .prepare(
-      `SELECT COUNT(*) AS n FROM events e JOIN rooms r ON r.nid = e.room
-       WHERE r.room_id = ? AND e.type = 'm.room.tombstone'`,
-    )
-    .get(oldId)
-  assert.equal(tombstones?.['n'], 1)
+  const tombstones = await server.count(
+    `SELECT COUNT(*) AS n FROM events e JOIN rooms r ON r.nid = e.room
+     WHERE r.room_id = ?1 AND e.type = 'm.room.tombstone'`,
+    oldId,
+  )
+  assert.equal(tombstones, 1)
   assert.ok(!ids.has(await upgrade(alice, oldId, '10')))
 })
 
@@ -322,11 +320,10 @@ test('what a restart interrupts is done after it', async () => {
   const newId = await upgrade(alice, oldId, '11')
   const levels = await getState(alice, oldId, 'm.room.power_levels')
   await setState(alice, oldId, 'm.room.power_levels', { ...levels, events_default: 0 })
-  await server.restart((database) => {
+  await server.restart((ask) => {
     const data = JSON.stringify({ oldRoomId: oldId, sender: alice.userId, aliases: [] })
-    database
-      .prepare('INSERT INTO jobs (kind, key, due_ts, attempts, data) VALUES (?, ?, 0, 0, ?)')
-      .run('rooms.upgrade_aftermath', newId, data)
+    const text = 'INSERT INTO jobs (kind, key, due_ts, attempts, data) VALUES (?1, ?2, 0, 0, ?3)'
+    return ask(text, 'rooms.upgrade_aftermath', newId, data)
   })
   const closed = async (): Promise<boolean> =>
     (await getState(alice, oldId, 'm.room.power_levels')).events_default === 50

@@ -14,7 +14,7 @@ test('a server that does not index says so, and keeps no index', async () => {
     const roomId = await roomOf([alice])
     await say(alice, roomId, 'unindexed')
     await alice.refused('400 M_UNKNOWN', 'POST', `${V3}/search`, body('unindexed'))
-    assert.equal(server.database.prepare('SELECT COUNT(*) AS n FROM search_tail').get()?.['n'], 0)
+    assert.equal(await server.count('SELECT COUNT(*) AS n FROM search_tail'), 0)
   } finally {
     await server.close()
   }
@@ -40,8 +40,8 @@ test('turned on later, it refuses to search until older messages are in, and the
     enableSearch = false
     await server.restart()
     server.assembled.start()
-    const left = () => Number(server.database.prepare('SELECT COUNT(*) AS n FROM search_pages').get()?.['n'])
-    for (let i = 0; left() > 0; i++) {
+    const left = () => server.count('SELECT COUNT(*) AS n FROM search_pages')
+    for (let i = 0; (await left()) > 0; i++) {
       assert.ok(i < 10_000)
       await settle()
     }

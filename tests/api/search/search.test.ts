@@ -152,9 +152,10 @@ test('redacted messages are gone at once', async () => {
   await redact(alice, roomId, target)
   assert.deepEqual(await found(bob, 'petunia'), [])
   assert.deepEqual(
-    server.database
-      .prepare('SELECT * FROM search_tail WHERE event = (SELECT nid FROM events WHERE event_id = ?)')
-      .all(target),
+    await server.ask(
+      'SELECT * FROM search_tail WHERE event = (SELECT nid FROM events WHERE event_id = ?1)',
+      target,
+    ),
     [],
   )
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Answer, type ApiClient, withQuery } from '../../support/api-client.ts'
-import { sync, V3 } from '../../support/room-calls.ts'
+import { createRoom, say, sync, V3 } from '../../support/room-calls.ts'
 import { SLIDING } from '../../support/sliding-calls.ts'
 
 import { TestServer } from '../../support/test-server.ts'
@@ -17,7 +17,8 @@ after(() => server.close())
 const LONG_MS = 30_000
 const SOON_MS = 5000
 
-type Wait = (who: ApiClient) => Promise<() => Promise<Answer>>
+/** What `who`, a member of a room, waits for. */
+type Wait = (who: ApiClient, roomId: string) => Promise<() => Promise<Answer>>
 
 const WAITS: readonly (readonly [string, Wait])[] = [
   [
@@ -34,6 +35,11 @@ const WAITS: readonly (readonly [string, Wait])[] = [
       const { pos } = await who.post(SLIDING, body)
       return () => who.call('POST', withQuery(SLIDING, { pos, timeout: LONG_MS }), body)
     },
+  ],
+  ['look at /events', async (who) => () => who.call('GET', `${V3}/events?timeout=${LONG_MS}`)],
+  [
+    'look at the /events of a room',
+    async (who, room_id) => () => who.call('GET', withQuery(`${V3}/events`, { room_id, timeout: LONG_MS })),
   ],
 ]
 
@@ -64,7 +70,8 @@ for (const [kind, begin] of WAITS) {
   for (const [what, verdict, end] of ENDS) {
     test(`a ${kind} that waits is answered when the user ${what}`, async () => {
       const [who, admin] = [await server.user('who'), await administrator(server)]
-      const ask = await begin(who)
+      const roomId = await createRoom(who)
+      const ask = await begin(who, roomId)
       const started = performance.now()
       const waiting = ask()
       await new Promise((resolve) => setTimeout(resolve, 20))
@@ -78,12 +85,14 @@ for (const [kind, begin] of WAITS) {
   test(`a ${kind} of another device goes on waiting`, async () => {
     const who = await server.user('who')
     const other = await server.device(who)
-    const ask = await begin(who)
+    const roomId = await createRoom(who)
+    const ask = await begin(who, roomId)
     const started = performance.now()
     const waiting = ask()
     await new Promise((resolve) => setTimeout(resolve, 20))
     await other.post(`${V3}/logout`)
     await who.put(`${V3}/user/${encodeURIComponent(who.userId)}/account_data/com.example`, { a: 1 })
+    await say(who, roomId, 'news')
     assert.equal((await waiting).status, 200)
     assert.ok(performance.now() - started < LONG_MS, 'it is news that ended it, not its time')
   })

@@ -16,6 +16,7 @@ import {
   sync,
   syncWith,
   texts,
+  V3,
 } from '../../support/room-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
@@ -229,6 +230,23 @@ test('§5.11 a forgotten room is in no sync until one is invited or joins again'
   assert.ok((await sync(bob, { since })).rooms.invite[roomId])
   await join(bob, roomId)
   assert.ok((await sync(bob, { since })).rooms.join[roomId])
+})
+
+test('§5.11 a forgotten room comes back with a knock, stripped and with its create event', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  await leave(bob, roomId)
+  await bob.post(inRoom(roomId, 'forget'))
+  await setState(alice, roomId, 'm.room.join_rules', { join_rule: 'knock' })
+  const since = await token(bob)
+  await bob.post(`${V3}/knock/${encodeURIComponent(roomId)}`, {})
+  for (const answer of [await sync(bob, { since }), await sync(bob)]) {
+    const { events } = answer.rooms.knock[roomId].knock_state
+    assert.ok(events.some((event: Json) => event.type === 'm.room.create'))
+    for (const event of events) {
+      assert.deepEqual(Object.keys(event).sort(), ['content', 'sender', 'state_key', 'type'])
+    }
+  }
 })
 
 test('§5.11 devices that did not hear of the leaving are told of it, although the room was forgotten', async () => {

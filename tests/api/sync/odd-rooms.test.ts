@@ -80,9 +80,7 @@ test('a room of a version that this server no longer knows breaks no other room 
   const { next_batch: since } = await syncLoosely(bob)
   await say(alice, old, 'x')
   await say(alice, good, 'y')
-  await server.restart((database) => {
-    database.prepare("UPDATE rooms SET version = 'org.example.gone' WHERE room_id = ?").run(old)
-  })
+  await server.restart((ask) => ask("UPDATE rooms SET version = 'org.example.gone' WHERE room_id = ?1", old))
   for (const query of ['', `?since=${since}`]) {
     const { rooms } = await syncLoosely(bob, query)
     assert.deepEqual(Object.keys(rooms.join), [good], query)
@@ -97,9 +95,7 @@ test('a damaged event leaves a gap in its room alone, and the log says so (adv-3
   const { next_batch: since } = await syncLoosely(bob)
   await say(alice, good, 'y')
   const damaged = await say(alice, odd, 'x')
-  await server.restart((database) => {
-    database.prepare('UPDATE events SET json = substr(json, 2) WHERE event_id = ?').run(damaged)
-  })
+  await server.restart((ask) => ask('UPDATE events SET json = substr(json, 2) WHERE event_id = ?1', damaged))
   for (const query of ['', `?since=${since}`]) {
     const { rooms } = await syncLoosely(bob, query)
     assert.equal(rooms.join[good].timeline.events.at(-1).content.body, 'y', query)

@@ -1,10 +1,12 @@
 /** Sliding sync: filters, counts and order of lists; requests that are refused; waiting. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { OWN_CHANGES_MAX } from '#/services/sync/limits.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { covers } from '../../support/covers.ts'
 import {
   createRoom,
+  inRoom,
   invite,
   join,
   leave,
@@ -12,6 +14,7 @@ import {
   roomOf,
   say,
   setState,
+  sync,
   texts,
 } from '../../support/room-calls.ts'
 import { all, SLIDING, SlidingLoop, sliding } from '../../support/sliding-calls.ts'
@@ -352,19 +355,108 @@ test('adv-52 room_name_like does not tell a banned user what the room is called 
   assert.deepEqual(await passing(bob, {}), [roomId])
 })
 
+async function ignore(who: ApiClient, other: ApiClient): Promise<void> {
+  const url = `/_matrix/client/v3/user/${encodeURIComponent(who.userId)}/account_data/m.ignored_user_list`
+  await who.put(url, { ignored_users: { [other.userId]: {} } })
+}
+
 test('that a room was left is told also when an invite behind it is hidden', async () => {
   const bob = await server.user('bob')
   const roomId = await roomOf([alice, bob])
   const loop = new SlidingLoop(bob)
   assert.equal((await loop.next()).rooms[roomId].membership, 'join')
-  await bob.put(
-    `/_matrix/client/v3/user/${encodeURIComponent(bob.userId)}/account_data/m.ignored_user_list`,
-    {
-      ignored_users: { [alice.userId]: {} },
-    },
-  )
+  await ignore(bob, alice)
   await leave(bob, roomId)
   await invite(alice, roomId, bob)
   assert.equal((await loop.next()).rooms[roomId].membership, 'leave')
   assert.deepEqual((await loop.next()).rooms, {})
 })
+
+test('that a visible invite was taken back is told by both syncs, also when a hidden one came behind it', async () => {
+  const [bob, carol] = [await server.user('bob'), await server.user('carol')]
+  const roomId = await roomOf([carol, alice], { power_level_content_override: { invite: 0 } })
+  await invite(carol, roomId, bob)
+  const first = await sync(bob)
+  assert.ok(first.rooms.invite[roomId])
+  const loop = new SlidingLoop(bob)
+  assert.equal((await loop.next()).rooms[roomId].membership, 'invite')
+  await ignore(bob, alice)
+  await carol.post(inRoom(roomId, 'kick'), { user_id: bob.userId })
+  await invite(alice, roomId, bob)
+  assert.equal((await loop.next()).rooms[roomId].membership, 'leave')
+  assert.deepEqual((await loop.next()).rooms, {})
+  const { rooms } = await sync(bob, { since: first.next_batch })
+  assert.deepEqual([Object.keys(rooms), Object.keys(rooms.leave)], [['leave'], [roomId]])
+})
+
+/** New clients of both kinds see the knock and nothing of its answer. */
+async function knockStands(who: ApiClient, roomId: string): Promise<void> {
+  const fresh = await sync(who)
+  assert.deepEqual([Object.keys(fresh.rooms), Object.keys(fresh.rooms.knock)], [['knock'], [roomId]])
+  const { rooms, lists } = await new SlidingLoop(who, { conn_id: 'fresh', lists: { all: all() } }).next()
+  assert.deepEqual([rooms[roomId].membership, lists.all.count], ['knock', 1])
+  for (const events of [fresh.rooms.knock[roomId].knock_state.events, rooms[roomId].invite_state]) {
+    const members = events.filter((event: Json) => event.type === 'm.room.member')
+    assert.deepEqual(
+      members.map((event: Json) => [event.state_key, event.content.membership]),
+      [[who.userId, 'knock']],
+    )
+  }
+}
+
+test('a knock that somebody ignored answers with an invite goes on standing in both syncs', async () => {
+  const bob = await server.user('bob')
+  const roomId = await createRoom(alice)
+  await setState(alice, roomId, 'm.room.join_rules', { join_rule: 'knock' })
+  await ignore(bob, alice)
+  await bob.post(`/_matrix/client/v3/knock/${encodeURIComponent(roomId)}`, {})
+  const first = await sync(bob)
+  assert.ok(first.rooms.knock[roomId])
+  const loop = new SlidingLoop(bob)
+  assert.equal((await loop.next()).rooms[roomId].membership, 'knock')
+  await invite(alice, roomId, bob)
+  assert.deepEqual((await loop.next()).rooms, {}, 'it is not told that it ended')
+  assert.equal((await sync(bob, { since: first.next_batch })).rooms, undefined)
+  await knockStands(bob, roomId)
+  await leave(bob, roomId)
+  assert.equal((await loop.next()).rooms[roomId].membership, 'leave')
+  assert.ok((await sync(bob, { since: first.next_batch })).rooms.leave[roomId])
+  await bob.post(`/_matrix/client/v3/knock/${encodeURIComponent(roomId)}`, {})
+  await invite(alice, roomId, bob)
+  await server.restart()
+  await knockStands(bob, roomId)
+})
+
+for (const rejoins of [0, 1]) {
+  test(`that a room was left is told by both syncs behind any number of hidden invites (${rejoins} stays between)`, async () => {
+    const bob = await server.user('bob')
+    const roomId = await roomOf([alice, bob])
+    const { next_batch: since } = await sync(bob)
+    const loop = new SlidingLoop(bob)
+    assert.equal((await loop.next()).rooms[roomId].membership, 'join')
+    await ignore(bob, alice)
+    await leave(bob, roomId)
+    for (let i = 0; i < rejoins; i++) {
+      await invite(alice, roomId, bob)
+      await join(bob, roomId)
+      await leave(bob, roomId)
+    }
+    const more = OWN_CHANGES_MAX / 2 + 2
+    for (let i = 0; i < more; i++) {
+      await invite(alice, roomId, bob)
+      await leave(bob, roomId)
+    }
+    await invite(alice, roomId, bob)
+    await say(alice, roomId, 'not for bob')
+    const { rooms } = await loop.next()
+    assert.equal(rooms[roomId].membership, 'leave')
+    assert.ok(!JSON.stringify(rooms).includes('not for bob'))
+    assert.deepEqual((await loop.next()).rooms, {})
+    const answer = await sync(bob, { since })
+    assert.deepEqual(Object.keys(answer.rooms), ['leave'])
+    const { events } = answer.rooms.leave[roomId].timeline
+    assert.equal(events.at(-1).content.membership, 'leave')
+    assert.ok(!JSON.stringify(events).includes('not for bob'))
+    assert.deepEqual((await sync(bob, { since: answer.next_batch })).rooms?.leave ?? {}, {})
+  })
+}

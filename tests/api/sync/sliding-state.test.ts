@@ -287,9 +287,7 @@ test('adv-36 a damaged event leaves a gap in its room, and the others go on', as
   await loop.next()
   const id = await say(alice, broken, 'x')
   await say(alice, whole, 'y')
-  await server.restart((database) => {
-    database.prepare('UPDATE events SET json = ? WHERE event_id = ?').run('{', id)
-  })
+  await server.restart((ask) => ask('UPDATE events SET json = ?1 WHERE event_id = ?2', '{', id))
   const { rooms } = await sliding(bob, { lists: { l: all({ timeline_limit: 2 }) } })
   assert.deepEqual([rooms[broken].timeline, rooms[broken].limited], [[], true])
   assert.equal(rooms[whole].timeline.length, 2)

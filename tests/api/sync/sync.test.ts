@@ -276,9 +276,9 @@ test('a token of an older epoch begins anew, with everything', async () => {
     const eve = await own.user('eve')
     const roomId = await roomOf([eve])
     const since = await token(eve)
-    await own.restart((database) => {
-      const changed = database.prepare("UPDATE myelin_meta SET value = '2' WHERE name = 'epoch'").run()
-      assert.equal(changed.changes, 1)
+    await own.restart(async (ask) => {
+      const changed = await ask("UPDATE myelin_meta SET value = '2' WHERE name = 'epoch' RETURNING name")
+      assert.equal(changed.length, 1)
     })
     const answer = await sync(eve, { since, timeout: LONG_MS })
     assert.ok(keys(answer.rooms.join[roomId].timeline.events).includes('m.room.create|'))

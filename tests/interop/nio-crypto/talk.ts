@@ -1,7 +1,7 @@
 /** A test with devices of matrix-nio on one server, in stages. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ENGINES, type EngineName, LiveServer } from '../../support/live-server.ts'
+import { ENGINES, type EngineName, LiveServer, logLines } from '../../support/live-server.ts'
 import { clientReport, refusedRequests } from '../report.ts'
 import { type NioDevice, NioHouse, passwordOf } from './devices.ts'
 import { meet } from './meeting.ts'
@@ -52,6 +52,13 @@ export function nioTalk(
     } finally {
       clientReport(server, [house], (text) => t.diagnostic(text))
     }
+    const lines = logLines(server.log)
+    const warnings = new Set(lines.filter(({ level }) => level === 'warn').map(({ msg }) => msg))
+    t.diagnostic(`warnings: ${[...warnings].join('; ')}`)
+    assert.deepEqual(
+      lines.filter(({ level }) => level === 'error' || level === 'fatal'),
+      [],
+    )
     assert.deepEqual([...refusedRequests(server).keys()].sort(), [...refused].sort())
     assert.equal(await server.stop(), 0)
   })

@@ -71,6 +71,14 @@ const UNSTABLE_FEATURES = {
   /* Threads, and relations of relations. */
   'org.matrix.msc3440.stable': true,
   'org.matrix.msc3981': true,
+  /* Private receipts, those of threads, and counts by thread. */
+  'org.matrix.msc2285.stable': true,
+  'org.matrix.msc3771': true,
+  'org.matrix.msc3773': true,
+  /* Aliases of a room, asked of it. */
+  'org.matrix.msc2432': true,
+  /* Redaction by the ordinary send. */
+  'com.beeper.msc4169': true,
   /* The filter `room_types` of the published list. */
   'org.matrix.msc3827.stable': true,
 } as const

@@ -13,7 +13,7 @@ import type { AliasService } from '#/services/rooms/directory/aliases.ts'
 import { REASON_CHARS_MAX } from '#/services/rooms/limits.ts'
 import type { MembershipChange, MembershipService } from '#/services/rooms/membership.ts'
 import type { RoomList } from '#/services/rooms/room-list.ts'
-import { count } from '../../rate.ts'
+import { countInvite, limitedJoin } from './member-limits.ts'
 
 export interface MembershipDeps {
   readonly membership: MembershipService
@@ -51,10 +51,8 @@ async function join(
   roomId: RoomId,
   body: Static<typeof own>,
 ): Promise<object> {
-  count(d.limits, who, 'rc_joins.local', who.userId)
-  count(d.limits, who, 'rc_joins_per_room', roomId)
   const change = { ...self(who, roomId), reason: body.reason, content: ownContent(body) }
-  await d.membership.change({ ...change, membership: 'join' })
+  await limitedJoin(d, who, roomId, () => d.membership.change({ ...change, membership: 'join' }))
   return { room_id: roomId }
 }
 
@@ -141,9 +139,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
     body: other,
     async handle({ who, params, body }) {
       const target = targetOf(body.user_id)
-      count(d.limits, who, 'rc_invites.per_issuer', who.userId)
-      count(d.limits, who, 'rc_invites.per_room', params.roomId)
-      count(d.limits, who, 'rc_invites.per_user', target)
+      countInvite(d, who, params.roomId, target)
       if (!(await d.accountExists(target))) {
         throw new MatrixError('M_NOT_FOUND', 'There is no such user on this server.')
       }

@@ -1,20 +1,29 @@
 /** Sending events and redactions. https://spec.matrix.org/v1.16/client-server-api/#sending-events-to-a-room */
 
+import type { RateLimits } from '#/base/rate-limit.ts'
+import type { LimitName } from '#/http/limit-names.ts'
 import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { parseEventId } from '#/protocol/ids/event-id.ts'
-import { parseRoomId } from '#/protocol/ids/room-id.ts'
+import { parseRoomId, type RoomId } from '#/protocol/ids/room-id.ts'
+import { parseUserId } from '#/protocol/ids/user-id.ts'
+import type { JsonObject } from '#/protocol/json/value.ts'
 import type { DelayedEventService } from '#/services/rooms/delayed-events.ts'
+import type { MembershipService } from '#/services/rooms/membership.ts'
 import type { Sender, SendService } from '#/services/rooms/send.ts'
+import { count } from '../../rate.ts'
 import { isLeaving, refuseSuspended } from '../people/suspension.ts'
+import { countInvite, limitedJoin } from './member-limits.ts'
 
 export interface SendingDeps {
   readonly send: SendService
   /** Told of everybody who sends: sending shows that they are there. */
   readonly onActive: (who: Requester) => void
   readonly delayed: DelayedEventService
+  readonly limits: RateLimits<LimitName>
+  readonly membership: Pick<MembershipService, 'isJoined'>
 }
 
 const DELAY = 'org.matrix.msc4140.delay'
@@ -33,6 +42,28 @@ function refuseReserved(type: string): void {
   if (type === 'm.room.create') {
     throw new MatrixError('M_FORBIDDEN', 'A room has one create event, made when it was created.')
   }
+}
+
+interface NewState {
+  readonly roomId: RoomId
+  readonly eventType: string
+  readonly stateKey: string
+  readonly content: JsonObject
+}
+
+/** Joins and invitations that come as state events have the limits of those that do not. */
+async function limitedState(
+  d: SendingDeps,
+  who: Requester,
+  { roomId, eventType, stateKey, content }: NewState,
+  send: () => Promise<string>,
+): Promise<string> {
+  if (eventType !== 'm.room.member') return send()
+  const target = parseUserId(stateKey)
+  if (content['membership'] === 'invite' && target) countInvite(d, who, roomId, target)
+  return content['membership'] === 'join' && target === who.userId
+    ? limitedJoin(d, who, roomId, send)
+    : send()
 }
 
 /** https://spec.matrix.org/v1.19/client-server-api/#validation-of-mthread-relationships */
@@ -93,13 +124,15 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
     operations: ['redactEvent'],
     use: 'event',
     auth: 'user',
-    limit: 'rc_message',
+    limit: 'service',
     servlet: 'RoomRedactEventRestServlet',
     params: { roomId: parseRoomId, eventId: parseEventId },
     body: 'event',
     emptyBody: true,
     async handle({ who, params, body }) {
       const { roomId, eventId, txnId } = params
+      const own = !(await d.send.isAnothers(who.userId, eventId))
+      count(d.limits, who, own ? 'rc_message' : 'rc_admin_redaction', who.userId)
       const transaction = { scope: `redact/${roomId}/${eventId}`, txnId }
       return { event_id: await d.send.redact(senderOf(d, who), roomId, eventId, body, transaction) }
     },
@@ -131,7 +164,8 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
           const transaction = { scope: `state/${roomId}`, txnId: request.id }
           return { delay_id: await d.delayed.schedule(senderOf(d, who), later, transaction) }
         }
-        return { event_id: await d.send.state(senderOf(d, who), roomId, eventType, stateKey, body) }
+        const send = () => d.send.state(senderOf(d, who), roomId, eventType, stateKey, body)
+        return { event_id: await limitedState(d, who, { roomId, eventType, stateKey, content: body }, send) }
       },
     }),
   ),

@@ -3,6 +3,7 @@
  * https://spec.matrix.org/v1.19/client-server-api/#room-previews
  */
 import { jsonText } from '#/http/reply.ts'
+import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
@@ -24,6 +25,8 @@ export interface OldSyncDeps {
   readonly snapshots: SnapshotService
   readonly eventStream: EventStreamService
   readonly epoch: number
+  /** Throws when the session of a request has ended since. */
+  readonly stillIn: (who: Requester) => Promise<void>
 }
 
 function positionOf(d: OldSyncDeps, text: string | undefined): number | undefined {
@@ -66,6 +69,7 @@ export const oldSyncRoutes = (d: OldSyncDeps): Route[] => [
         roomId,
         timeoutMs: query.timeout ?? EVENTS_TIMEOUT_MS_DEFAULT,
         signal: request.signal,
+        stillIn: () => d.stillIn(who),
       })
       return jsonText(
         `{"chunk":[${chunk.join(',')}],"start":${JSON.stringify(start)},"end":${JSON.stringify(end)}}`,

@@ -89,7 +89,7 @@ export const blocking = {
     ),
     later,
     [],
-    'Addresses of users who are never locked out by the limit.',
+    'Addresses of users who are never locked out by the limit. Addresses are not kept yet: nobody is spared by them.',
   ),
   server_context: option(orNull(string), later, null, 'Label that groups servers in reported figures.'),
   limit_remote_rooms: section(later, 'Refusing to join rooms that are too much for this server.', {

@@ -5,6 +5,9 @@ import { bool, int, string } from '../types.ts'
 /** Switches for what is in the specification by now: it is simply there. */
 const stable = accepted('it is part of the specification and needs no switch')
 
+/** Switches for proposals that are served without being asked for. */
+const always = accepted('it is always there')
+
 function off(about: string): Option<boolean> {
   return option(bool, later, false, about)
 }
@@ -69,9 +72,9 @@ export const experimental = {
       100,
       'MSC4140: delayed events one user may hold.',
     ),
-    msc4143_enabled: off('MSC4143: group calls and their transports.'),
+    msc4143_enabled: option(bool, always, false, 'MSC4143: group calls and their transports.'),
     msc4155_enabled: off('MSC4155: users filter their invites.'),
-    msc4169_enabled: off('MSC4169: redaction by the ordinary send.'),
+    msc4169_enabled: option(bool, always, false, 'MSC4169: redaction by the ordinary send.'),
     msc4210_enabled: off('MSC4210: without the old rules about mentions.'),
     msc4222_enabled: settled('MSC4222: `state_after` in sync.'),
     msc4235_enabled: off('MSC4235: `via` in the summary of spaces.'),

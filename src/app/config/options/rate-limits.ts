@@ -40,7 +40,7 @@ export const rateLimits = {
     orNull(object(limitFields(supported, 0.17, 3))),
     supported,
     null,
-    'Redactions of other people’s events, per account.',
+    'Redactions of other people’s events through `/redact`, per account.',
     'the same as `rc_message`',
   ),
   rc_joins: section(supported, 'Joins, per account.', {

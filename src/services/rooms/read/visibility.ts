@@ -162,8 +162,16 @@ async function statesBefore(
     const turns = await store.state.turns({ room, from, to, keys })
     if (turns) return lookupsOver(turns, points, rules)
   }
+  /* Most neighbours have the same state, whose events need be parsed once. */
+  const known = new Map<string, StateLookup>()
   const lookups: StateLookup[] = []
-  for (const point of points) lookups.push(lookupOf(await at(point), rules))
+  for (const point of points) {
+    const held = await at(point)
+    const name = held.map((row) => row.nid).join()
+    const lookup = known.get(name) ?? lookupOf(held, rules)
+    known.set(name, lookup)
+    lookups.push(lookup)
+  }
   return lookups
 }
 

@@ -13,16 +13,16 @@ import { visibleTo } from '../../rooms/read/visibility.ts'
 import { type ActiveUser, NO_ROOM } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
 import { EVENTS_CHUNK_MAX, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { type WaitingRequest, waitForNews } from '../wait.ts'
 import { RoomWaiters } from './room-waiters.ts'
 
-export interface EventsRequest {
+export interface EventsRequest extends WaitingRequest {
   readonly viewer: Viewer
   /** Position behind which events are told; the present one when absent. */
   readonly from: number | undefined
   /** One room, perhaps only peeked into; else all that the reader is in. */
   readonly roomId: string | undefined
   readonly timeoutMs: number
-  readonly signal: AbortSignal
 }
 
 export interface EventsAnswer {
@@ -82,9 +82,12 @@ export class EventStreamService {
       const left = deadline - this.#clock.monotonic()
       const over = left <= 0 || request.signal.aborted || this.#feed.stopping
       if (chunk.length > 0 || over) return { chunk, start: this.#token(start), end: this.#token(at) }
-      if (end < now) await turn(this.#clock)
-      /* Nothing may come between this look and the waiting. */ else if (this.#feed.position === now)
-        await this.#wait(user, room, left, request.signal)
+      if (end < now) {
+        await turn(this.#clock)
+        continue
+      }
+      const also = room === undefined ? undefined : (wake: () => void) => this.#waiters.wait(room, wake)
+      await waitForNews(this.#clock, user, left, request, () => this.#feed.position !== now, also)
     }
   }
 
@@ -145,20 +148,5 @@ export class EventStreamService {
       for (const [i, event] of shown.entries()) texts.set(event.nid, view[i]!)
     }
     return rows.flatMap((row) => texts.get(row.nid) ?? [])
-  }
-
-  #wait(user: ActiveUser, room: number | undefined, ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel()
-        for (const stop of stops) stop()
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      const timer = this.#clock.after(ms, done)
-      const stops = [user.wait(done)]
-      signal.addEventListener('abort', done, { once: true })
-      if (room !== undefined) stops.push(this.#waiters.wait(room, done))
-    })
   }
 }

@@ -80,14 +80,15 @@ export class ListView {
 
   /** Position of the newest news of a room that belongs to the list. */
   #keyOf(room: number, known: KnownMembership, from: ListSources): number | undefined {
-    if (!isListed(known) || isHidden(known, from.hiding)) return undefined
+    const shown = isListed(known) ? shownTo(known, from.hiding) : undefined
+    if (!shown) return undefined
     const facts = from.facts.peek(room)
     if (!facts) {
       this.#lacking.add(room)
       return undefined
     }
-    if (!passes(this.#filters, room, known, facts, from)) return undefined
-    return newsOf(known, facts)
+    if (!passes(this.#filters, room, shown, facts, from)) return undefined
+    return newsOf(shown, facts)
   }
 }
 
@@ -102,6 +103,12 @@ export function isHidden({ roomId, membership, inviter }: KnownMembership, hidin
   if (hiding.excluded.has(roomId)) return true
   if (membership !== 'invite') return false
   return hiding.blocksInvites || (inviter !== undefined && hiding.ignored.has(inviter))
+}
+
+/** The membership as the user sees it: behind a hidden invite their own knock, or nothing. */
+export function shownTo(known: KnownMembership, hiding: Hiding): KnownMembership | undefined {
+  if (!isHidden(known, hiding)) return known
+  return hiding.excluded.has(known.roomId) ? undefined : known.knock
 }
 
 /** Position of the newest thing that the user may know of a room. */

@@ -2,7 +2,7 @@
 import type { EventRow } from '#/ports/store/events.ts'
 import type { RoomFactsRow } from '#/ports/store/room-facts.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
-import { sumOf } from '../../push/counts.ts'
+import { roomCounts, sumOf } from '../../push/counts.ts'
 import type { ClientEvents, Viewer } from '../../rooms/read/client-events.ts'
 import type { ReadStore } from '../../rooms/read/expiry.ts'
 import { visibleTo } from '../../rooms/read/visibility.ts'
@@ -287,7 +287,7 @@ class Update {
   async #notifications(): Promise<void> {
     const { stable, viewer, room, now } = this.#ask
     if (stable) return
-    const { notifications, highlights } = sumOf(await this.#deps.store.push.counts(viewer.userId, room, now))
+    const { notifications, highlights } = sumOf(await roomCounts(this.#deps.store, viewer.userId, room, now))
     this.#unread = `"notification_count":${notifications},"highlight_count":${highlights}`
     if (this.#unread !== this.#from?.unread) this.#parts.push(this.#unread)
   }

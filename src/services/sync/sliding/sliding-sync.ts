@@ -20,7 +20,7 @@ import type { Feed } from '../feed.ts'
 import type { Inboxes } from '../inboxes.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
 import type { SyncOptions } from '../options.ts'
-import { leftAt, membershipAt } from '../own-membership.ts'
+import { membershipAt, stayEnded } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
 import type { Summaries } from '../v3/summary.ts'
@@ -295,12 +295,13 @@ export class SlidingSyncService {
     const { room, config, sent, endsAtLeaving } = candidate
     const { store } = this.#deps
     const rules = await this.#deps.roomRules.of(room)
-    const hidden = endsAtLeaving && sent
-    const upto = hidden ? await leftAt(store, user.userId, room, candidate.known, sent.upto) : now
-    const known = rules && (await membershipAt(store, user, room, upto))
+    const known =
+      endsAtLeaving && sent
+        ? await stayEnded(store, user, room, candidate.known, sent.upto)
+        : candidate.knocks
+          ? candidate.known
+          : await membershipAt(store, user, room, now)
     if (!rules || !known) return undefined
-    /* The leaving is too many changes ago to be found. */
-    if (hidden && known.membership === 'join') return undefined
     const ask = {
       ...candidate,
       known,

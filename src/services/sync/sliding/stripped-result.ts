@@ -1,6 +1,7 @@
 /** A room that the reader is invited to or knocked on: its stripped state. */
 import type { Store } from '#/ports/store/store.ts'
 import type { StrippedEvent } from '#/protocol/stripped/stripped-state.ts'
+import { knockState } from '../answered-knock.ts'
 import type { RoomAsk, RoomResult } from './room-result.ts'
 
 export async function strippedResult(store: Store, ask: RoomAsk): Promise<RoomResult> {
@@ -27,13 +28,14 @@ export async function strippedResult(store: Store, ask: RoomAsk): Promise<RoomRe
     '"initial":true',
   ]
   if (lists.length > 0) parts.push(`"lists":${JSON.stringify(lists)}`)
-  const events = JSON.parse(row.stripped) as StrippedEvent[]
+  const stripped = row.membership === membership ? row.stripped : await knockState(store, row.stripped, known)
+  const events = JSON.parse(stripped) as StrippedEvent[]
   const name = textIn(events, 'm.room.name', 'name')
   if (name !== undefined) parts.push(`"name":${JSON.stringify(name)}`)
   const avatar = textIn(events, 'm.room.avatar', 'url')
   if (avatar !== undefined) parts.push(`"avatar":${JSON.stringify(avatar)}`)
   if (direct) parts.push('"is_dm":true')
-  parts.push(`"${ask.stable ? 'stripped_state' : 'invite_state'}":${row.stripped}`)
+  parts.push(`"${ask.stable ? 'stripped_state' : 'invite_state'}":${stripped}`)
   return { parts, sent: next }
 }
 

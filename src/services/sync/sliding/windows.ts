@@ -5,7 +5,7 @@ import { type ActiveUser, type KnownMembership, MOVED } from '../active-user.ts'
 import type { Connection, SentRoom } from './connections.ts'
 import type { FactsCache } from './facts-cache.ts'
 import type { Labels } from './labels.ts'
-import { type Hiding, isHidden, isListed, type ListView, newsOf } from './list-view.ts'
+import { type Hiding, isHidden, isListed, type ListView, newsOf, shownTo } from './list-view.ts'
 import type { ListRequest, RoomConfig, RoomWish, SlidingRequest } from './request.ts'
 import { RequiredState } from './required-state.ts'
 
@@ -29,6 +29,8 @@ export interface Candidate {
   readonly direct: boolean
   /** The user is invited again, and is not to see it: what is told ends where they left. */
   readonly endsAtLeaving?: boolean
+  /** The same, and for the user their knock still stands: `known` is it. */
+  readonly knocks?: boolean
 }
 
 export interface Sight {
@@ -157,11 +159,13 @@ class Rules {
     const { user, facts, connection, labels, windows, hiding } = this.#sight
     const known = user.memberships.get(room)
     const own = facts.peek(room)
-    if (!known || !own || known.forgotten || isHidden(known, hiding)) return undefined
+    const shown = known && shownTo(known, hiding)
+    if (!shown || !own || known.forgotten) return undefined
     const lists = indexes.filter((index) => index < windows.length).map((index) => windows[index]!.name)
     const config = this.#config(indexes)
     const direct = labels.direct.has(known.roomId)
-    return { room, known, facts: own, config, sent: connection.room(room), lists, direct }
+    const knocks = shown !== known
+    return { room, known: shown, knocks, facts: own, config, sent: connection.room(room), lists, direct }
   }
 
   /** A room that the client knows and the user left: that it was left is told wherever it stood. */
@@ -170,10 +174,11 @@ class Rules {
     const sent = connection.room(room)
     const known = user.memberships.get(room)
     const own = facts.peek(room)
-    if (!sent || !known || !own || sent.membership === known.membership) return undefined
+    if (!sent || !known || !own) return undefined
     /* Behind the leaving may be an invite that is hidden. */
-    const endsAtLeaving =
-      known.membership === 'invite' && sent.membership === 'join' && isHidden(known, hiding)
+    const unseen = known.membership === 'invite' && known.position > sent.upto && isHidden(known, hiding)
+    const endsAtLeaving = unseen && sent.membership !== 'leave' && sent.membership !== 'ban'
+    if (!endsAtLeaving && sent.membership === known.membership) return undefined
     if (!endsAtLeaving && (isListed(known) || known.membership !== 'leave')) return undefined
     const timelineLimit = Math.max(1, Math.min(sent.timelineLimit, this.#sight.timelineMax))
     const config = { timelineLimit, required: sent.required }

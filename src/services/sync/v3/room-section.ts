@@ -5,7 +5,7 @@ import type { Store } from '#/ports/store/store.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
-import { unreadParts } from '../../push/counts.ts'
+import { roomCounts, unreadParts } from '../../push/counts.ts'
 import type { ClientEvents, ViewOptions } from '../../rooms/read/client-events.ts'
 import { type RoomEventFilter, relatedOnly } from '../../rooms/read/event-filter.ts'
 import type { ReadStore } from '../../rooms/read/expiry.ts'
@@ -105,7 +105,7 @@ async function standing(
 ): Promise<string[]> {
   const { userId } = request
   const [counts, summary] = await Promise.all([
-    counted ? deps.store.push.counts(userId, room, now) : undefined,
+    counted ? roomCounts(deps.store, userId, room, now) : undefined,
     summed ? deps.summaries.of(room, userId, deps.store) : undefined,
   ])
   const parts: string[] = counts ? [...unreadParts(counts, request.filter.unreadThreads)] : []

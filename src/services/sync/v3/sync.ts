@@ -7,6 +7,7 @@ import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import type { ReadStore } from '../../rooms/read/expiry.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { type ActiveUser, type KnownMembership, MOVED, NO_ROOM } from '../active-user.ts'
+import { knockState } from '../answered-knock.ts'
 import { gapOfDamage } from '../damage.ts'
 import type { E2eeSync } from '../e2ee.ts'
 import type { Feed } from '../feed.ts'
@@ -16,7 +17,7 @@ import type { Inboxes } from '../inboxes.ts'
 import { LazyMembers } from '../lazy-members.ts'
 import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX, WHOLE_EVENTS_AT_ONCE, WHOLE_ROOMS_AT_ONCE } from '../limits.ts'
 import type { SyncOptions } from '../options.ts'
-import { membershipAt, stayedSince, wasJoined } from '../own-membership.ts'
+import { membershipAt, stayEnded, stayedSince, wasJoined } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
 import { waitForNews } from '../wait.ts'
@@ -261,18 +262,24 @@ export class SyncService {
 
   async #room(user: ActiveUser, request: SyncRequest, room: number, answering: Answering): Promise<void> {
     const { now, rooms: into } = answering
-    const known = await membershipAt(this.#sectionFor(request).store, user, room, now)
+    let known = await membershipAt(this.#sectionFor(request).store, user, room, now)
     if (!known || this.#deps.options.excludedRooms.has(known.roomId)) return
     if (!passesRoom(request, known.roomId)) return
     const { membership } = known
+    let unseen: KnownMembership | undefined
     if (membership === 'invite' || membership === 'knock') {
       if (request.since === undefined || known.position > request.since) {
         const text = await this.#stripped(request, room, membership)
         if (text !== undefined) into[membership].set(known.roomId, text)
+        else if (membership === 'invite') unseen = known
+        if (unseen?.knock) return this.#standingKnock(request, room, unseen.knock, into)
       }
-      return
+      /* Of an invite that is hidden nothing is told; of the leaving before it, that. */
+      if (!unseen || request.since === undefined) return
+      known = await stayEnded(this.#deps.store, user, room, unseen, request.since)
+      if (!known) return
     }
-    const left = membership !== 'join'
+    const left = known.membership !== 'join'
     if (left && request.since !== undefined && known.position <= request.since) return
     if (known.forgotten && request.since === undefined) return
     const text = await this.#joinedOrLeft(user, request, room, known, answering).catch((error: unknown) =>
@@ -347,7 +354,7 @@ export class SyncService {
     if (fresh) for (const userId of this.#deps.feed.activeIn(nid)) newFaces.add(userId)
     const moved = isNew || (what & MOVED.receipts) !== 0
     const receipts = moved ? { after: isNew ? 0 : request.since, upto } : undefined
-    const { store } = this.#sectionFor(request)
+    const store = isWhole(request) ? this.#wholeSection.store : undefined
     return this.#ephemeral.inRoom(request, { nid, roomId, isNew }, part, receipts, store)
   }
 
@@ -355,6 +362,21 @@ export class SyncService {
   async #roomData(userId: string, room: number, now: number): Promise<AccountDataRow[]> {
     const rows = await this.#deps.store.accountData.since(userId, 0, now)
     return rows.filter((row) => row.room === room)
+  }
+
+  /** A knock whose answer is hidden: told like any other, once. */
+  async #standingKnock(
+    request: SyncRequest,
+    room: number,
+    knock: KnownMembership,
+    into: RoomsAnswer,
+  ): Promise<void> {
+    const { store } = this.#deps
+    if (request.since !== undefined && knock.position <= request.since) return
+    const row = await store.rooms.membership(room, request.userId)
+    if (!row || row.stripped === null || row.forgotten) return
+    const events = await knockState(store, row.stripped, knock)
+    into.knock.set(knock.roomId, `{"knock_state":{"events":${events}}}`)
   }
 
   async #stripped(
