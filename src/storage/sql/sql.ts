@@ -147,9 +147,3 @@ export function integers(from: number, count: number, width: number): string {
   }
   return rows.join(', ')
 }
-
-/** `(?n, ?n+1, ?n+2), …`: `count` rows of three. */
-export function triples(from: number, count: number): string {
-  const row = (at: number): string => `(?${at}, ?${at + 1}, ?${at + 2})`
-  return Array.from({ length: count }, (_, i) => row(from + 3 * i)).join(', ')
-}
