@@ -82,18 +82,18 @@ async function killedAtEach(party: Party, whole: boolean): Promise<void> {
   await party.killedAt('a claim that was answered', alice, claim, sends(alice, 'claimed twice'))
   const key = { path: '/sendToDevice/m.room.encrypted', at: 'answered' } as const
   await party.killedAt('a room key that was taken', bob, key, sends(bob, 'the key came once'))
-  if (!whole) return
-  await party.says(alice, 'alice has one left')
-  const keyUnderWay = { ...key, at: 'asked' } as const
-  await party.killedAt('a room key under way', alice2, keyUnderWay, sends(alice2, 'the key came'))
-  await party.killedAt('a message that was taken', bob2, { path, at: 'answered' }, sends(bob2, 'said once'))
-  await party.killedAt('a message under way', bob, { path, at: 'asked' }, sends(bob, 'said after all'))
   /* The same since is asked again, and the messages to the device must be there again. */
   const lost = { path: '/sync', answer: '"to_device":{"events":[{', at: 'answered' } as const
   await party.says(alice2, 'a first one')
   await party.killedAt('a sync with a room key', bob2, lost, async () => {
     for (let n = 0; n <= ROTATION; n++) await party.says(alice2, `the key came again ${n}`)
   })
+  if (!whole) return
+  await party.says(alice, 'alice has one left')
+  const keyUnderWay = { ...key, at: 'asked' } as const
+  await party.killedAt('a room key under way', alice2, keyUnderWay, sends(alice2, 'the key came'))
+  await party.killedAt('a message that was taken', bob2, { path, at: 'answered' }, sends(bob2, 'said once'))
+  await party.killedAt('a message under way', bob, { path, at: 'asked' }, sends(bob, 'said after all'))
 }
 
 /** A key that was claimed makes its device upload another; the answer is lost, and the same keys are uploaded again. */
