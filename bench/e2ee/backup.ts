@@ -1,7 +1,7 @@
 /** Key backup: downloads, and uploads into a backup that grows. */
 import { ask } from '../sync/grid.ts'
 import { backedUp, type Json, V3 } from './material.ts'
-import type { Run } from './run.ts'
+import { type Run, WARM_UP } from './run.ts'
 
 export async function measureBackup(run: Run, keys: number): Promise<void> {
   const { devices, figures, repeat } = run
@@ -11,7 +11,7 @@ export async function measureBackup(run: Run, keys: number): Promise<void> {
     auth_data: { public_key: 'k' },
   })
   const path = `${V3}/room_keys/keys?version=${version}`
-  const uploads = Array.from({ length: repeat + 1 }, (_, n) =>
+  const uploads = Array.from({ length: repeat + WARM_UP }, (_, n) =>
     run.request(owner, 'PUT', path, backedUp(n, keys)),
   )
   await ask(run.connection, run.target, owner.user, 'PUT', path, backedUp(-1, keys))
@@ -25,6 +25,7 @@ export async function measureBackup(run: Run, keys: number): Promise<void> {
   await figures.measure({
     name: `download of ${keys} backed up keys`,
     times: repeat,
+    warmUp: WARM_UP,
     atOnce: 1,
     request,
     check: expect(keys),
@@ -32,10 +33,11 @@ export async function measureBackup(run: Run, keys: number): Promise<void> {
   await figures.measure({
     name: `backup of ${keys} keys`,
     times: repeat,
+    warmUp: WARM_UP,
     atOnce: 1,
     request: (n) => uploads[n]!,
   })
-  const all = keys * (repeat + 1)
+  const all = keys * (1 + WARM_UP + repeat)
   await figures.measure({
     name: `download of ${all} backed up keys`,
     times: 3,

@@ -30,7 +30,9 @@ export interface Report {
 /** One measured scenario; `request` is asked for before its turn and may depend on earlier answers. */
 export interface Scenario {
   readonly name: string
+  /** How many requests are measured, and how many before them are not; `request` counts both. */
   readonly times: number
+  readonly warmUp?: number
   readonly atOnce: number
   readonly request: (n: number) => string
   /** Throws when an answer is not what it should be. */
@@ -53,17 +55,20 @@ export class Figures {
   }
 
   /** Runs a scenario in a closed loop of `atOnce` connections; every answer must be 200. */
-  async measure({ name, times, atOnce, request, check = () => {} }: Scenario): Promise<void> {
+  async measure({ name, times, warmUp = 0, atOnce, request, check = () => {} }: Scenario): Promise<void> {
     const connections = Array.from({ length: atOnce }, () => new Connection(this.#target))
     const samples = new Samples(times)
     const others = this.#others === undefined ? undefined : askBeside(this.#target, this.#others)
+    const run = (from: number, count: number, measured: boolean): Promise<void> =>
+      forEachLimited([...Array(count).keys()], atOnce, async (n, slot) => {
+        const answer = await timed(connections[slot]!, request(from + n))
+        if (answer.status !== 200) throw new Error(`${name}: ${answer.status} ${answer.text.slice(0, 200)}`)
+        check(answer.text)
+        if (measured) samples.add(answer.ms)
+      })
+    await run(0, warmUp, false)
     const meter = new Meter(this.#processes)
-    await forEachLimited([...Array(times).keys()], atOnce, async (n, slot) => {
-      const answer = await timed(connections[slot]!, request(n))
-      if (answer.status !== 200) throw new Error(`${name}: ${answer.status} ${answer.text.slice(0, 200)}`)
-      check(answer.text)
-      samples.add(answer.ms)
-    })
+    await run(warmUp, times, true)
     const { seconds, serverMs, databaseMs } = meter.stop()
     const { p50, p99 } = samples.summary()
     for (const connection of connections) connection.close()

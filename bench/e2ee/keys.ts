@@ -1,6 +1,6 @@
 /** Keys of devices: uploads by several devices at once, questions about many users, claims for many devices. */
 import { CURVE, type Device, deviceKeys, type Json, oneTimeKeys } from './material.ts'
-import type { Run } from './run.ts'
+import { type Run, WARM_UP } from './run.ts'
 
 const UPLOADS_AT_ONCE = 10
 /** One-time keys of a first upload, of half of the devices each. */
@@ -46,6 +46,7 @@ export async function measureQueries(run: Run): Promise<void> {
   await figures.measure({
     name: `query of ${devices.length} users`,
     times: repeat,
+    warmUp: WARM_UP,
     atOnce: 1,
     request: () => request,
     check: (text) => {
@@ -54,7 +55,7 @@ export async function measureQueries(run: Run): Promise<void> {
   })
 }
 
-/** Each round takes one key of each device; there must be as many keys as rounds. */
+/** Each round takes one key of each device; there must be as many keys as rounds, warming up included. */
 export async function measureClaims(run: Run, count: number): Promise<void> {
   const { devices, figures, repeat } = run
   const some = devices.slice(0, count)
@@ -63,6 +64,7 @@ export async function measureClaims(run: Run, count: number): Promise<void> {
   await figures.measure({
     name: `claim of ${some.length} devices`,
     times: repeat,
+    warmUp: WARM_UP,
     atOnce: 1,
     request: () => request,
     check: (text) => {

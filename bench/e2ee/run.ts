@@ -7,6 +7,8 @@ import { Figures } from './figures.ts'
 import { type Device, V3 } from './material.ts'
 
 const SETUP_AT_ONCE = 8
+/** Expensive requests that are made before those that are measured. */
+export const WARM_UP = 5
 
 export class Run {
   readonly target: Target

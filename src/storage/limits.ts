@@ -18,6 +18,10 @@ export const STATE_OLDER_INLINE_BYTES = 1024
 export const STATE_TAIL_ROWS = 128
 /** Branches above a state branch; a deeper one is laid flat on the current state's line. */
 export const STATE_BRANCH_DEPTH_MAX = 8
+/** Events of whole states that one read makes texts of, though always those of one state. */
+export const STATE_TEXT_ROWS_AT_ONCE = 5000
+/** Holders of a key in a stretch that are told one by one. */
+export const TURNS_MAX = 100
 /** Reader threads of the embedded engine. */
 export const READER_THREADS_DEFAULT = 2
 /** Questions that may wait for the reader threads. */

@@ -10,9 +10,11 @@ import * as directory from './queries/directory.ts'
 import * as events from './queries/events.ts'
 import { packedStateAt, unpackState } from './queries/full-state.ts'
 import { bindKeys } from './queries/keys.ts'
+import { bindMany } from './queries/many.ts'
 import * as people from './queries/people.ts'
 import * as push from './queries/push.ts'
 import { notificationList } from './queries/push-list.ts'
+import { pushCountsOfRooms } from './queries/push-many.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
 import * as relations from './queries/relations.ts'
@@ -21,6 +23,7 @@ import { roomFactsOf } from './queries/room-facts.ts'
 import * as rooms from './queries/rooms.ts'
 import * as search from './queries/search.ts'
 import * as state from './queries/state.ts'
+import { stateTextAt, stateTurns } from './queries/state-many.ts'
 import * as threads from './queries/thread-subscriptions.ts'
 import { bindToDevice } from './queries/to-device.ts'
 import { bindUsage } from './queries/usage.ts'
@@ -88,6 +91,8 @@ export function readerOver(read: RunQuery): Reader {
       at: bind(state.stateAt),
       eventsAt: (room, point, exceptType) => read(state.stateEventsAt, [room, point, exceptType]),
       someMembers: bind(state.someMembers),
+      turns: bind(stateTurns),
+      textAt: bind(stateTextAt),
       fullAt: async (room, point) => unpackState(await read(packedStateAt, [room, point])),
       difference: bind(state.stateDifference),
     },
@@ -119,7 +124,7 @@ export function readerOver(read: RunQuery): Reader {
       countedRooms: bind(push.countedRooms),
       threadOf: bind(push.threadOfEvent),
       counts: bind(push.pushCounts),
-      countsOfRooms: bind(push.pushCountsOfRooms),
+      countsOfRooms: bind(pushCountsOfRooms),
       notifications: bind(notificationList),
       pushers: bind(push.pushersOf),
       queued: bind(push.queuedPushes),
@@ -138,6 +143,7 @@ export function readerOver(read: RunQuery): Reader {
     roomFacts: { of: bind(roomFactsOf) },
     people: people.bindPeople(bind),
     keys: bindKeys(bind),
+    many: bindMany(bind),
     usage: bindUsage(bind),
     directory: {
       alias: bind(directory.aliasByName),

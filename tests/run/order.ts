@@ -13,6 +13,9 @@ const LONG: readonly string[] = [
   'tests/interop/js-sdk-features.test.ts',
   'tests/interop/js-sdk-crypto-sqlite.test.ts',
   'tests/interop/js-sdk-crypto-postgres.test.ts',
+  'tests/crash/to-device-kill.test.ts',
+  'tests/interop/js-sdk-late-sqlite.test.ts',
+  'tests/interop/js-sdk-late-postgres.test.ts',
   'tests/server/refusals.test.ts',
   'tests/contract/state.test.ts',
   'src/storage/verify/verify.test.ts',
@@ -28,6 +31,8 @@ const LONG: readonly string[] = [
  * come late. They run beside all others, and would leave a core idle in their place.
  */
 const WAITING: readonly string[] = [
+  'tests/interop/js-sdk-killed-sqlite.test.ts',
+  'tests/interop/js-sdk-killed-postgres.test.ts',
   'tests/interop/js-sdk.test.ts',
   'tests/interop/bot-sdk.test.ts',
   'tests/interop/nio.test.ts',

@@ -1,5 +1,6 @@
 /** Room state over time. See docs/decisions/0002-room-state.md. */
 import type { EventRef, EventRow, RoomRef } from './events.ts'
+import type { StateText, StateTextAsk, StateTurn, TurnsAsk } from './many.ts'
 
 /** The state of a room at one point: position `pos` on a branch; branch 0 is the room's current state over time. */
 export interface StatePoint {
@@ -77,6 +78,10 @@ export interface StateReader {
   eventsAt(room: number, point: StatePoint, exceptType?: string): Promise<EventRow[]>
   /** Some member events of the current state, those of the longest known users first. */
   someMembers(room: number, limit: number): Promise<EventRow[]>
+  /** Who held keys at the beginning of a stretch and in it. Undefined where that is too long a story. */
+  turns(ask: TurnsAsk): Promise<StateTurn[] | undefined>
+  /** All state at a point, without events of one type, as JSON texts for clients. */
+  textAt(ask: StateTextAsk): Promise<StateText>
   fullAt(room: number, point: StatePoint): Promise<StateEntry[]>
   difference(room: number, from: StatePoint, to: StatePoint): Promise<StateDifference[]>
 }

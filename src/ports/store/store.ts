@@ -8,6 +8,7 @@ import type { DirectoryReader } from './directory.ts'
 import type { EventReader } from './events.ts'
 import type { JobReader } from './jobs.ts'
 import type { KeyReader } from './keys.ts'
+import type { ManyReader } from './many.ts'
 import type { PeopleReader } from './people.ts'
 import type { Change, CommitResult, Plan } from './plan.ts'
 import type { PushReader } from './push.ts'
@@ -35,6 +36,7 @@ export interface Reader {
   readonly roomFacts: RoomFactsReader
   readonly jobs: JobReader
   readonly keys: KeyReader
+  readonly many: ManyReader
   readonly search: SearchReader
   readonly people: PeopleReader
   readonly directory: DirectoryReader

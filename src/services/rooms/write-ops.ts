@@ -140,7 +140,9 @@ function directoryOps(room: number | 'new', { type, stateKey, content }: Pdu, se
 function strippedJson(pdu: Pdu, from: Pick<LiveRoom, 'state' | 'missing'>): string {
   const loaded = (type: string, stateKey: string): Pdu | undefined =>
     from.missing([[type, stateKey]]).length === 0 ? from.state(type, stateKey) : undefined
-  const events = strippedStateOf(loaded, pdu.sender).map(stripEvent)
+  /* Of who knocks there is the knock alone, not what they were before. */
+  const sender = pdu.sender === pdu.stateKey ? undefined : pdu.sender
+  const events = strippedStateOf(loaded, sender).map(stripEvent)
   return canonicalJson([...events, stripMembership(pdu)] as never)
 }
 

@@ -4,7 +4,7 @@
  */
 import type { MembershipRow } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
-import type { StrippedEvent } from '#/protocol/stripped/stripped-state.ts'
+import type { StrippedEvent, StrippedMembership } from '#/protocol/stripped/stripped-state.ts'
 import type { KnownMembership } from './active-user.ts'
 import { OWN_CHANGES_MAX } from './limits.ts'
 import { ownEvent } from './own-membership.ts'
@@ -34,8 +34,16 @@ export async function knockState(store: Store, stripped: string, knock: KnownMem
   const [row] = await store.events.byNids([knock.position])
   const state = (JSON.parse(stripped) as StrippedEvent[]).filter(({ type }) => type !== 'm.room.member')
   if (row) {
-    const { type, state_key, sender, content } = JSON.parse(row.json) as StrippedEvent
-    state.push({ type, state_key, sender, content })
+    const { type, state_key, sender, content, origin_server_ts } = JSON.parse(row.json) as StrippedMembership
+    const knocked: StrippedMembership = {
+      type,
+      state_key,
+      sender,
+      content,
+      event_id: row.eventId,
+      origin_server_ts,
+    }
+    state.push(knocked)
   }
   return JSON.stringify(state)
 }

@@ -95,10 +95,16 @@ export class Feed {
     this.#rooms.delete(room)
   }
 
-  /** Events of a room in (after, upto], newest first. */
-  async newest(room: number, after: number, upto: number, limit: number): Promise<EventRow[]> {
+  /** Events of a room in (after, upto], newest first; those that are not kept from `reads`. */
+  async newest(
+    room: number,
+    after: number,
+    upto: number,
+    limit: number,
+    reads: Store = this.#store,
+  ): Promise<EventRow[]> {
     const recent = this.#rooms.get(room)?.newest(after, upto, limit)
-    return recent ?? this.#store.events.timeline({ room, after, upto, limit, dir: 'b' })
+    return recent ?? reads.events.timeline({ room, after, upto, limit, dir: 'b' })
   }
 
   async #load(userId: string): Promise<ActiveUser> {

@@ -2,6 +2,11 @@
 
 /** Longest time a sync waits for news, whatever the client asks. */
 export const SYNC_TIMEOUT_MS_MAX = 5 * 60 * 1000
+/** Initial and full syncs whose answers are made at once, and those that may wait for it. */
+export const WHOLE_SYNCS_AT_ONCE = 4
+export const WHOLE_SYNCS_WAITING_MAX = 10_000
+/** When a client that found too many of them may try again. */
+export const WHOLE_SYNC_RETRY_MS = 10_000
 /** Filters kept ready in their parsed form, and how long the JSON of one may be. */
 export const FILTERS_KNOWN_MAX = 2000
 export const FILTER_KNOWN_CHARS_MAX = 2000
@@ -31,6 +36,12 @@ export const ACTIVE_USERS_MAX = 5000
 export const CHANGES_PER_USER = 500
 /** Rooms of one answer that are prepared side by side. */
 export const ROOMS_AT_ONCE = 4
+/** The same where rooms are told whole, which share their reads; fewer where their timelines are longer ... */
+export const WHOLE_ROOMS_AT_ONCE = 32
+/** ... so that they have so many events together. */
+export const WHOLE_EVENTS_AT_ONCE = 320
+/** Questions of rooms that one read answers. */
+export const GATHERED_MAX = 64
 /** Requests of one user that may wait at once; the oldest is answered empty. */
 export const WAITING_PER_USER_MAX = 50
 /** Messages to a device in one answer, and their characters. */

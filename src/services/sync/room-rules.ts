@@ -13,10 +13,10 @@ export class RoomRules {
   }
 
   /** Undefined for a room that is gone and for a version that this release does not know. */
-  async of(room: number): Promise<RoomVersionRules | undefined> {
+  async of(room: number, reads: Store = this.#store): Promise<RoomVersionRules | undefined> {
     const known = this.#known.get(room)
     if (known) return known
-    const row = await this.#store.rooms.byNid(room)
+    const row = await reads.rooms.byNid(room)
     const rules = row && rulesOf(row.version)
     if (rules) this.#known.set(room, rules)
     return rules

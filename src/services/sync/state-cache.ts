@@ -15,6 +15,13 @@ import { STATE_TEXT_CHARS_MAX, STATE_TEXTS_MAX, STATES_PER_ROOM } from './limits
 /** Which part of the state. */
 export type StatePart = 'all' | 'without members'
 
+export interface WholeState {
+  readonly room: number
+  readonly rules: RoomVersionRules
+  readonly point: StatePoint
+  readonly part: StatePart
+}
+
 /** States of one room that were asked for lately, by position of the last change and part; oldest first. */
 type RoomStates = Map<string, string>
 
@@ -40,16 +47,17 @@ export class StateCache {
   }
 
   /** The room's state at a point: JSON texts of the events with commas between; empty where there is none. */
-  async text(room: number, rules: RoomVersionRules, point: StatePoint, part: StatePart): Promise<string> {
-    const name = `${await this.#stateName(room, point)} ${part}`
+  async text({ room, rules, point, part }: WholeState, reads: Store = this.#store): Promise<string> {
+    const name = `${await stateName(reads, room, point)} ${part}`
     const known = this.#rooms.get(room)?.get(name)
     if (known !== undefined) return known
     return this.#making.run(`${room} ${name}`, async () => {
       const states = this.#rooms.peek(room) ?? new Map<string, string>()
       this.#rooms.set(room, states, weightOf(states))
-      const except = part === 'all' ? undefined : 'm.room.member'
-      const rows = await this.#store.state.eventsAt(room, point, except)
-      const text = (await this.#clientEvents.plain(rows, rules)).join(',')
+      const exceptType = part === 'all' ? undefined : 'm.room.member'
+      const made = await reads.state.textAt({ room, point, exceptType })
+      const others = made.others.length === 0 ? [] : await this.#clientEvents.plain(made.others, rules)
+      const text = made.text === '' ? others.join(',') : [made.text, ...others].join(',')
       /* Unless the room's states were forgotten meanwhile. */
       if (this.#rooms.peek(room) === states) this.#keep(room, states, name, text)
       return text
@@ -76,18 +84,18 @@ export class StateCache {
     this.#stop()
   }
 
-  /** The same for all points between the same changes of the state. */
-  async #stateName(room: number, { branch, pos }: StatePoint): Promise<string> {
-    if (branch !== 0) return `${branch} ${pos}`
-    const last = await this.#store.state.lastChange(room)
-    return `0 ${Math.min(last, pos)}`
-  }
-
   #keep(room: number, states: RoomStates, name: string, text: string): void {
     states.set(name, text)
     while (states.size > STATES_PER_ROOM) states.delete(states.keys().next().value!)
     this.#rooms.set(room, states, weightOf(states))
   }
+}
+
+/** The same for all points between the same changes of the state. */
+async function stateName(reads: Store, room: number, { branch, pos }: StatePoint): Promise<string> {
+  if (branch !== 0) return `${branch} ${pos}`
+  const last = await reads.state.lastChange(room)
+  return `0 ${Math.min(last, pos)}`
 }
 
 /** Bytes of an entry besides its text. */

@@ -1,5 +1,6 @@
 /** Writing backups of room keys. */
-import type { BackupKeyRow, BackupOp, BackupState } from '#/ports/store/backups.ts'
+import type { BackupOp, BackupState } from '#/ports/store/backups.ts'
+import { byCount, pieces, rowMarks } from '../sql/rows.ts'
 import { first, type Row, run, type Sql, type SqlValue } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 
@@ -56,20 +57,11 @@ function* clear(_ctx: PlanContext, op: OpOf<'backup.clear'>): Sql<void> {
   yield* run('DELETE FROM backup_users WHERE user_id = ?1', op.user)
 }
 
-/** Rows of one statement; few sizes, so that there are few texts to prepare. */
-const ROWS = [32, 8, 1] as const
-
 const COLUMNS = 7
 
 const BETTER = `excluded.verified > backup_keys.verified OR (excluded.verified = backup_keys.verified AND
   (excluded.first_index < backup_keys.first_index OR (excluded.first_index = backup_keys.first_index AND
   excluded.forwarded < backup_keys.forwarded)))`
-
-function rowMarks(count: number, columns: number, from = 1): string {
-  const row = (at: number) =>
-    `(${Array.from({ length: columns }, (_, i) => `?${from + at * columns + i}`).join(', ')})`
-  return Array.from({ length: count }, (_, at) => row(at)).join(', ')
-}
 
 function putText(count: number): string {
   return `INSERT INTO backup_keys (backup, room_id, session_id, first_index, forwarded, verified, data)
@@ -78,22 +70,12 @@ function putText(count: number): string {
       data = excluded.data WHERE ${BETTER} RETURNING session_id`
 }
 
-const PUTS = new Map(ROWS.map((count) => [count, putText(count)] as const))
+const puts = byCount(putText)
 
-const KNOWN = new Map(
-  ROWS.map((count) => [
-    count,
-    `SELECT COUNT(*) AS n FROM (VALUES ${rowMarks(count, 2, 2)}) v JOIN backup_keys k
-     ON k.backup = ?1 AND k.room_id = v.column1 AND k.session_id = v.column2`,
-  ]),
+const known = byCount(
+  (count) => `SELECT COUNT(*) AS n FROM (VALUES ${rowMarks(count, 2, 2)}) v JOIN backup_keys k
+    ON k.backup = ?1 AND k.room_id = v.column1 AND k.session_id = v.column2`,
 )
-
-function* pieces(keys: readonly BackupKeyRow[]): Generator<readonly [(typeof ROWS)[number], BackupKeyRow[]]> {
-  let at = 0
-  for (const count of ROWS) {
-    for (; keys.length - at >= count; at += count) yield [count, keys.slice(at, at + count)]
-  }
-}
 
 function* put(_ctx: PlanContext, op: OpOf<'backup.put'>): Sql<BackupState> {
   const current = yield* first(
@@ -103,10 +85,10 @@ function* put(_ctx: PlanContext, op: OpOf<'backup.put'>): Sql<BackupState> {
   if (!current || current.version !== op.version) throw new GuardFailed({ conflict: 'gone' })
   const nid = current.nid as number
   let [added, changed] = [0, 0]
-  for (const [count, keys] of pieces(op.keys)) {
+  for (const keys of pieces(op.keys)) {
     const names = keys.flatMap(({ roomId, sessionId }) => [roomId, sessionId])
-    const known = yield* first(KNOWN.get(count)!, nid, ...names)
-    added += count - Number(known?.n)
+    const there = yield* first(known(keys.length), nid, ...names)
+    added += keys.length - Number(there?.n)
     const values = keys.flatMap((key): SqlValue[] => [
       nid,
       key.roomId,
@@ -116,7 +98,7 @@ function* put(_ctx: PlanContext, op: OpOf<'backup.put'>): Sql<BackupState> {
       key.verified ? 1 : 0,
       key.data,
     ])
-    changed += (yield* run(PUTS.get(count)!, ...values)).length
+    changed += (yield* run(puts(keys.length), ...values)).length
   }
   if (changed === 0) return stateFrom(current)
   if ((current.keys as number) + added > op.most) throw new GuardFailed({ conflict: 'taken' })

@@ -2,7 +2,8 @@
 import { hash } from 'node:crypto'
 import type { ClaimedKey, ClaimWish, KeyCounts, KeyOp, StoredKey } from '#/ports/store/keys.ts'
 import { CLAIMED_KEYS_KEPT } from '../limits.ts'
-import { first, lists, pairs, placeholders, run, type Sql, triples } from '../sql/sql.ts'
+import { byCount, pieces, rowMarks } from '../sql/rows.ts'
+import { first, lists, placeholders, run, type Sql, type SqlValue } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 
 type OpOf<K extends KeyOp['op']> = Extract<KeyOp, { op: K }>
@@ -82,21 +83,16 @@ function* putOneTimeKeys(ctx: PlanContext, device: number, keys: readonly Stored
     for (const row of rows) stored.set(`${row.algorithm}:${row.key_id}`, row.json as string)
   }
   const claimed = yield* alreadyClaimed(device, keys)
+  const fresh: SqlValue[][] = []
   for (const key of keys) {
     const { algorithm, keyId, json } = key
     const name = `${algorithm}:${keyId}`
     const known = stored.get(name)
     if (known === json || claimed.has(digestOf(key))) continue
     if (known !== undefined) throw new GuardFailed({ conflict: 'taken', value: name })
-    yield* run(
-      'INSERT INTO one_time_keys (device, algorithm, nid, key_id, json) VALUES (?1, ?2, ?3, ?4, ?5)',
-      device,
-      algorithm,
-      ctx.next(),
-      keyId,
-      json,
-    )
+    fresh.push([device, algorithm, ctx.next(), keyId, json])
   }
+  for (const rows of pieces(fresh)) yield* run(insertKeys(rows.length), ...rows.flat())
 }
 
 /**
@@ -170,8 +166,7 @@ export function* claimKeys(ctx: PlanContext, op: OpOf<'keys.claim'>): Sql<Claime
 
 function* devicesOf(wishes: readonly ClaimWish[]): Sql<Devices> {
   const rows = yield* run(
-    `SELECT d.nid, d.user_id, d.device_id FROM (VALUES ${pairs(1, wishes.length)}) w
-     JOIN device_keys d ON d.user_id = w.column1 AND d.device_id = w.column2`,
+    devicesNamed(wishes.length),
     ...wishes.flatMap(({ user, device }) => [user, device]),
   )
   const byNid = rows.map(
@@ -179,6 +174,27 @@ function* devicesOf(wishes: readonly ClaimWish[]): Sql<Devices> {
   )
   return new Map(byNid.sort(([a], [b]) => a - b))
 }
+
+const takeOldest = byCount(
+  (count) => `DELETE FROM one_time_keys WHERE algorithm = ?1 AND (device, nid) IN (
+    SELECT CAST(d.column1 AS BIGINT), (SELECT k.nid FROM one_time_keys k
+      WHERE k.device = CAST(d.column1 AS BIGINT) AND k.algorithm = ?1 ORDER BY k.nid LIMIT 1)
+    FROM (VALUES ${rowMarks(count, 1, 2)}) d) RETURNING device, nid, key_id, json`,
+)
+
+const noteClaimed = byCount(
+  (count) => `INSERT INTO claimed_keys (device, digest, nid) VALUES ${rowMarks(count, 3)}
+    ON CONFLICT (device, digest) DO NOTHING`,
+)
+
+const devicesNamed = byCount(
+  (count) => `SELECT d.nid, d.user_id, d.device_id FROM (VALUES ${rowMarks(count, 2)}) w
+    JOIN device_keys d ON d.user_id = w.column1 AND d.device_id = w.column2`,
+)
+
+const insertKeys = byCount(
+  (count) => `INSERT INTO one_time_keys (device, algorithm, nid, key_id, json) VALUES ${rowMarks(count, 5)}`,
+)
 
 /**
  * Takes the oldest key of each device; gives those that have none. Where another transaction took the same key first,
@@ -188,14 +204,7 @@ function* takeOneTimeKeys(algorithm: string, devices: Devices, into: ClaimedKey[
   let left = [...devices.keys()]
   while (left.length > 0) {
     const [list] = lists(left)
-    const rows = yield* run(
-      `DELETE FROM one_time_keys WHERE algorithm = ?1 AND (device, nid) IN (
-         SELECT d.nid, (SELECT k.nid FROM one_time_keys k WHERE k.device = d.nid AND k.algorithm = ?1
-           ORDER BY k.nid LIMIT 1) FROM device_keys d WHERE d.nid IN (${placeholders(2, list!.length)}))
-       RETURNING device, nid, key_id, json`,
-      algorithm,
-      ...list!,
-    )
+    const rows = yield* run(takeOldest(list!.length), algorithm, ...list!)
     const done = new Set<number>()
     const digests: (string | number)[] = []
     for (const row of rows) {
@@ -206,11 +215,7 @@ function* takeOneTimeKeys(algorithm: string, devices: Devices, into: ClaimedKey[
       digests.push(row.device as number, digestOf(key), row.nid as number)
     }
     if (rows.length > 0) {
-      yield* run(
-        `INSERT INTO claimed_keys (device, digest, nid) VALUES ${triples(1, rows.length)}
-         ON CONFLICT (device, digest) DO NOTHING`,
-        ...digests,
-      )
+      yield* run(noteClaimed(rows.length), ...digests)
     }
     left = left.filter((nid) => !done.has(nid))
     if (left.length === 0) break

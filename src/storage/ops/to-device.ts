@@ -1,7 +1,8 @@
 /** Writing messages to devices, and what becomes of them. docs/decisions/0017-to-device-and-backup.md */
 import type { Cancels, ToDeviceMessage, ToDeviceOp } from '#/ports/store/to-device.ts'
 import { INBOX_DROP_ROWS, KEY_REQUESTS_TAKEN_BACK } from '../limits.ts'
-import { first, LIST_MAX, lists, pairs, placeholders, type Row, run, type Sql, triples } from '../sql/sql.ts'
+import { byCount, pieces, rowMarks } from '../sql/rows.ts'
+import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 
 type OpOf<K extends ToDeviceOp['op']> = Extract<ToDeviceOp, { op: K }>
@@ -62,36 +63,55 @@ export function* sweepInboxes(limit: number): Sql<number> {
 function* put(ctx: PlanContext, op: OpOf<'to_device.put'>): Sql<number> {
   yield* claim(ctx, op)
   const found = yield* addressees(op.messages)
-  const waiting: (readonly [inbox: number, pos: number])[] = []
+  const contents: Content[] = []
+  const waiting: Pair[] = []
+  let count = 0
   const full: number[] = []
   for (const [index, { content, request, cancels }] of op.messages.entries()) {
     let inboxes = found[index]!
-    if (request !== undefined && cancels) inboxes = yield* takeBack(request, cancels, content, inboxes)
+    if (request !== undefined && cancels) {
+      /* What it takes back may be of the same plan. */
+      yield* putContents(contents.splice(0))
+      yield* putPairs(waiting.splice(0))
+      inboxes = yield* takeBack(request, cancels, content, inboxes)
+    }
     if (inboxes.length === 0) continue
     const pos = ctx.next()
-    yield* run(
-      `INSERT INTO inbox_contents (pos, refs, chars, sender, type, content, request)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
-      pos,
-      inboxes.length,
-      content.length,
-      op.sender,
-      op.type,
-      content,
-      cancels ? null : (request ?? null),
-    )
+    const key = cancels ? null : (request ?? null)
+    contents.push([pos, inboxes.length, content.length, op.sender, op.type, content, key])
+    count += inboxes.length
     for (const { nid, user, device, waiting: messages, chars } of inboxes) {
       waiting.push([nid, pos])
       ctx.changes.push({ stream: 'to_device', position: pos, user, device })
       if (messages > op.bounds.messages || chars > op.bounds.chars) full.push(nid)
     }
   }
-  for (let at = 0; at < waiting.length; at += LIST_MAX) {
-    const some = waiting.slice(at, at + LIST_MAX)
-    yield* run(`INSERT INTO inbox_messages (inbox, pos) VALUES ${pairs(1, some.length)}`, ...some.flat())
-  }
+  yield* putContents(contents)
+  yield* putPairs(waiting)
   for (const inbox of full) yield* dropOldest(inbox)
-  return waiting.length
+  return count
+}
+
+/** A row of `inbox_contents`. */
+type Content = readonly [pos: number, refs: number, chars: number, ...rest: (string | null)[]]
+
+const CONTENT_COLUMNS = 7
+
+const insertContents = byCount(
+  (count) => `INSERT INTO inbox_contents (pos, refs, chars, sender, type, content, request)
+    VALUES ${rowMarks(count, CONTENT_COLUMNS)}`,
+)
+
+function* putContents(contents: readonly Content[]): Sql<void> {
+  for (const rows of pieces(contents)) yield* run(insertContents(rows.length), ...rows.flat())
+}
+
+type Pair = readonly [inbox: number, pos: number]
+
+const insertPairs = byCount((count) => `INSERT INTO inbox_messages (inbox, pos) VALUES ${rowMarks(count, 2)}`)
+
+function* putPairs(waiting: readonly Pair[]): Sql<void> {
+  for (const rows of pieces(waiting)) yield* run(insertPairs(rows.length), ...rows.flat())
 }
 
 /** Takes requests away that were not given yet, with their cancellation; gives the inboxes that must hear of it. */
@@ -152,11 +172,7 @@ function* addressees(messages: readonly ToDeviceMessage[]): Sql<Inbox[][]> {
     }),
   )
   for (const list of lists(named)) {
-    const rows = yield* run(
-      `UPDATE inboxes SET waiting = waiting + 1, chars = chars + CAST(v.column3 AS BIGINT)
-       FROM (VALUES ${triples(1, list.length)}) v WHERE user_id = v.column1 AND device_id = v.column2 ${COUNTED}`,
-      ...list.flat(),
-    )
+    const rows = yield* run(countNamed(list.length), ...list.flat())
     for (const row of rows) found[indexes.get(`${row.user_id}\0${row.device_id}`)!]?.push(inboxFrom(row))
   }
   for (const [index, { users, content }] of messages.entries()) {
@@ -172,6 +188,11 @@ function* addressees(messages: readonly ToDeviceMessage[]): Sql<Inbox[][]> {
   }
   return found
 }
+
+const countNamed = byCount(
+  (count) => `UPDATE inboxes SET waiting = waiting + 1, chars = chars + CAST(v.column3 AS BIGINT)
+    FROM (VALUES ${rowMarks(count, 3)}) v WHERE user_id = v.column1 AND device_id = v.column2 ${COUNTED}`,
+)
 
 /** Lets the oldest messages of a full inbox go, some more than need be, so that not every message does this. */
 function* dropOldest(inbox: number): Sql<void> {

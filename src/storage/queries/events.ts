@@ -30,7 +30,7 @@ export const eventById = query('events.byId', 'small', function* (id: string): S
   return row && eventFrom(row)
 })
 
-function* eventsWhere(column: string, values: readonly SqlValue[]): Sql<EventRow[]> {
+export function* eventsWhere(column: 'nid' | 'event_id', values: readonly SqlValue[]): Sql<EventRow[]> {
   const events = new Map<number, EventRow>()
   for (const list of lists(values)) {
     const among = placeholders(1, list.length)

@@ -24,7 +24,8 @@ export type PackedState = readonly Columns[]
 /** One text of several numbers of each row: each further text would cost as much as the first. */
 const numbers = (...of: string[]): string => `string_agg(${of.join(" || ',' || ")}, ',') AS numbers`
 
-const SIZES = ['octet_length(k.type)', 'octet_length(k.state_key)']
+/** Both sizes in one number, since each number of a row costs PostgreSQL two texts. */
+const SIZES = `(octet_length(k.type) * ${2 ** 16} + octet_length(k.state_key))`
 const NAMES = `string_agg(k.type || k.state_key, '') AS names`
 const NAMED = 'room_state s JOIN state_keys k ON k.nid = s.state_key'
 /* For a branch, the row of a key says for itself whether it held at the point already; for which the key's name and
@@ -32,18 +33,22 @@ const NAMED = 'room_state s JOIN state_keys k ON k.nid = s.state_key'
 const SETTLED = 'WHERE s.room = ?1 AND s.branch = ?2 AND s.pos <= ?3'
 /* Rows that are newer need the packed list of former events. */
 const NEWER = `WHERE s.room = ?1 AND s.branch = ?2 AND s.pos > ?3 AND (s.older IS NOT NULL OR s.spilled > 0)`
+/* When the branch changed last: where that was before the point, there are none. */
+const LAST = `COALESCE(
+  (SELECT t.upto FROM state_delta_tails t WHERE t.room = ?1 AND t.branch = ?2),
+  (SELECT MAX(c.upto) FROM state_delta_chunks c WHERE c.room = ?1 AND c.branch = ?2)) AS last`
 const FORMER = ['s.state_key', 'COALESCE(length(s.older), 0)', 's.spilled']
 const BYTES = `string_agg(hex(s.older), '') AS bytes`
 
 const TEXTS = {
   named: {
-    settled: `SELECT ${numbers('s.event', ...SIZES)}, ${NAMES} FROM ${NAMED} ${SETTLED}`,
-    newer: `SELECT ${numbers(...FORMER, ...SIZES)}, ${BYTES}, ${NAMES} FROM ${NAMED} ${NEWER}`,
+    settled: `SELECT ${numbers('s.event', SIZES)}, ${LAST}, ${NAMES} FROM ${NAMED} ${SETTLED}`,
+    newer: `SELECT ${numbers(...FORMER, SIZES)}, ${BYTES}, ${NAMES} FROM ${NAMED} ${NEWER}`,
     /** Numbers of an entry behind its lead. */
-    more: 2,
+    more: 1,
   },
   keyed: {
-    settled: `SELECT ${numbers('s.event', 's.state_key')} FROM room_state s ${SETTLED}`,
+    settled: `SELECT ${numbers('s.event', 's.state_key')}, ${LAST} FROM room_state s ${SETTLED}`,
     newer: `SELECT ${numbers(...FORMER, 's.state_key')}, ${BYTES} FROM room_state s ${NEWER}`,
     more: 1,
   },
@@ -55,7 +60,8 @@ function* columnsAt(room: number, point: StatePoint, kind: keyof typeof TEXTS): 
   for (const { branch, pos } of (yield* lineage(point)).reverse()) {
     const now = yield* first(settled, room, branch, pos)
     if (now) columns.push({ numbers: textOf(now, 'numbers'), lead: 1, names: textOf(now, 'names') })
-    const then = yield* first(newer, room, branch, pos)
+    const unchanged = ((now?.last as number | null | undefined) ?? 0) <= pos
+    const then = unchanged ? undefined : yield* first(newer, room, branch, pos)
     if (!then) continue
     const events = yield* formerEvents(room, branch, pos, then, more)
     const lead = FORMER.length
@@ -137,11 +143,12 @@ function eachNamed(columns: Columns, take: (entry: StateEntry) => void): void {
   let type = ''
   let typeSize = 0
   eachEntry(columns, TEXTS.named.more, (event, numbers, at) => {
-    const size = numbers[at + lead]!
+    const sizes = numbers[at + lead]!
+    const size = sizes >>> 16
     /* Most entries have the same type as the one before. */
     if (size !== typeSize || !names.skip(type, size)) type = names.next(size)
     typeSize = size
-    take({ type, stateKey: names.next(numbers[at + lead + 1]!), event })
+    take({ type, stateKey: names.next(sizes & 0xffff), event })
   })
 }
 

@@ -57,7 +57,8 @@ export function readUpTo(marks: ReadMarks, thread: string): number {
   return Math.max(marks.all, marks.byThread.get(thread) ?? 0)
 }
 
-function marksFrom(rows: readonly Row[]): ReadMarks {
+/** Of rows with the name of a thread, '' for all, and the event up to which it was read. */
+export function marksFrom(rows: readonly Row[]): ReadMarks {
   let all = 0
   const byThread = new Map<string, number>()
   for (const row of rows) {
@@ -104,11 +105,24 @@ function* unreadUnder(
 ): Sql<UnreadCount> {
   const rows = yield* run(STRETCH, user, room, thread, after, upto)
   const before = rows.find((row) => row.what === 'before')
-  const kinds = kindsBetween((before?.totals as Uint8Array | undefined) ?? NO_TOTALS, totals)
+  const others = rows.filter((row) => row !== before)
+  return unreadOf((before?.totals as Uint8Array | undefined) ?? NO_TOTALS, totals, others, levelOf)
+}
+
+/**
+ * What is unread between two totals of a thread. `rows` are what counts otherwise than the kind of the events: those
+ * that were redacted and those with an outcome of their own, by kind.
+ */
+export function unreadOf(
+  before: Uint8Array,
+  totals: Uint8Array,
+  rows: readonly Row[],
+  levelOf: (kind: number) => number,
+): UnreadCount {
+  const kinds = kindsBetween(before, totals)
   let notifications = 0
   let highlights = 0
   for (const row of rows) {
-    if (row.what === 'before') continue
     take(kinds, row)
     notifications += Number(row.notifications)
     highlights += Number(row.highlights)
@@ -185,7 +199,7 @@ const THREADS = `SELECT thread, latest FROM thread_news WHERE room = ?1 AND late
  * and the unthreaded mark, each with the outcome of its kind under the user's profile of then, or its own where one
  * is kept.
  */
-function* countsOf(user: string, room: number, upto: number, overBefore?: number): Sql<RoomCounts> {
+export function* countsOf(user: string, room: number, upto: number, overBefore?: number): Sql<RoomCounts> {
   const { marks, history, newest, threadEvent } = yield* standingOf(user, room, upto)
   /* What is over counts as read. */
   const over = overBefore === undefined ? 0 : yield* overUpTo(room, overBefore, upto)
@@ -228,16 +242,6 @@ export const pushCounts = query(
   'push.counts',
   'small',
   (user: string, room: number, upto: number, overBefore?: number) => countsOf(user, room, upto, overBefore),
-)
-
-export const pushCountsOfRooms = query(
-  'push.countsOfRooms',
-  'large',
-  function* (user: string, rooms: readonly number[], upto: number): Sql<RoomCounts[]> {
-    const counts: RoomCounts[] = []
-    for (const room of rooms) counts.push(yield* countsOf(user, room, upto))
-    return counts
-  },
 )
 
 function pusherFrom(row: Row): PusherRow {

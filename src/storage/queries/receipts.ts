@@ -4,9 +4,9 @@ import type { RoomNews } from '#/ports/store/rooms.ts'
 import { type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
 
-const COLUMNS = 'room, user_id, kind, thread, event_id, event, ts, pos'
+export const RECEIPT_COLUMNS = 'room, user_id, kind, thread, event_id, event, ts, pos'
 
-function receiptFrom(row: Row): ReceiptRow {
+export function receiptFrom(row: Row): ReceiptRow {
   return {
     room: row.room as number,
     user: row.user_id as string,
@@ -24,7 +24,7 @@ export const receiptsOfUser = query('receipts.ofUser', 'small', function* (user:
   ReceiptRow[]
 > {
   const rows = yield* run(
-    `SELECT ${COLUMNS} FROM receipts WHERE room = ?1 AND user_id = ?2 ORDER BY pos`,
+    `SELECT ${RECEIPT_COLUMNS} FROM receipts WHERE room = ?1 AND user_id = ?2 ORDER BY pos`,
     room,
     user,
   )
@@ -36,7 +36,7 @@ export const receiptsSince = query(
   'large',
   function* (room: number, reader: string, after: number, upto: number, limit: number): Sql<ReceiptRow[]> {
     const rows = yield* run(
-      `SELECT ${COLUMNS} FROM receipts WHERE room = ?1 AND pos > ?2 AND pos <= ?3
+      `SELECT ${RECEIPT_COLUMNS} FROM receipts WHERE room = ?1 AND pos > ?2 AND pos <= ?3
          AND (kind = 'm.read' OR user_id = ?4) ORDER BY pos DESC LIMIT ?5`,
       room,
       after,
@@ -53,7 +53,7 @@ export const newestReceipts = query(
   'small',
   function* (room: number, after: number, upto: number, limit: number): Sql<ReceiptRow[]> {
     const rows = yield* run(
-      `SELECT ${COLUMNS} FROM receipts WHERE room = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4`,
+      `SELECT ${RECEIPT_COLUMNS} FROM receipts WHERE room = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4`,
       room,
       after,
       upto,

@@ -14,11 +14,24 @@ import type {
 } from '#/ports/store/relations.ts'
 import { RELATION_TREE_ROWS_MAX } from '../limits.ts'
 import { findAnnotation } from '../ops/relations.ts'
-import { first, lists, placeholders, run, type Sql, type SqlValue } from '../sql/sql.ts'
+import { first, lists, placeholders, type Row, run, type Sql, type SqlValue } from '../sql/sql.ts'
 import { EVENT_COLUMNS, eventFrom } from './events.ts'
 import { query } from './query.ts'
 
 /* In the queries below CROSS JOIN makes SQLite go from the target to its relations, never the other way. */
+
+export const TARGET_COLUMNS = 't.nid, t.room, t.event_id, t.edits, t.refs, t.thread_count, t.thread_event'
+
+export function targetFrom(row: Row): RelationTarget {
+  return {
+    nid: row.nid as number,
+    eventId: row.event_id as string,
+    edits: row.edits as number,
+    references: row.refs as number,
+    threadCount: row.thread_count as number,
+    threadLatest: row.thread_event as number | null,
+  }
+}
 
 export const relationTargets = query(
   'relations.targets',
@@ -27,21 +40,12 @@ export const relationTargets = query(
     const found = new Map<number, RelationTarget>()
     for (const list of lists(eventIds)) {
       const rows = yield* run(
-        `SELECT nid, event_id, edits, refs, thread_count, thread_event FROM relation_targets
+        `SELECT ${TARGET_COLUMNS} FROM relation_targets t
          WHERE room = ?1 AND event_id IN (${placeholders(2, list.length)})`,
         room,
         ...list,
       )
-      for (const row of rows) {
-        found.set(row.nid as number, {
-          nid: row.nid as number,
-          eventId: row.event_id as string,
-          edits: row.edits as number,
-          references: row.refs as number,
-          threadCount: row.thread_count as number,
-          threadLatest: row.thread_event as number | null,
-        })
-      }
+      for (const row of rows) found.set(row.nid as number, targetFrom(row))
     }
     return [...found.values()]
   },

@@ -4,9 +4,9 @@ import { ROOM_GOING } from '../sql/room-state.ts'
 import { first, type Row, run, type Sql } from '../sql/sql.ts'
 import { query } from './query.ts'
 
-const ROOM = 'SELECT nid, room_id, version, stale, opened FROM rooms'
+export const ROOM = 'SELECT nid, room_id, version, stale, opened FROM rooms'
 
-function roomFrom(row: Row): RoomRow {
+export function roomFrom(row: Row): RoomRow {
   return {
     nid: row.nid as number,
     roomId: row.room_id as string,
@@ -37,12 +37,9 @@ export const roomPage = query('rooms.page', 'small', function* (after: number, l
   return rows.map(roomFrom)
 })
 
-export const roomHead = query('rooms.head', 'small', function* (room: number): Sql<RoomHead | undefined> {
-  const row = yield* first(
-    'SELECT seq, extremities, depth, joined, invited FROM room_heads WHERE room = ?1',
-    room,
-  )
-  if (!row) return undefined
+export const HEAD_COLUMNS = 'seq, extremities, depth, joined, invited'
+
+export function headFrom(row: Row): RoomHead {
   return {
     seq: row.seq as number,
     extremities: JSON.parse(row.extremities as string) as string[],
@@ -50,12 +47,17 @@ export const roomHead = query('rooms.head', 'small', function* (room: number): S
     joined: row.joined as number,
     invited: row.invited as number,
   }
+}
+
+export const roomHead = query('rooms.head', 'small', function* (room: number): Sql<RoomHead | undefined> {
+  const row = yield* first(`SELECT ${HEAD_COLUMNS} FROM room_heads WHERE room = ?1`, room)
+  return row && headFrom(row)
 })
 
-const MEMBERSHIP = `SELECT m.room, r.room_id, m.user_id, m.membership, m.event, m.pos, m.sender, m.forgotten, m.stripped
+export const MEMBERSHIP = `SELECT m.room, r.room_id, m.user_id, m.membership, m.event, m.pos, m.sender, m.forgotten, m.stripped
   FROM local_memberships m JOIN rooms r ON r.nid = m.room AND r.stale <> ${ROOM_GOING}`
 
-function membershipFrom(row: Row): MembershipRow {
+export function membershipFrom(row: Row): MembershipRow {
   return {
     room: row.room as number,
     roomId: row.room_id as string,

@@ -97,7 +97,8 @@ export const stateReplaced = query(
            s.event, s.pos, s.older, s.spilled
          FROM events e CROSS JOIN state_keys k
          LEFT JOIN room_state s ON s.room = e.room AND s.branch = 0 AND s.state_key = k.nid
-         WHERE e.nid IN (${placeholders(1, list.length)}) AND k.type = e.type AND k.state_key = e.state_key`,
+         WHERE e.nid IN (${placeholders(1, list.length)}) AND k.type = e.type AND k.state_key = e.state_key
+           AND (e.state_branch IS NOT NULL OR s.pos < e.nid OR s.older IS NOT NULL OR s.spilled > 0)`,
         ...list,
       )
       for (const row of rows) before.set(row.by_event as number, yield* heldBefore(row))

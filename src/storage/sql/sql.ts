@@ -103,8 +103,47 @@ export function pairs(from: number, count: number): string {
   return text
 }
 
-/** `(?n, ?n+1, ?n+2), …`: `count` rows of three. */
-export function triples(from: number, count: number): string {
-  const row = (at: number): string => `(?${at}, ?${at + 1}, ?${at + 2})`
-  return Array.from({ length: count }, (_, i) => row(from + 3 * i)).join(', ')
+/** Cuts values into lists of powers of two: for statements that must not see a value twice. */
+export function* exactLists<T>(values: readonly T[], most: number = LIST_MAX): Generator<T[]> {
+  let size = most
+  for (let at = 0; at < values.length; at += size) {
+    while (size > values.length - at) size /= 2
+    yield values.slice(at, at + size)
+  }
+}
+
+/** Selects that one UNION ALL joins. */
+const UNION_MAX = 32
+
+/**
+ * Runs a select for each of some values in few statements; gives rows by the value's index. `select(n)` is the text
+ * for which `?n` stands for the value; `shared` are its other parameters, `?1` and on.
+ */
+export function* runEach(
+  values: readonly number[],
+  shared: readonly SqlValue[],
+  select: (placeholder: string) => string,
+): Sql<Row[][]> {
+  const found: Row[][] = values.map(() => [])
+  let at = 0
+  for (const list of exactLists(values, UNION_MAX)) {
+    const parts = list.map(
+      (_, i) => `SELECT * FROM (SELECT ${i} AS ask, ${select(`?${shared.length + 1 + i}`)}) AS of_${i}`,
+    )
+    const rows = yield* run(parts.join(' UNION ALL '), ...shared, ...list)
+    for (const row of rows) found[at + (row.ask as number)]!.push(row)
+    at += list.length
+  }
+  return found
+}
+
+/** `(?from, ?from+1, …), …`: rows of integers for a VALUES list, `width` columns each. */
+export function integers(from: number, count: number, width: number): string {
+  const rows: string[] = []
+  for (let i = 0; i < count; i++) {
+    const cells: string[] = []
+    for (let c = 0; c < width; c++) cells.push(`CAST(?${from + i * width + c} AS BIGINT)`)
+    rows.push(`(${cells.join(', ')})`)
+  }
+  return rows.join(', ')
 }

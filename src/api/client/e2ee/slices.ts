@@ -1,6 +1,6 @@
 /** Bodies that are read in slices, so that a large one does not keep others waiting. */
 import { type Clock, turn } from '#/base/world.ts'
-import { MatrixError } from '#/protocol/errors.ts'
+import { MatrixError, type Result } from '#/protocol/errors.ts'
 import { type Walk, walkMembers } from '#/protocol/json/members.ts'
 import { readJson } from '#/protocol/json/reader.ts'
 import type { JsonValue } from '#/protocol/json/value.ts'
@@ -23,6 +23,7 @@ export async function readMembers(
 ): Promise<void> {
   const members = walkMembers(bytes, walk, valueBytesMax)
   let chars = 0
+  let last: { readonly text: string; readonly read: Result<JsonValue> } | undefined
   for (;;) {
     const step = members.next()
     if (step.done) {
@@ -30,8 +31,10 @@ export async function readMembers(
       return
     }
     const { path, text } = step.value
-    const read = readJson(text, 'strict')
+    /* One message to many devices is the same text again and again. */
+    const read = text === last?.text ? last.read : readJson(text, 'strict')
     if (!read.ok) throw refused(read.rule, read.why)
+    last = { text, read }
     each(path, read.value, text)
     chars += text.length
     if (chars < SLICE_CHARS) continue

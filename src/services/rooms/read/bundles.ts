@@ -36,6 +36,8 @@ export interface Child {
 export interface BundleReader {
   readonly userId: string
   readonly rules: RoomVersionRules
+  /** Where what relates to events is looked for. */
+  readonly reads: Store
   /** Whether threads are told of; not in the bundle of a thread's own last event. */
   readonly threads: boolean
   /** JSON texts of events of the bundles, in order; `withBundles` where these have bundles of their own. */
@@ -85,7 +87,7 @@ export class Bundles {
   async of(candidates: readonly Candidate[], reader: BundleReader): Promise<ReadonlyMap<number, string>> {
     const bundles = new Map<number, string>()
     const byRoom = new Map<number, Subject[]>()
-    for (const subject of await this.#subjects(candidates)) {
+    for (const subject of await this.#subjects(candidates, reader.reads)) {
       const { room } = subject.row
       const known = byRoom.get(room)
       if (known) known.push(subject)
@@ -104,7 +106,7 @@ export class Bundles {
   }
 
   /** Events to which others relate in a way that is summed up. One read, where it is not known since the last news. */
-  async #subjects(candidates: readonly Candidate[]): Promise<Subject[]> {
+  async #subjects(candidates: readonly Candidate[], reads: Store): Promise<Subject[]> {
     if (candidates.length === 0) return []
     const at = this.#store.position()
     const missing = new Map<number, EventRow[]>()
@@ -115,9 +117,9 @@ export class Bundles {
       if (rows) rows.push(row)
       else missing.set(row.room, [row])
     }
-    for (const [room, rows] of missing) {
+    for (const rows of missing.values()) {
       for (let i = 0; i < rows.length; i += RELATION_TARGETS_PER_READ) {
-        this.#read(room, rows.slice(i, i + RELATION_TARGETS_PER_READ), at)
+        this.#read(reads, rows.slice(i, i + RELATION_TARGETS_PER_READ), at)
       }
     }
     const readings = candidates.map(({ row }) => this.#known.get(row)!.reading)
@@ -129,10 +131,11 @@ export class Bundles {
     })
   }
 
-  #read(room: number, rows: readonly EventRow[], at: number): void {
+  /** Asks of events of one room. */
+  #read(reads: Store, rows: readonly EventRow[], at: number): void {
     const ids = rows.map((row) => row.eventId)
-    const reading = this.#store.relations
-      .targets(room, ids)
+    const reading = reads.relations
+      .targets(rows[0]!.room, ids)
       .then((targets) => new Map(targets.map((target) => [target.eventId, target])))
     const known = { at, reading }
     for (const row of rows) this.#known.set(row, known)

@@ -6,11 +6,12 @@ import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { clientEvent } from '#/protocol/event/client-format.ts'
+import { clientText } from '#/protocol/event/client-text.ts'
 import { relationOf } from '#/protocol/event/relation.ts'
 import type { JsonObject, JsonValue } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { ErasedUsers } from '../../accounts/erased-users.ts'
-import { pduOfRow } from '../stored-event.ts'
+import { DamagedEvent, pduOfRow } from '../stored-event.ts'
 import { type Bundles, canHaveBundle } from './bundles.ts'
 import { isErasedForm, withoutErased } from './erased-events.ts'
 import { EVENTS_AT_ONCE } from './limits.ts'
@@ -27,22 +28,25 @@ export interface ViewOptions {
   readonly withoutRoomId: boolean
   /** The event as servers exchange it, instead of the client format. */
   readonly federationFormat?: boolean
+  /** Where what is missing is read; absent: where everybody reads. */
+  readonly reads?: Store
   /** The reader's membership at an event, where it is known. */
   readonly membershipAt?: (row: EventRow) => string | undefined
 }
 
 /** The common part: an object without its closing brace, and the members of `unsigned` that everybody sees. */
 interface Shared {
-  readonly roomId: string
-  /** Without the room. */
   readonly head: string
+  /** `room_id`, which stands between both parts where it is wanted. */
+  readonly room: string
+  readonly tail: string
   readonly unsigned: string
   /** The kind of the event's relation to another one. */
   readonly relType: string | undefined
 }
 
-/** What held the keys of some state events before them, by their row ids. */
-type Before = ReadonlyMap<number, EventRow>
+/** What became of events that were made together. */
+type Made = ReadonlyMap<EventRow, Shared | DamagedEvent>
 
 /** Which bundles of aggregations events get: all, those without threads, or none. */
 type Bundling = 'all' | 'without threads' | 'none'
@@ -52,7 +56,7 @@ export class ClientEvents {
   readonly #clock: Clock
   readonly #bundles: Bundles
   readonly #erased: ErasedUsers | undefined
-  readonly #shared = new WeakMap<EventRow, Promise<Shared>>()
+  readonly #shared = new WeakMap<EventRow, Shared | Promise<Made>>()
 
   constructor(deps: { store: Store; clock: Clock; bundles: Bundles; erased?: ErasedUsers }) {
     this.#erased = deps.erased
@@ -74,11 +78,13 @@ export class ClientEvents {
   ): Promise<string[]> {
     const erased = await this.#erased?.among(senders(stored))
     const rows = erased?.size
-      ? await withoutErased(this.#store, erased, stored, viewer.userId, options)
+      ? await withoutErased(options.reads ?? this.#store, erased, stored, viewer.userId, options)
       : stored
-    const parts = await this.#sharedOf(rows, options.rules)
-    const bundles = await this.#bundlesOf(rows, parts, viewer, options, bundling)
-    const txns = await this.#transactions(rows, viewer)
+    const reads = options.reads ?? this.#store
+    const [{ parts, bundles }, txns] = await Promise.all([
+      this.#sharedAndBundles(rows, viewer, options, bundling),
+      this.#transactions(rows, viewer, reads),
+    ])
     const now = this.#clock.now()
     return rows.map((row, index) => {
       const shared = parts[index]!
@@ -101,11 +107,21 @@ export class ClientEvents {
     const texts: string[] = []
     for (const [index, row] of rows.entries()) {
       if (index > 0 && index % EVENTS_AT_ONCE === 0) await turn(this.#clock)
-      const unsigned: Record<string, JsonValue> = {}
-      await this.#addRedaction(row, rules, unsigned)
-      texts.push(JSON.stringify(clientEvent(pduOfRow(row, rules), { withoutRoomId: true, unsigned })))
+      const { head, tail } = partsOf(row, rules)
+      const redaction = await this.#redactionOf(row, rules)
+      texts.push(redaction === '' ? `${head}${tail}}` : `${head}${tail},"unsigned":{${redaction.slice(1)}}}`)
     }
     return texts
+  }
+
+  async #sharedAndBundles(
+    rows: readonly EventRow[],
+    viewer: Viewer,
+    options: ViewOptions,
+    bundling: Bundling,
+  ): Promise<{ parts: readonly Shared[]; bundles: ReadonlyMap<number, string> }> {
+    const parts = await this.#sharedOf(rows, options.rules, options.reads ?? this.#store)
+    return { parts, bundles: await this.#bundlesOf(rows, parts, viewer, options, bundling) }
   }
 
   async #bundlesOf(
@@ -124,6 +140,7 @@ export class ClientEvents {
       userId: viewer.userId,
       rules: options.rules,
       threads: bundling === 'all',
+      reads: options.reads ?? this.#store,
       render: (children, withBundles) => {
         const memberships = new Map(children.map((child) => [child.row.nid, child.membership]))
         const membershipAt = (row: EventRow) => memberships.get(row.nid)
@@ -135,7 +152,7 @@ export class ClientEvents {
   }
 
   /** Many readers who wake at once wait for one making. */
-  async #sharedOf(rows: readonly EventRow[], rules: RoomVersionRules): Promise<Shared[]> {
+  async #sharedOf(rows: readonly EventRow[], rules: RoomVersionRules, store: Store): Promise<Shared[]> {
     const parts: Shared[] = []
     for (let i = 0; i < rows.length; i += EVENTS_AT_ONCE) {
       if (i > 0) await turn(this.#clock)
@@ -143,80 +160,72 @@ export class ClientEvents {
       this.#make(
         some.filter((row) => !this.#shared.has(row)),
         rules,
+        store,
       )
-      for (const row of some) parts.push(await this.#shared.get(row)!)
+      /* Looked up before any is waited for: those that fail are forgotten then. */
+      const found = some.map((row) => ({ row, known: this.#shared.get(row)! }))
+      for (const { row, known } of found) {
+        const made = known instanceof Promise ? (await known).get(row)! : known
+        if (made instanceof Error) throw made
+        parts.push(made)
+      }
     }
     return parts
   }
 
-  #make(rows: readonly EventRow[], rules: RoomVersionRules): void {
-    const keyed = rows.filter((row) => row.stateKey !== null && !isErasedForm(row))
-    const before = keyed.length === 0 ? undefined : this.#before(keyed)
+  #make(rows: readonly EventRow[], rules: RoomVersionRules, store: Store): void {
+    if (rows.length === 0) return
+    const making = this.#share(rows, rules, store)
+    for (const row of rows) this.#shared.set(row, making)
+    const settle = (made?: Made): void => {
+      for (const row of rows) {
+        const shared = made?.get(row)
+        if (shared && !(shared instanceof Error)) this.#shared.set(row, shared)
+        else this.#shared.delete(row)
+      }
+    }
+    making.then(settle, () => settle())
+  }
+
+  async #share(rows: readonly EventRow[], rules: RoomVersionRules, store: Store): Promise<Made> {
+    const changes = rows.filter((row) => row.stateKey !== null && !isErasedForm(row))
+    const nids = changes.map((row) => row.nid)
+    const found = nids.length === 0 ? [] : await store.state.replaced(nids)
+    const before = new Map(found.map(({ by, event }) => [by, event]))
+    const made = new Map<EventRow, Shared | DamagedEvent>()
     for (const row of rows) {
-      const making = this.#share(row, rules, before)
-      this.#shared.set(row, making)
-      making.catch(() => this.#shared.delete(row))
+      try {
+        const parts = partsOf(row, rules)
+        const unsigned = previousText(before.get(row.nid), rules) + (await this.#redactionOf(row, rules))
+        made.set(row, { ...parts, unsigned })
+      } catch (error) {
+        /* It is the failure of whoever asks for this event, and of nobody who asks for others. */
+        if (!(error instanceof DamagedEvent)) throw error
+        made.set(row, error)
+      }
     }
+    return made
   }
 
-  async #share(row: EventRow, rules: RoomVersionRules, before: Promise<Before> | undefined): Promise<Shared> {
-    /* Waited for before anything can fail, so that no rejection is left alone. */
-    const previous = row.stateKey === null ? undefined : (await before)?.get(row.nid)
-    const pdu = pduOfRow(row, rules)
-    const unsigned: Record<string, JsonValue> = {}
-    addPrevious(row, previous, rules, unsigned)
-    await this.#addRedaction(row, rules, unsigned)
-    return {
-      roomId: pdu.roomId,
-      head: open(clientEvent(pdu, { withoutRoomId: true })),
-      relType: relationOf(pdu.content)?.relType,
-      unsigned: Object.keys(unsigned).length === 0 ? '' : `,${JSON.stringify(unsigned).slice(1, -1)}`,
-    }
-  }
-
-  /** `redacted_because` of a redacted event. */
-  async #addRedaction(
-    row: EventRow,
-    rules: RoomVersionRules,
-    unsigned: Record<string, JsonValue>,
-  ): Promise<void> {
-    if (row.redactedBy === null) return
+  /** `redacted_because` of a redacted event, with a comma before it. */
+  async #redactionOf(row: EventRow, rules: RoomVersionRules): Promise<string> {
+    if (row.redactedBy === null) return ''
     const [redaction] = await this.#store.events.byNids([row.redactedBy])
-    if (!redaction) return
-    unsigned['redacted_because'] = clientEvent(pduOfRow(redaction, rules))
-    unsigned['redacted_by'] = redaction.eventId
+    if (!redaction) return ''
+    const because = JSON.stringify(clientEvent(pduOfRow(redaction, rules)))
+    return `,"redacted_because":${because},"redacted_by":${JSON.stringify(redaction.eventId)}`
   }
 
-  /** The events that held the keys of state events before them. */
-  async #before(rows: readonly EventRow[]): Promise<Before> {
-    const replaced = await this.#store.state.replaced(rows.map((row) => row.nid))
-    return new Map(replaced.map(({ by, event }) => [by, event]))
-  }
-
-  async #transactions(rows: readonly EventRow[], viewer: Viewer): Promise<Map<number, string>> {
+  async #transactions(rows: readonly EventRow[], viewer: Viewer, store: Store): Promise<Map<number, string>> {
     const own = rows.filter((row) => row.sender === viewer.userId)
     if (own.length === 0 || viewer.deviceId === undefined) return new Map()
     const nids = own.map((row) => row.nid)
-    const txns = await this.#store.events.txnsOf(viewer.userId, viewer.deviceId, nids)
+    const txns = await store.events.txnsOf(viewer.userId, viewer.deviceId, nids)
     return new Map(txns.map((txn) => [txn.event, txn.txnId]))
   }
 }
 
 const NO_BUNDLES: ReadonlyMap<number, string> = new Map()
-
-/** `prev_content` and `replaces_state`: what the key held before. */
-function addPrevious(
-  row: EventRow,
-  before: EventRow | undefined,
-  rules: RoomVersionRules,
-  unsigned: Record<string, JsonValue>,
-): void {
-  if (before === undefined || before.nid === row.nid) return
-  const previous = pduOfRow(before, rules)
-  unsigned['prev_content'] = previous.content
-  unsigned['prev_sender'] = previous.sender
-  unsigned['replaces_state'] = previous.eventId
-}
 
 function senders(rows: readonly EventRow[]): string[] {
   return rows.map((row) => row.sender)
@@ -226,11 +235,35 @@ function open(event: JsonObject): string {
   return JSON.stringify(event).slice(0, -1)
 }
 
-/** The event without `unsigned`, open at its end, in the form that is asked for. */
-function headOf(row: EventRow, shared: Shared, options: ViewOptions): string {
-  if (!options.federationFormat) {
-    return options.withoutRoomId ? shared.head : `${shared.head},"room_id":${JSON.stringify(shared.roomId)}`
+/** What is the same of an event for everybody and at all times. Throws DamagedEvent. */
+function partsOf(row: EventRow, rules: RoomVersionRules): Omit<Shared, 'unsigned'> {
+  const text = clientText(row, rules)
+  if (text) {
+    const { head, room, tail, content } = text
+    return { head, room, tail, relType: relationOf(content)?.relType }
   }
+  const pdu = pduOfRow(row, rules)
+  return {
+    head: open(clientEvent(pdu, { withoutRoomId: true })),
+    room: `,"room_id":${JSON.stringify(pdu.roomId)}`,
+    tail: '',
+    relType: relationOf(pdu.content)?.relType,
+  }
+}
+
+/** `prev_content` and `replaces_state`, what the key held before, with a comma before them. */
+function previousText(row: EventRow | undefined, rules: RoomVersionRules): string {
+  if (!row) return ''
+  const text = clientText(row, rules)
+  const { sender } = text ?? pduOfRow(row, rules)
+  const content = text?.contentText ?? JSON.stringify(pduOfRow(row, rules).content)
+  const about = `"prev_sender":${JSON.stringify(sender)},"replaces_state":${JSON.stringify(row.eventId)}`
+  return `,"prev_content":${content},${about}`
+}
+
+/** The event without `unsigned`, open at its end, in the form that is asked for. */
+function headOf(row: EventRow, { head, room, tail }: Shared, options: ViewOptions): string {
+  if (!options.federationFormat) return options.withoutRoomId ? head + tail : head + room + tail
   const { unsigned: _, ...event } = JSON.parse(row.json) as Record<string, JsonValue>
   return open({ ...event, event_id: row.eventId })
 }

@@ -1,5 +1,6 @@
 /** Which events of a room a user may see: the protocol's rule, with the state at the events from the store. */
 import type { EventRow } from '#/ports/store/events.ts'
+import type { StateTurn } from '#/ports/store/many.ts'
 import type { StatePoint } from '#/ports/store/state.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { StateKeyPair, StateLookup } from '#/protocol/event/pdu.ts'
@@ -37,9 +38,10 @@ export async function visibleTo(
   const rows = await withoutOver(store, given)
   const room = rows[0]?.room
   if (room === undefined) return []
-  const own = await store.rooms.membership(room, userId)
-  const lastJoined = own ? await lastTimeJoined(store, own) : 0
-  const states = await statesBefore(store, room, rows, userId, rules)
+  const [lastJoined, states] = await Promise.all([
+    lastJoinedTo(store, room, userId),
+    statesBefore(store, room, rows, userId, rules),
+  ])
   const seen: Seen[] = []
   const still = new Map<StateLookup, FactsAround>()
   for (const [index, row] of rows.entries()) {
@@ -49,6 +51,11 @@ export async function visibleTo(
     if (canUserSee({ ...facts, joinedLater })) seen.push({ row, membership: facts.membership.after })
   }
   return seen
+}
+
+async function lastJoinedTo(store: Store, room: number, userId: string): Promise<number> {
+  const own = await store.rooms.membership(room, userId)
+  return own ? lastTimeJoined(store, own) : 0
 }
 
 interface FactsAround {
@@ -135,8 +142,8 @@ export async function membershipsAt(
 }
 
 /**
- * The state before each row, as lookups of the two keys that matter. Where both keys are the same before the oldest
- * and after the newest row, they are the same for all between, and one question answers for the whole page.
+ * The state before each row, as lookups of the two keys that matter; the same one for rows between which neither
+ * changed. On the main line one question answers for the whole page.
  */
 async function statesBefore(
   store: Store,
@@ -150,11 +157,10 @@ async function statesBefore(
   const points = await store.state.pointsBefore(rows.map((row) => row.nid))
   const mainLine = points.every((point) => point.branch === 0)
   if (mainLine && rows.length > 1) {
-    const low = Math.min(...points.map((point) => point.pos))
-    const high = Math.max(...rows.map((row) => row.nid))
-    const first = await at({ branch: 0, pos: low })
-    const last = await at({ branch: 0, pos: high })
-    if (sameEvents(first, last)) return new Array<StateLookup>(rows.length).fill(lookupOf(first, rules))
+    const from = points.reduce((low, { pos }) => Math.min(low, pos), Number.MAX_SAFE_INTEGER)
+    const to = points.reduce((high, { pos }) => Math.max(high, pos), 0)
+    const turns = await store.state.turns({ room, from, to, keys })
+    if (turns) return lookupsOver(turns, points, rules)
   }
   /* Most neighbours have the same state, whose events need be parsed once. */
   const known = new Map<string, StateLookup>()
@@ -167,6 +173,29 @@ async function statesBefore(
     lookups.push(lookup)
   }
   return lookups
+}
+
+/** Lookups at points of the main line, from those who took the keys in turn, for each key the oldest first. */
+function lookupsOver(
+  turns: readonly StateTurn[],
+  points: readonly StatePoint[],
+  rules: RoomVersionRules,
+): StateLookup[] {
+  const known = new Map<string, StateLookup>()
+  return points.map(({ pos }) => {
+    const held = new Map<string, EventRow>()
+    for (const turn of turns) {
+      if (turn.pos > pos) continue
+      const key = `${turn.type}\0${turn.stateKey}`
+      if (turn.event) held.set(key, turn.event)
+      else held.delete(key)
+    }
+    const rows = [...held.values()]
+    const name = rows.map((row) => row.nid).join(' ')
+    const lookup = known.get(name) ?? lookupOf(rows, rules)
+    known.set(name, lookup)
+    return lookup
+  })
 }
 
 function keysFor(userId: string): StateKeyPair[] {

@@ -5,7 +5,13 @@ import type { RoomFactsRow } from '#/ports/store/room-facts.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import { roomFactsChange } from '../../rooms/room-facts.ts'
-import { FACTS_AT_ONCE, FACTS_KNOWN_MAX, STATE_KEYS_MAX, STATE_KEYS_ROOMS_MAX } from './limits.ts'
+import {
+  FACTS_AT_ONCE,
+  FACTS_KNOWN_MAX,
+  FACTS_READS_AT_ONCE,
+  STATE_KEYS_MAX,
+  STATE_KEYS_ROOMS_MAX,
+} from './limits.ts'
 
 export class FactsCache {
   readonly #store: Store
@@ -41,13 +47,18 @@ export class FactsCache {
   async load(rooms: Iterable<number>): Promise<void> {
     const missing: number[] = []
     for (const room of rooms) if (this.#facts.get(room) === undefined) missing.push(room)
-    for (let i = 0; i < missing.length; i += FACTS_AT_ONCE) {
-      const asked = missing.slice(i, i + FACTS_AT_ONCE)
-      await this.#whileLoading(async () => {
-        const found = new Map((await this.#store.roomFacts.of(asked)).map((row) => [row.room, row]))
-        for (const room of asked) this.#facts.set(room, found.get(room) ?? nothingKnown(room))
-      })
+    let next = 0
+    const lane = async (): Promise<void> => {
+      while (next < missing.length) {
+        const asked = missing.slice(next, next + FACTS_AT_ONCE)
+        next += FACTS_AT_ONCE
+        await this.#whileLoading(async () => {
+          const found = new Map((await this.#store.roomFacts.of(asked)).map((row) => [row.room, row]))
+          for (const room of asked) this.#facts.set(room, found.get(room) ?? nothingKnown(room))
+        })
+      }
     }
+    await Promise.all(Array.from({ length: FACTS_READS_AT_ONCE }, lane))
   }
 
   /** All state keys of a room but its members, as `[type, state key]`; undefined when there are too many to keep. */

@@ -35,6 +35,8 @@ export const MEMBERS_TOLD_MAX = 200
 export const FACTS_KNOWN_MAX = 100_000
 /** Rooms whose facts are asked for at once. */
 export const FACTS_AT_ONCE = 500
+/** Reads of room facts that one list has under way: as many as there are reader threads by default. */
+export const FACTS_READS_AT_ONCE = 2
 /** State keys other than members that are remembered of one room; with more they are read each time. */
 export const STATE_KEYS_MAX = 500
 /** Rooms whose state keys are remembered. */

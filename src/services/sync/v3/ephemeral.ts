@@ -1,4 +1,5 @@
 /** Typing, receipts and presence of a sync answer. docs/decisions/0007-ephemeral.md */
+import type { Store } from '#/ports/store/store.ts'
 import type { Presence } from '../../ephemeral/presence.ts'
 import { receiptContents } from '../../ephemeral/receipt-content.ts'
 import type { Receipts } from '../../ephemeral/receipts.ts'
@@ -56,6 +57,7 @@ export class EphemeralSync {
     room: { readonly nid: number; readonly roomId: string; readonly isNew: boolean },
     part: EphemeralPart,
     receipts: { readonly after: number; readonly upto: number } | undefined,
+    reads: Store,
   ): Promise<string[]> {
     const filter = request.filter.ephemeral
     if (filter.passesNone || !filter.passesRoom(room.roomId)) return []
@@ -68,7 +70,7 @@ export class EphemeralSync {
     }
     if (receipts && passes('m.receipt')) {
       const { after, upto } = receipts
-      const rows = await this.#deps.receipts.since(room.nid, request.userId, after, upto)
+      const rows = await this.#deps.receipts.since(room.nid, request.userId, after, upto, reads)
       for (const content of receiptContents(rows)) {
         texts.push(`{"type":"m.receipt","content":${JSON.stringify(content)}}`)
       }

@@ -6,7 +6,7 @@ import type { JsonObject } from '#/protocol/json/value.ts'
 import type { RoomVersionRules } from '#/protocol/room-version/rules.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { roomCounts, unreadParts } from '../../push/counts.ts'
-import type { ClientEvents, Viewer, ViewOptions } from '../../rooms/read/client-events.ts'
+import type { ClientEvents, ViewOptions } from '../../rooms/read/client-events.ts'
 import { type RoomEventFilter, relatedOnly } from '../../rooms/read/event-filter.ts'
 import type { ReadStore } from '../../rooms/read/expiry.ts'
 import { formatStream, formatTopological } from '../../rooms/read/tokens.ts'
@@ -65,34 +65,56 @@ export interface SectionRequest extends RoomOfReader {
 
 /** The section as JSON, or undefined when there is nothing to tell. */
 export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promise<string | undefined> {
-  const { request, room, since } = ask
+  const { since } = ask
   /* A receipt or a tag alone: neither timeline nor state need be looked at. */
   const still = since !== undefined && !ask.fullState && (ask.moved & MOVED.events) === 0
-  const timeline = still
-    ? { rows: [], limited: false, present: ask.present }
-    : await visibleTimeline(deps, ask)
-  const state = still ? NO_STATE : await stateEvents(deps, ask, timeline)
+  /* Of a room that is told whole it is known what it takes, so that it can be read side by side. */
+  const [timeline, early] = await Promise.all([
+    still ? { rows: [], limited: false, present: ask.present } : visibleTimeline(deps, ask),
+    since === undefined && ask.left === undefined ? standing(deps, ask, true, true) : undefined,
+  ])
+  const [state, timelineTexts] = await Promise.all([
+    still ? NO_STATE : stateEvents(deps, ask, timeline),
+    since === undefined ? timelineJson(deps, ask, timeline, membershipsIn(timeline)) : undefined,
+  ])
   const membersMoved = timeline.rows.some(isMember) || state.rows.some(isMember)
   const told = [timeline.rows, state.rows, state.whole, ask.accountData, ask.ephemeral]
   const read = since !== undefined && (ask.moved & MOVED.counts) !== 0
   const nothing = !read && told.every((list) => list.length === 0)
   /* That the reader is out of a room must be told even when nothing of it may be shown. */
   if (nothing && since !== undefined && !ask.fullState && ask.left === undefined) return undefined
-  const membershipAt = timeline.present ? () => 'join' : undefined
-  const parts = await eventParts(deps, ask, timeline, state, membershipAt)
+  const texts = timelineTexts ?? (await timelineJson(deps, ask, timeline, membershipsIn(timeline)))
+  const parts = await eventParts(deps, ask, { ...timeline, texts }, state)
   /* Of a room that was left, the present counts and names are not the reader's to know. */
   if (ask.left === undefined) {
     parts.push(`"ephemeral":${eventsJson(ask.ephemeral)}`)
-    if (since === undefined || ask.fullState || (ask.moved & (MOVED.events | MOVED.counts)) !== 0) {
-      const counts = await roomCounts(deps.store, request.userId, room, ask.now)
-      parts.push(...unreadParts(counts, request.filter.unreadThreads))
-    }
+    const counted = since === undefined || ask.fullState || (ask.moved & (MOVED.events | MOVED.counts)) !== 0
     /* State told whole may be a ready text that nobody looked into for members. */
-    if (membersMoved || since === undefined || ask.fullState) {
-      parts.push(`"summary":${JSON.stringify(await deps.summaries.of(room, request.userId))}`)
-    }
+    const summed = membersMoved || since === undefined || ask.fullState
+    parts.push(...(early ?? (await standing(deps, ask, counted, summed))))
   }
   return `{${parts.join(',')}}`
+}
+
+/** How the room stands, as members of a section: what is unread, and the summary. */
+async function standing(
+  deps: SectionDeps,
+  { request, room, now }: SectionRequest,
+  counted: boolean,
+  summed: boolean,
+): Promise<string[]> {
+  const { userId } = request
+  const [counts, summary] = await Promise.all([
+    counted ? roomCounts(deps.store, userId, room, now) : undefined,
+    summed ? deps.summaries.of(room, userId, deps.store) : undefined,
+  ])
+  const parts: string[] = counts ? [...unreadParts(counts, request.filter.unreadThreads)] : []
+  if (summary) parts.push(`"summary":${JSON.stringify(summary)}`)
+  return parts
+}
+
+function membershipsIn({ present }: SeenTimeline): (() => string) | undefined {
+  return present ? () => 'join' : undefined
 }
 
 /** A room that the reader is out of without having been in it, by a refused invite or a ban: that event and no more. */
@@ -100,26 +122,28 @@ export async function outsideSection(deps: SectionDeps, ask: RoomOfReader): Prom
   const rows = ask.left === undefined ? [] : await deps.store.events.byNids([ask.left])
   const { timeline } = ask.request.filter
   const shown = timeline.passesRoom(ask.roomId) ? rows.filter((row) => timeline.passes(row)) : []
-  const parts = await eventParts(deps, ask, { rows: shown, limited: false }, NO_STATE, undefined)
+  const texts = await timelineJson(deps, ask, { rows: shown }, undefined)
+  const parts = await eventParts(deps, ask, { rows: shown, limited: false, texts }, NO_STATE)
   return `{${parts.join(',')}}`
+}
+
+function viewOf(deps: SectionDeps, { request, rules }: RoomOfReader): ViewOptions {
+  const federationFormat = request.filter.eventFormat === 'federation'
+  return { rules, withoutRoomId: true, federationFormat, reads: deps.store }
 }
 
 /** Timeline, state and account data, as members of a section. */
 async function eventParts(
   deps: SectionDeps,
   ask: RoomOfReader,
-  timeline: Timeline,
+  timeline: Timeline & { readonly texts: readonly string[] },
   state: StateOfSection,
-  membershipAt: (() => string) | undefined,
 ): Promise<string[]> {
   const { request, rules } = ask
-  const view = { rules, withoutRoomId: true, federationFormat: request.filter.eventFormat === 'federation' }
-  const viewer = { userId: request.userId, deviceId: request.deviceId }
-  const timelineView = membershipAt ? { ...view, membershipAt } : view
-  const timelineTexts = pick(await timelineJson(deps, timeline, viewer, timelineView), request)
+  const timelineTexts = pick(timeline.texts, request)
   const changed = asEverybody(request)
     ? await deps.stateCache.texts(state.rows, rules)
-    : pick(await deps.clientEvents.view(state.rows, viewer, view), request)
+    : pick(await deps.clientEvents.view(state.rows, request, viewOf(deps, ask)), request)
   const stateTexts = state.whole === '' ? changed : [state.whole, ...changed]
   const prev = JSON.stringify(prevBatch(deps.store, timeline.rows, ask.now))
   return [
@@ -132,10 +156,13 @@ async function eventParts(
 /** The timeline's events; those that are there as state without what held before them, which is hidden too. */
 async function timelineJson(
   deps: SectionDeps,
-  { rows, asState = NONE }: Timeline,
-  viewer: Viewer,
-  view: ViewOptions,
+  ask: RoomOfReader,
+  { rows, asState = NONE }: Pick<Timeline, 'rows' | 'asState'>,
+  membershipAt: (() => string) | undefined,
 ): Promise<readonly string[]> {
+  const viewer = ask.request
+  const shared = viewOf(deps, ask)
+  const view = membershipAt ? { ...shared, membershipAt } : shared
   if (asState.size === 0) return deps.clientEvents.view(rows, viewer, view)
   const seen = rows.filter((row) => !asState.has(row))
   const texts = (await deps.clientEvents.view(seen, viewer, view)).values()
@@ -220,7 +247,8 @@ async function stateEvents(
   let rows: EventRow[] = []
   let text = ''
   if (whole && filter.passesAll && asEverybody(request)) {
-    text = await deps.stateCache.text(ask.room, ask.rules, until, lazy ? 'without members' : 'all')
+    const part = lazy ? 'without members' : 'all'
+    text = await deps.stateCache.text({ room: ask.room, rules: ask.rules, point: until, part }, deps.store)
   } else if (whole) {
     rows = await deps.store.state.eventsAt(ask.room, until, lazy ? 'm.room.member' : undefined)
   } else if (behind) rows = await gap(deps.store, ask.room, { branch: 0, pos: since }, until)
@@ -272,7 +300,7 @@ async function lazyMembers(
   const wanted = new Set(timeline.rows.map((row) => row.sender))
   if (whole) wanted.add(request.userId)
   if (ask.left === undefined && (whole || have.some(isMember) || timeline.rows.some(isMember))) {
-    const summary = await deps.summaries.of(room, request.userId)
+    const summary = await deps.summaries.of(room, request.userId, deps.store)
     for (const hero of summary['m.heroes'] ?? []) wanted.add(hero)
   }
   const told = new Set<string>()

@@ -38,8 +38,8 @@ export class Summaries {
   }
 
   /** Counts of the room, and members to name it after where it has neither name nor alias. */
-  async of(room: number, userId: string): Promise<Summary> {
-    const { joined, invited, heroes } = await this.#factsOf(room)
+  async of(room: number, userId: string, reads: Store = this.#store): Promise<Summary> {
+    const { joined, invited, heroes } = await this.#factsOf(room, reads)
     const counts = { 'm.joined_member_count': joined, 'm.invited_member_count': invited }
     if (!heroes) return counts
     const others = (users: readonly string[]) => users.filter((user) => user !== userId)
@@ -48,16 +48,11 @@ export class Summaries {
     return { 'm.heroes': named.slice(0, HEROES_MAX), ...counts }
   }
 
-  async #factsOf(room: number): Promise<Facts> {
-    const { state, rooms } = this.#store
+  async #factsOf(room: number, { state, rooms }: Store): Promise<Facts> {
     const at = await state.lastChange(room)
     const known = this.#facts.get(room)
     if (known?.at === at) return known
-    const head = await rooms.head(room)
-    const names = await state.current(room, [
-      ['m.room.name', ''],
-      ['m.room.canonical_alias', ''],
-    ])
+    const [head, names] = await Promise.all([rooms.head(room), state.current(room, NAMES)])
     const heroes = names.some(hasName) ? undefined : heroesOf(await state.someMembers(room, HERO_SCAN_MAX))
     const counts = { at, joined: head?.joined ?? 0, invited: head?.invited ?? 0 }
     const facts = heroes ? { ...counts, heroes } : counts
@@ -66,6 +61,11 @@ export class Summaries {
     return facts
   }
 }
+
+const NAMES = [
+  ['m.room.name', ''],
+  ['m.room.canonical_alias', ''],
+] as const
 
 function hasName(row: EventRow): boolean {
   const content = (JSON.parse(row.json) as { content: { name?: unknown; alias?: unknown } }).content

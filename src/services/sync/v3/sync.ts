@@ -11,16 +11,18 @@ import { knockState } from '../answered-knock.ts'
 import { gapOfDamage } from '../damage.ts'
 import type { E2eeSync } from '../e2ee.ts'
 import type { Feed } from '../feed.ts'
+import { gathered } from '../gathered.ts'
 import type { Inbox } from '../inbox.ts'
 import type { Inboxes } from '../inboxes.ts'
 import { LazyMembers } from '../lazy-members.ts'
-import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX, WHOLE_EVENTS_AT_ONCE, WHOLE_ROOMS_AT_ONCE } from '../limits.ts'
 import type { SyncOptions } from '../options.ts'
 import { membershipAt, stayEnded, stayedSince, wasJoined } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
 import type { StateCache } from '../state-cache.ts'
 import { waitForNews } from '../wait.ts'
 import { whileSyncing } from '../while-syncing.ts'
+import { WholeSyncs } from '../whole-syncs.ts'
 import { type EphemeralDeps, type EphemeralPart, EphemeralSync } from './ephemeral.ts'
 import { answerJson, type GlobalAnswer, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
@@ -73,7 +75,10 @@ interface Answering {
 export class SyncService {
   readonly #deps: SyncDeps
   readonly #section: SectionDeps
+  /** The same for rooms that are told whole. */
+  readonly #wholeSection: SectionDeps
   readonly #ephemeral: EphemeralSync
+  readonly #whole = new WholeSyncs()
 
   constructor(deps: SyncDeps) {
     this.#deps = deps
@@ -82,6 +87,7 @@ export class SyncService {
     const lazyMembers = new LazyMembers()
     const { timelineMax } = deps.options
     this.#section = { store, clientEvents, ignored, stateCache, lazyMembers, summaries, timelineMax }
+    this.#wholeSection = { ...this.#section, store: gathered(store, deps.clock) }
   }
 
   /** The answer as JSON text. Waits for news up to the request's time when there is none. */
@@ -95,8 +101,10 @@ export class SyncService {
     const seen = this.#ephemeral.seenBy(request)
     const inbox = await this.#deps.inboxes.of(user, request.deviceId)
     if (request.toDevice !== undefined) this.#deps.inboxes.confirm(inbox, request.toDevice)
-    if (request.since === undefined || request.fullState)
-      return (await this.#answer(user, inbox, request, seen)).json
+    if (request.since === undefined || request.fullState) {
+      const whole = () => this.#answer(user, inbox, request, seen)
+      return (await this.#whole.run(user.userId, request.signal, whole)).json
+    }
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
     const { toDevice = request.since } = request
     let since: Reached = { position: request.since, version: seen, toDevice }
@@ -146,12 +154,7 @@ export class SyncService {
     const rooms = emptyRooms()
     const answering: Answering = { now, moved, data, part, rooms, newFaces: new Set() }
     const list = [...(await this.#candidates(user, request, answering))]
-    for (let i = 0; i < list.length; i += ROOMS_AT_ONCE) {
-      if (i > 0) await turn(this.#deps.clock)
-      await Promise.all(
-        list.slice(i, i + ROOMS_AT_ONCE).map((room) => this.#room(user, request, room, answering)),
-      )
-    }
+    await this.#sections(user, request, list, answering)
     const messages = await this.#deps.inboxes.page(inbox, request.toDevice ?? 0, now)
     const global = {
       accountData: this.#globalData(request, data.get(NO_ROOM) ?? []),
@@ -163,6 +166,36 @@ export class SyncService {
     const empty = !e2ee.news && lists.every((list) => list.length === 0)
     const reached = { position: now, version: part.version, toDevice: messages.reached }
     return { json: answerJson(this.#token(user, reached), global, rooms, e2ee.members), empty, reached }
+  }
+
+  /** With what a request's rooms are made: all of them are told whole, or few are told of at all. */
+  #sectionFor(request: SyncRequest): SectionDeps {
+    return isWhole(request) ? this.#wholeSection : this.#section
+  }
+
+  async #sections(
+    user: ActiveUser,
+    request: SyncRequest,
+    list: readonly number[],
+    answering: Answering,
+  ): Promise<void> {
+    const atOnce = roomsAtOnce(request)
+    let next = 0
+    /* Of rooms that are told whole the next ones are read while those before are made. */
+    const lane = async (): Promise<void> => {
+      while (next < list.length) {
+        const some = list.slice(next, next + atOnce)
+        next += atOnce
+        try {
+          await Promise.all(some.map((room) => this.#room(user, request, room, answering)))
+        } catch (error) {
+          next = list.length
+          throw error
+        }
+        if (next < list.length) await turn(this.#deps.clock)
+      }
+    }
+    await Promise.all(isWhole(request) ? [lane(), lane()] : [lane()])
   }
 
   /** Account data that changed, by room. */
@@ -233,14 +266,14 @@ export class SyncService {
 
   async #room(user: ActiveUser, request: SyncRequest, room: number, answering: Answering): Promise<void> {
     const { now, rooms: into } = answering
-    let known = await membershipAt(this.#deps.store, user, room, now)
+    let known = await membershipAt(this.#sectionFor(request).store, user, room, now)
     if (!known || this.#deps.options.excludedRooms.has(known.roomId)) return
     if (!passesRoom(request, known.roomId)) return
     const { membership } = known
     let unseen: KnownMembership | undefined
     if (membership === 'invite' || membership === 'knock') {
       if (request.since === undefined || known.position > request.since) {
-        const text = await this.#stripped(user.userId, room, membership)
+        const text = await this.#stripped(request, room, membership)
         if (text !== undefined) into[membership].set(known.roomId, text)
         else if (membership === 'invite') unseen = known
         if (unseen?.knock) return this.#standingKnock(request, room, unseen.knock, into)
@@ -273,13 +306,13 @@ export class SyncService {
     known: KnownMembership,
     answering: Answering,
   ): Promise<string | undefined> {
-    const { feed, store, roomRules } = this.#deps
+    const { feed, roomRules } = this.#deps
+    const section = this.#sectionFor(request)
+    const { store } = section
     const { userId } = user
     const { now, moved } = answering
     const data = answering.data.get(room) ?? []
     const left = known.membership !== 'join'
-    const rules = await roomRules.of(room)
-    if (!rules) return undefined
     const { since } = request
     const end = left ? known.position : now
     const filter = request.filter.roomAccountData
@@ -290,17 +323,21 @@ export class SyncService {
       .map(dataJson)
     const leftBy = left ? known.position : undefined
     const what = moved === undefined ? MOVED.everything : (moved.get(room) ?? 0)
-    const ephemeral = left ? [] : await this.#inRoom(request, room, known, answering, what, fresh)
+    const [rules, ephemeral] = await Promise.all([
+      roomRules.of(room, store),
+      left ? [] : this.#inRoom(request, room, known, answering, what, fresh),
+    ])
+    if (!rules) return undefined
     const ask = { request, room, roomId: known.roomId, rules, now: end, accountData, ephemeral, left: leftBy }
     if (left && !(await wasJoined(store, userId, room, known.position - 1))) {
-      return outsideSection(this.#section, ask)
+      return outsideSection(section, ask)
     }
     const knew = stayed || (fresh && (await wasJoined(store, userId, room, since)))
-    return roomSection(this.#section, {
+    return roomSection(section, {
       ...ask,
       since: stayed ? since : undefined,
       knownAt: knew ? since : undefined,
-      newest: (after, upto, limit) => feed.newest(room, after, upto, limit),
+      newest: (after, upto, limit) => feed.newest(room, after, upto, limit, store),
       present: stayed && !left,
       joinedAt: left ? undefined : known.position,
       moved: fresh ? MOVED.everything : what,
@@ -321,7 +358,8 @@ export class SyncService {
     if (fresh) for (const userId of this.#deps.feed.activeIn(nid)) newFaces.add(userId)
     const moved = isNew || (what & MOVED.receipts) !== 0
     const receipts = moved ? { after: isNew ? 0 : request.since, upto } : undefined
-    return this.#ephemeral.inRoom(request, { nid, roomId, isNew }, part, receipts)
+    const { store } = this.#sectionFor(request)
+    return this.#ephemeral.inRoom(request, { nid, roomId, isNew }, part, receipts, store)
   }
 
   /** All account data of a room, for a client to which the room is new. */
@@ -345,12 +383,28 @@ export class SyncService {
     into.knock.set(knock.roomId, `{"knock_state":{"events":${events}}}`)
   }
 
-  async #stripped(userId: string, room: number, membership: 'invite' | 'knock'): Promise<string | undefined> {
-    const row = await this.#deps.store.rooms.membership(room, userId)
+  async #stripped(
+    request: SyncRequest,
+    room: number,
+    membership: 'invite' | 'knock',
+  ): Promise<string | undefined> {
+    const { userId } = request
+    const row = await this.#sectionFor(request).store.rooms.membership(room, userId)
     if (!row || row.stripped === null || row.forgotten) return undefined
     if (membership === 'invite' && (await this.#deps.hidesInvite(userId, row.sender))) return undefined
     return `{"${membership}_state":{"events":${row.stripped}}}`
   }
+}
+
+function isWhole({ since, fullState }: SyncRequest): boolean {
+  return since === undefined || fullState
+}
+
+/** Rooms that are prepared side by side, so that what they hold meanwhile and what they do in one turn is bounded. */
+function roomsAtOnce(request: SyncRequest): number {
+  if (!isWhole(request)) return ROOMS_AT_ONCE
+  const some = Math.floor(WHOLE_EVENTS_AT_ONCE / Math.max(1, request.filter.timeline.limit))
+  return Math.min(WHOLE_ROOMS_AT_ONCE, Math.max(ROOMS_AT_ONCE, some))
 }
 
 const NOTHING: GlobalAnswer = { accountData: [], presence: [], toDevice: [] }
