@@ -118,24 +118,25 @@ export class Receipts {
 
   /**
    * Receipts of a room that moved in (after, upto] and that the reader may see, newest first: at most
-   * RECEIPTS_PER_ROOM_MAX, and the reader's own in any case. Those that are not kept come from `reads`.
+   * RECEIPTS_PER_ROOM_MAX, and the reader's own in any case. Those that are not kept come from `reads`, if given.
    */
   async since(
     room: number,
     reader: string,
     after: number,
     upto: number,
-    reads: Store = this.#store,
+    reads?: Store,
   ): Promise<ReceiptRow[]> {
     const visible = (row: ReceiptRow): boolean => row.kind === 'm.read' || row.user === reader
     const recent = this.#recent.since(room, after, upto)
     if (recent) return recent.filter(visible)
-    if (reads === this.#store) {
+    if (!reads) {
       /* Most rooms have few, which are read here; many are read on another thread. */
-      const newest = await reads.receipts.newest(room, after, upto, RECEIPTS_FEW)
+      const newest = await this.#store.receipts.newest(room, after, upto, RECEIPTS_FEW)
       if (newest.length < RECEIPTS_FEW) return newest.filter(visible)
     }
-    const rows = await reads.receipts.since(room, reader, after, upto, RECEIPTS_PER_ROOM_MAX)
+    const { receipts } = reads ?? this.#store
+    const rows = await receipts.since(room, reader, after, upto, RECEIPTS_PER_ROOM_MAX)
     if (rows.length < RECEIPTS_PER_ROOM_MAX) return rows
     const known = new Set(rows.map((row) => row.position))
     const own = (await this.#store.receipts.ofUser(reader, room)).filter(

@@ -140,7 +140,7 @@ function directoryOps(room: number | 'new', { type, stateKey, content }: Pdu, se
 function strippedJson(pdu: Pdu, from: Pick<LiveRoom, 'state' | 'missing'>): string {
   const loaded = (type: string, stateKey: string): Pdu | undefined =>
     from.missing([[type, stateKey]]).length === 0 ? from.state(type, stateKey) : undefined
-  /* Of who knocks there is the knock alone, not what they were before. */
+  /* Who knocks is the sender: their former membership is not shown beside the new one. */
   const sender = pdu.sender === pdu.stateKey ? undefined : pdu.sender
   const events = strippedStateOf(loaded, sender).map(stripEvent)
   return canonicalJson([...events, stripMembership(pdu)] as never)

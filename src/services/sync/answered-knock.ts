@@ -35,15 +35,8 @@ export async function knockState(store: Store, stripped: string, knock: KnownMem
   const state = (JSON.parse(stripped) as StrippedEvent[]).filter(({ type }) => type !== 'm.room.member')
   if (row) {
     const { type, state_key, sender, content, origin_server_ts } = JSON.parse(row.json) as StrippedMembership
-    const knocked: StrippedMembership = {
-      type,
-      state_key,
-      sender,
-      content,
-      event_id: row.eventId,
-      origin_server_ts,
-    }
-    state.push(knocked)
+    const own = { type, state_key, sender, content, event_id: row.eventId, origin_server_ts }
+    state.push(own)
   }
   return JSON.stringify(state)
 }

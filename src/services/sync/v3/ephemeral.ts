@@ -57,7 +57,7 @@ export class EphemeralSync {
     room: { readonly nid: number; readonly roomId: string; readonly isNew: boolean },
     part: EphemeralPart,
     receipts: { readonly after: number; readonly upto: number } | undefined,
-    reads: Store,
+    reads: Store | undefined,
   ): Promise<string[]> {
     const filter = request.filter.ephemeral
     if (filter.passesNone || !filter.passesRoom(room.roomId)) return []

@@ -358,7 +358,7 @@ export class SyncService {
     if (fresh) for (const userId of this.#deps.feed.activeIn(nid)) newFaces.add(userId)
     const moved = isNew || (what & MOVED.receipts) !== 0
     const receipts = moved ? { after: isNew ? 0 : request.since, upto } : undefined
-    const { store } = this.#sectionFor(request)
+    const store = isWhole(request) ? this.#wholeSection.store : undefined
     return this.#ephemeral.inRoom(request, { nid, roomId, isNew }, part, receipts, store)
   }
 
