@@ -143,12 +143,16 @@ async function loadSqlite(from: string, path: string): Promise<NewEpoch> {
   return next
 }
 
-/** Behind the dump's own text and in its transaction, which a dump cut short never ends. The search path is empty. */
+/**
+ * Behind the dump's own text and in its transaction, which a dump cut short never ends. The search path is empty. The
+ * sequence stands outside of snapshots, so that either the dump or the manifest may have seen it further on.
+ */
 function epochText(next: NewEpoch): string {
   return `
 SELECT set_config('search_path', (SELECT schemaname FROM pg_tables WHERE tablename = 'myelin_meta'), false);
 UPDATE myelin_meta SET value = '${next.epoch}' WHERE name = 'epoch';
-SELECT setval('myelin_positions', (SELECT last_value FROM myelin_positions) + ${RESTORE_POSITIONS_AHEAD});
+SELECT setval('myelin_positions',
+  GREATEST((SELECT last_value FROM myelin_positions) + ${RESTORE_POSITIONS_AHEAD}, ${next.position}));
 UPDATE myelin_meta SET value = (SELECT CAST(last_value AS TEXT) FROM myelin_positions) WHERE name = 'position';
 COMMIT;
 `
