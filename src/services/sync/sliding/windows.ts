@@ -178,7 +178,9 @@ class Rules {
     /* Behind the leaving may be an invite that is hidden. */
     const unseen = known.membership === 'invite' && known.position > sent.upto && isHidden(known, hiding)
     const endsAtLeaving = unseen && sent.membership !== 'leave' && sent.membership !== 'ban'
-    if (!endsAtLeaving && sent.membership === known.membership) return undefined
+    /* A stay may have begun and ended since the leaving that was told. */
+    const told = sent.membership === known.membership && sent.upto >= known.position
+    if (!endsAtLeaving && told) return undefined
     if (!endsAtLeaving && (isListed(known) || known.membership !== 'leave')) return undefined
     const timelineLimit = Math.max(1, Math.min(sent.timelineLimit, this.#sight.timelineMax))
     const config = { timelineLimit, required: sent.required }
