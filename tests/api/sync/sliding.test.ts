@@ -238,6 +238,24 @@ test('an invite comes with its stripped state and nothing more', async () => {
   assert.deepEqual([joined.membership, joined.initial, joined.invite_state], ['join', true, undefined])
 })
 
+test('a stay that began and ended since the leaving that was told is told as a leaving, once', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const loop = new SlidingLoop(bob)
+  await loop.next()
+  await leave(bob, roomId)
+  assert.equal((await loop.next()).rooms[roomId].membership, 'leave')
+  await join(bob, roomId)
+  await say(alice, roomId, 'welcome back')
+  await leave(bob, roomId)
+  await say(alice, roomId, 'gone again')
+  const room = (await loop.next()).rooms[roomId]
+  assert.deepEqual([room.membership, room.initial], ['leave', true])
+  assert.ok(texts(room.timeline).includes('welcome back'))
+  assert.ok(!texts(room.timeline).includes('gone again'), 'nothing of after the leaving')
+  assert.deepEqual((await loop.next()).rooms, {})
+})
+
 test('a refused invite is told with the leaving alone', async () => {
   const bob = await server.user('bob')
   const roomId = await createRoom(alice, { preset: 'private_chat', name: 'come in' })
