@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KeyedLock } from './keyed-lock.ts'
+import { inLanes } from './lanes.ts'
 import { SingleFlight } from './single-flight.ts'
 
 function gate(): { open: () => void; opened: Promise<void> } {
@@ -61,4 +62,26 @@ test('a failed load is not kept', async () => {
     /no/,
   )
   assert.equal(await flights.run('k', async () => 3), 3)
+})
+
+test('batches are worked on in order, so many at a time, and none is begun after an error', async () => {
+  const begun: number[][] = []
+  let atOnce = 0
+  let most = 0
+  await inLanes([1, 2, 3, 4, 5, 6, 7], { lanes: 2, size: 2 }, async (batch) => {
+    begun.push([...batch])
+    most = Math.max(most, ++atOnce)
+    await Promise.resolve()
+    atOnce--
+  })
+  assert.deepEqual(begun, [[1, 2], [3, 4], [5, 6], [7]])
+  assert.equal(most, 2)
+  const tried: number[] = []
+  const failing = inLanes([1, 2, 3, 4], { lanes: 2, size: 1 }, async ([item]) => {
+    tried.push(item!)
+    await Promise.resolve()
+    if (item === 1) throw new Error('the first fails')
+  })
+  await assert.rejects(failing, /the first fails/)
+  assert.deepEqual(tried, [1, 2])
 })

@@ -7,7 +7,7 @@ import type { Store } from '#/ports/store/store.ts'
 import type { StrippedEvent, StrippedMembership } from '#/protocol/stripped/stripped-state.ts'
 import type { KnownMembership } from './active-user.ts'
 import { OWN_CHANGES_MAX } from './limits.ts'
-import { ownEvent } from './own-membership.ts'
+import { membershipOf, ownEvent } from './own-membership.ts'
 
 /** The knock of the user that an invite answers; undefined where there was none. */
 export async function answeredKnock(
@@ -19,11 +19,11 @@ export async function answeredKnock(
   const { room, roomId, user } = invite
   let before = await ownEvent(store, user, room, invite.position - 1)
   for (let steps = 0; steps < OWN_CHANGES_MAX && before; steps++) {
-    const { content } = JSON.parse(before.json) as { content: { membership: string } }
-    if (content.membership === 'knock') {
+    const membership = membershipOf(before)
+    if (membership === 'knock') {
       return { roomId, membership: 'knock', position: before.nid, bySelf: true }
     }
-    if (content.membership !== 'invite') return undefined
+    if (membership !== 'invite') return undefined
     before = await ownEvent(store, user, room, before.nid - 1)
   }
   return undefined

@@ -131,6 +131,7 @@ function isJoin(row: EventRow): boolean {
   return membershipOf(row) === 'join'
 }
 
-function membershipOf(row: EventRow): Membership {
+/** What a member event says. */
+export function membershipOf(row: EventRow): Membership {
   return (JSON.parse(row.json) as { content: { membership: Membership } }).content.membership
 }

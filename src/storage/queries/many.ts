@@ -6,7 +6,7 @@ import type { RelationTarget } from '#/ports/store/relations.ts'
 import type { MembershipRow, RoomHead, RoomRow } from '#/ports/store/rooms.ts'
 import { ROOM_GOING } from '../sql/room-state.ts'
 import { lists, placeholders, type Row, run, runEach, type Sql, type SqlValue } from '../sql/sql.ts'
-import { EVENT_COLUMNS, eventFrom } from './events.ts'
+import { EVENT_COLUMNS, eventFrom, txnsOf } from './events.ts'
 import { type Query, query } from './query.ts'
 import { RECEIPT_COLUMNS, receiptFrom } from './receipts.ts'
 import { TARGET_COLUMNS, targetFrom } from './relations.ts'
@@ -157,14 +157,7 @@ const manyTxns = query(
   function* (user: string, device: string, nids: readonly number[]): Sql<TxnRow[]> {
     const found = new Map<number, string>()
     for (const list of lists(nids)) {
-      const rows = yield* run(
-        `SELECT t.event, t.txn_id FROM event_txns t JOIN events e ON e.nid = t.event
-         WHERE t.device = ?1 AND e.sender = ?2 AND t.event IN (${placeholders(3, list.length)})`,
-        device,
-        user,
-        ...list,
-      )
-      for (const row of rows) found.set(row.event as number, row.txn_id as string)
+      for (const { event, txnId } of yield* txnsOf.run(user, device, list)) found.set(event, txnId)
     }
     return [...found].map(([event, txnId]) => ({ event, txnId }))
   },

@@ -3,11 +3,12 @@ import type { EventRow } from '#/ports/store/events.ts'
 import type { StateAsk, StateText, StateTextAsk, StateTurn, TurnsAsk } from '#/ports/store/many.ts'
 import { clientText } from '#/protocol/event/client-text.ts'
 import { STATE_TEXT_ROWS_AT_ONCE, TURNS_MAX } from '../limits.ts'
-import { exactLists, integers, lists, pairs, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
+import { exactLists, integers, lists, pairs, type Row, run, type Sql } from '../sql/sql.ts'
 import { type Held, unpackHeld } from '../sql/state-codec.ts'
-import { EVENT_COLUMNS, eventFrom, eventsWhere } from './events.ts'
+import { eventFrom, eventsWhere } from './events.ts'
 import { eventNidsAt } from './full-state.ts'
 import { query } from './query.ts'
+import { eventsExcept } from './state.ts'
 import { heldMany, rowAt } from './state-walk.ts'
 
 type Pair = readonly [string, string]
@@ -181,13 +182,7 @@ function* stateText(nids: readonly number[], exceptType: string | undefined): Sq
   const texts: string[] = []
   const others: EventRow[] = []
   for (const list of lists(nids)) {
-    const rows = yield* run(
-      `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(2, list.length)}) AND e.type <> ?1
-       ORDER BY e.nid`,
-      exceptType ?? '',
-      ...list,
-    )
-    for (const row of rows) {
+    for (const row of yield* eventsExcept(list, exceptType)) {
       const event = eventFrom(row)
       const text = event.redactedBy === null ? clientText(event) : undefined
       if (text) texts.push(`${text.head}${text.tail}}`)

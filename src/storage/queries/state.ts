@@ -172,6 +172,16 @@ export const stateAt = query(
   { snapshot: true },
 )
 
+/** Some events in their order, but those of a type. */
+export function eventsExcept(nids: readonly number[], exceptType: string | undefined): Sql<Row[]> {
+  return run(
+    `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(2, nids.length)}) AND e.type <> ?1
+     ORDER BY e.nid`,
+    exceptType ?? '',
+    ...nids,
+  )
+}
+
 export const stateEventsAt = query(
   'state.eventsAt',
   'large',
@@ -179,13 +189,7 @@ export const stateEventsAt = query(
     const nids = (yield* eventNidsAt(room, point)).sort((a, b) => a - b)
     const events = new Map<number, EventRow>()
     for (const list of lists(nids)) {
-      const rows = yield* run(
-        `SELECT ${EVENT_COLUMNS} FROM events e WHERE e.nid IN (${placeholders(2, list.length)}) AND e.type <> ?1
-         ORDER BY e.nid`,
-        exceptType ?? '',
-        ...list,
-      )
-      distinctEvents(rows, events)
+      distinctEvents(yield* eventsExcept(list, exceptType), events)
     }
     return [...events.values()]
   },

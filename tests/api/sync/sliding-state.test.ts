@@ -122,6 +122,26 @@ test('lazy members: senders once, members that changed, and again after a gap', 
   assert.deepEqual(await next(), [member(carol)], 'after a gap the client knows nobody')
 })
 
+test('lazy members are told again to a client that went without them for a while', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const wish = (...required_state: Json[]): Json => ({ lists: { l: all({ required_state }) } })
+  const loop = new SlidingLoop(bob, wish(['m.room.member', '$LAZY']))
+  const next = async (): Promise<string[]> => keys((await loop.next()).rooms[roomId].required_state)
+  const both = [`m.room.member|${alice.userId}`, `m.room.member|${bob.userId}`]
+  assert.deepEqual(await next(), both.sort())
+  await say(alice, roomId, 'one')
+  assert.deepEqual(await next(), [])
+  await loop.next(wish(['m.room.topic', '']))
+  await say(alice, roomId, 'two')
+  await loop.next()
+  await loop.next(wish(['m.room.member', '$LAZY']))
+  await say(alice, roomId, 'three')
+  assert.deepEqual(await next(), [`m.room.member|${alice.userId}`])
+  await say(alice, roomId, 'four')
+  assert.deepEqual(await next(), [])
+})
+
 test('heroes name a room without a name, with their names', async () => {
   const bob = await server.user('bob')
   const carol = await server.user('carol')

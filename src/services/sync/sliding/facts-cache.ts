@@ -1,4 +1,5 @@
 /** Facts of rooms kept ready for all users, moved on as events come. A change costs once per room, not per member. */
+import { inLanes } from '#/base/async/lanes.ts'
 import { Lru } from '#/base/lru.ts'
 import type { Change } from '#/ports/store/plan.ts'
 import type { RoomFactsRow } from '#/ports/store/room-facts.ts'
@@ -47,18 +48,12 @@ export class FactsCache {
   async load(rooms: Iterable<number>): Promise<void> {
     const missing: number[] = []
     for (const room of rooms) if (this.#facts.get(room) === undefined) missing.push(room)
-    let next = 0
-    const lane = async (): Promise<void> => {
-      while (next < missing.length) {
-        const asked = missing.slice(next, next + FACTS_AT_ONCE)
-        next += FACTS_AT_ONCE
-        await this.#whileLoading(async () => {
-          const found = new Map((await this.#store.roomFacts.of(asked)).map((row) => [row.room, row]))
-          for (const room of asked) this.#facts.set(room, found.get(room) ?? nothingKnown(room))
-        })
-      }
-    }
-    await Promise.all(Array.from({ length: FACTS_READS_AT_ONCE }, lane))
+    await inLanes(missing, { lanes: FACTS_READS_AT_ONCE, size: FACTS_AT_ONCE }, (asked) =>
+      this.#whileLoading(async () => {
+        const found = new Map((await this.#store.roomFacts.of(asked)).map((row) => [row.room, row]))
+        for (const room of asked) this.#facts.set(room, found.get(room) ?? nothingKnown(room))
+      }),
+    )
   }
 
   /** All state keys of a room but its members, as `[type, state key]`; undefined when there are too many to keep. */

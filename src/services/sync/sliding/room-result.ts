@@ -351,7 +351,10 @@ class Update {
     const { config, known, direct } = this.#ask
     const from = this.#from
     const whole = from !== undefined && !timeline.limited
-    const kept = whole ? [...from.members, ...members] : [...members]
+    /* Without lazy members their changes go untold, so that what the client has of them may be old. */
+    const { lazyMembers, allMembers } = config.required
+    const upheld = whole && (lazyMembers || allMembers)
+    const kept = upheld ? [...from.members, ...members] : [...members]
     const had = whole ? from.timelineLimit : 0
     const fromStart = (from === undefined || expanded) && !timeline.limited
     const given = fromStart ? Number.POSITIVE_INFINITY : config.timelineLimit

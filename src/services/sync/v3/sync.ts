@@ -1,4 +1,5 @@
 /** `/sync`. Its cost follows what changed: an incremental answer looks only at rooms that had news. */
+import { inLanes } from '#/base/async/lanes.ts'
 import type { Log } from '#/base/log.ts'
 import { type Clock, turn } from '#/base/world.ts'
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
@@ -179,23 +180,13 @@ export class SyncService {
     list: readonly number[],
     answering: Answering,
   ): Promise<void> {
-    const atOnce = roomsAtOnce(request)
-    let next = 0
+    const size = roomsAtOnce(request)
     /* Of rooms that are told whole the next ones are read while those before are made. */
-    const lane = async (): Promise<void> => {
-      while (next < list.length) {
-        const some = list.slice(next, next + atOnce)
-        next += atOnce
-        try {
-          await Promise.all(some.map((room) => this.#room(user, request, room, answering)))
-        } catch (error) {
-          next = list.length
-          throw error
-        }
-        if (next < list.length) await turn(this.#deps.clock)
-      }
-    }
-    await Promise.all(isWhole(request) ? [lane(), lane()] : [lane()])
+    const lanes = isWhole(request) ? 2 : 1
+    await inLanes(list, { lanes, size }, async (some) => {
+      await Promise.all(some.map((room) => this.#room(user, request, room, answering)))
+      if (list.length > size) await turn(this.#deps.clock)
+    })
   }
 
   /** Account data that changed, by room. */
