@@ -3,6 +3,7 @@ import { Connection, type Target } from '../lib/connection.ts'
 import { forEachLimited } from '../lib/matrix.ts'
 import { Meter, type Processes } from '../lib/meter.ts'
 import { Samples } from '../lib/samples.ts'
+import type { StallLog } from '../lib/stalls.ts'
 import { timed } from '../sync/grid.ts'
 
 /** What one scenario came to. */
@@ -45,12 +46,14 @@ export class Figures {
   readonly all: Figure[] = []
   readonly #target: Target
   readonly #processes: Processes
+  readonly #stalls: StallLog
   readonly #others: string | undefined
 
   /** With `others`, a request that somebody else makes every few milliseconds while a scenario is measured. */
-  constructor(target: Target, processes: Processes, others?: string) {
+  constructor(target: Target, processes: Processes, stalls: StallLog, others?: string) {
     this.#target = target
     this.#processes = processes
+    this.#stalls = stalls
     this.#others = others
   }
 
@@ -67,9 +70,11 @@ export class Figures {
         if (measured) samples.add(answer.ms)
       })
     await run(0, warmUp, false)
+    await this.#stalls.skip()
     const meter = new Meter(this.#processes)
     await run(warmUp, times, true)
     const { seconds, serverMs, databaseMs } = meter.stop()
+    await this.#stalls.tell(name)
     const { p50, p99 } = samples.summary()
     for (const connection of connections) connection.close()
     const cpuMs = (serverMs + databaseMs) / times

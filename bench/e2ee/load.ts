@@ -50,5 +50,5 @@ const report: Report = {
   bytesPerKey,
 }
 if (texts['json'] !== undefined) writeFileSync(texts['json'], `${JSON.stringify(report, null, 2)}\n`)
-console.log(compared([report]))
+console.log(compared([report]) + bench.stalls.table())
 process.exit(0)

@@ -23,7 +23,7 @@ export class Run {
     this.target = bench.target
     this.devices = devices
     const beside = requestText(bench.target, 'GET', `${V3}/account/whoami`, devices.at(-1)!.user.accessToken)
-    this.figures = new Figures(bench.target, bench.processes, others ? beside : undefined)
+    this.figures = new Figures(bench.target, bench.processes, bench.stalls, others ? beside : undefined)
     this.repeat = repeat
     this.connection = new Connection(bench.target)
   }

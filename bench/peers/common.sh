@@ -21,9 +21,9 @@ need_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
 }
 
-# start|--stop [--postgres|--sqlite] [--port N] [--accounts N]
+# start|--stop [--postgres|--sqlite] [--port N] [--accounts N] [--metrics]
 read_arguments() {
-  action=start engine=$1 port=$2 accounts=0
+  action=start engine=$1 port=$2 accounts=0 metrics=0
   shift 2
   while [ $# -gt 0 ]; do
     case $1 in
@@ -32,7 +32,8 @@ read_arguments() {
       --sqlite) engine=sqlite ;;
       --port) port=${2:?--port needs a number} && shift ;;
       --accounts) accounts=${2:?--accounts needs a number} && shift ;;
-      *) die "usage: $0 [--postgres|--sqlite] [--port N] [--accounts N] | --stop" ;;
+      --metrics) metrics=1 ;;
+      *) die "usage: $0 [--postgres|--sqlite] [--port N] [--accounts N] [--metrics] | --stop" ;;
     esac
     shift
   done
