@@ -8,6 +8,8 @@ export const LIVE_ROOMS_BYTES_DEFAULT = 32 * 1024 * 1024
 export const LIVE_STATE_KEYS_MAX = 2000
 /** Transaction ids whose events are remembered, so that a repetition is not built and refused by the store. */
 export const RECENT_TXNS_MAX = 5000
+/** Events of all rooms that are built and signed in one turn of the event loop. */
+export const BUILDS_PER_TURN = 16
 /** Writes that may wait for one room; more are refused. */
 export const ROOM_QUEUE_MAX = 5000
 /** When a sender may try again in a room that is too busy. */
