@@ -20,6 +20,8 @@ export const STATE_KEYS_PER_READ = 100
 export const ADDITIONAL_CREATORS_MAX = 50
 /** Initial events of a createRoom request. */
 export const INITIAL_STATE_MAX = 10_000
+/** Body of a createRoom request, which these are most of. */
+export const CREATE_ROOM_BODY_BYTES_MAX = 2 * 1024 * 1024
 /** Events of a new room that are written at once; the writer takes some milliseconds for them. */
 export const ROOM_EVENTS_PER_PLAN = 30
 /** Events signed before others get a turn. */

@@ -7,7 +7,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import { parseUserId, serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import { type CreateRoomService, invitedBy } from '#/services/rooms/create/create-room.ts'
 import type { Preset } from '#/services/rooms/create/presets.ts'
-import { CREATE_INVITES_MAX, INITIAL_STATE_MAX } from '#/services/rooms/limits.ts'
+import { CREATE_INVITES_MAX, CREATE_ROOM_BODY_BYTES_MAX, INITIAL_STATE_MAX } from '#/services/rooms/limits.ts'
 import { count } from '../../rate.ts'
 
 export interface CreationDeps {
@@ -41,6 +41,7 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
     servlet: 'RoomCreateRestServlet',
     strictJson: true,
     emptyBody: true,
+    bodyBytesMax: CREATE_ROOM_BODY_BYTES_MAX,
     body: t.object({
       visibility: t.opt(t.oneOf('public', 'private')),
       room_alias_name: t.opt(t.nullable(t.text(255))),
