@@ -144,19 +144,26 @@ export function measureLoopStalls(clock: Clock, metrics: Metrics): Timer {
       wait?.observe(stall.wait / 1000)
     },
   })
-  const observer = new PerformanceObserver((list) => {
-    for (const { startTime, duration } of list.getEntries()) stalls.pause({ from: startTime, ms: duration })
-  })
-  observer.observe({ entryTypes: ['gc'] })
+  const stopWatching = watchPauses(stalls)
   return {
     cancel: () => {
-      observer.disconnect()
+      stopWatching()
       stalls.cancel()
     },
   }
 }
 
-function threadTimes(): LoopTimes {
+/** Tells `stalls` of this thread's collections; the function that is returned ends it. */
+export function watchPauses(stalls: LoopStalls): () => void {
+  const observer = new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries()) stalls.pause({ from: startTime, ms: duration })
+  })
+  observer.observe({ entryTypes: ['gc'] })
+  return () => observer.disconnect()
+}
+
+/** `times` of the calling thread. The kernel keeps its CPU time in steps of some milliseconds. */
+export function threadTimes(): LoopTimes {
   const { user, system } = process.threadCpuUsage()
   return { cpu: (user + system) / 1000, idle: performance.nodeTiming.idleTime }
 }
