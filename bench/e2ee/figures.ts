@@ -1,10 +1,11 @@
 /** One server's figures: requests measured one scenario after the other, and the table of several servers. */
+
+import { timed } from '../lib/bench.ts'
 import { Connection, type Target } from '../lib/connection.ts'
 import { forEachLimited } from '../lib/matrix.ts'
 import { Meter, type Processes } from '../lib/meter.ts'
 import { Samples } from '../lib/samples.ts'
 import type { StallLog } from '../lib/stalls.ts'
-import { timed } from '../sync/grid.ts'
 
 /** What one scenario came to. */
 export interface Figure {
@@ -42,6 +43,7 @@ export interface Scenario {
 
 const OTHERS_EVERY_MS = 5
 
+/** Runs scenarios against one server, one after the other, and keeps what each came to. */
 export class Figures {
   readonly all: Figure[] = []
   readonly #target: Target

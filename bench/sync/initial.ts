@@ -4,11 +4,12 @@
  *
  *   node bench/sync/initial.ts --url U --shared-secret S --users 50 --rooms 50 --members 50
  */
+
+import { at, type Bench, benchOf, fillRooms, progress, timed } from '../lib/bench.ts'
 import { Connection } from '../lib/connection.ts'
 import { INITIAL_SYNC_MS_MAX } from '../lib/limits.ts'
 import { requestText, type User } from '../lib/matrix.ts'
 import { Meter } from '../lib/meter.ts'
-import { at, type Bench, benchOf, fillRooms, progress, timed } from './grid.ts'
 
 const SETTINGS = [
   { name: '1T', limit: 1, lazy: true },

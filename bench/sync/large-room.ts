@@ -9,10 +9,10 @@
  * Without --accounts they are registered, one password hash each. --bans 0 makes no room with bans.
  */
 import { readFileSync } from 'node:fs'
+import { ask, at, benchOf, progress, timed } from '../lib/bench.ts'
 import { Connection } from '../lib/connection.ts'
 import { requestText } from '../lib/matrix.ts'
 import { Meter } from '../lib/meter.ts'
-import { ask, at, benchOf, progress, timed } from './grid.ts'
 import { rowsBySqliteTable } from './rows.ts'
 
 const SENDS = 200

@@ -4,9 +4,10 @@
  *
  *   node bench/sync/quiet.ts --url U --shared-secret S --rooms 5000
  */
+
+import { ask, at, benchOf, fillRooms, progress, timed } from '../lib/bench.ts'
 import { Connection } from '../lib/connection.ts'
 import { requestText } from '../lib/matrix.ts'
-import { ask, at, benchOf, fillRooms, progress, timed } from './grid.ts'
 
 const ROUNDS = 200
 const SLIDING = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync'

@@ -32,8 +32,6 @@ export const UNFINISHED_ROOM_MS = 10 * 60_000
 export const CREATE_INVITES_MAX = 100
 /** Characters of a reason given with a membership change. */
 export const REASON_CHARS_MAX = 512
-/** How long the original of a redacted event is kept, without a setting. */
-export const REDACTION_RETENTION_MS_DEFAULT = 7 * 24 * 3600 * 1000
 /** Characters kept of the name and of the type of a room, for lists of rooms. */
 export const ROOM_FACT_CHARS_MAX = 255
 /** Kinds of relations named with a redaction that takes related events with it. */

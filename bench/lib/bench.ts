@@ -1,12 +1,13 @@
 /** What the sync benchmarks share: the command line, rooms full of members, and single measured requests. */
+/** What the benches of one server share: their command line, requests that are timed, rooms that are filled. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { Connection, loopbackTarget, type Target } from '../lib/connection.ts'
-import { SETUP_CONCURRENCY } from '../lib/limits.ts'
-import { call, forEachLimited, requestText, Setup, type User } from '../lib/matrix.ts'
-import type { Processes } from '../lib/meter.ts'
-import { findListeners } from '../lib/proc.ts'
-import { StallLog } from '../lib/stalls.ts'
+import { Connection, loopbackTarget, type Target } from './connection.ts'
+import { SETUP_CONCURRENCY } from './limits.ts'
+import { call, forEachLimited, requestText, Setup, type User } from './matrix.ts'
+import type { Processes } from './meter.ts'
+import { findListeners } from './proc.ts'
+import { StallLog } from './stalls.ts'
 
 export interface Bench {
   readonly target: Target
@@ -140,6 +141,7 @@ export function at(values: readonly number[], p: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN
 }
 
+/** A line on standard error with the time of day. */
 export function progress(text: string): void {
   console.error(`[${new Date().toISOString().slice(11, 19)}] ${text}`)
 }
