@@ -14,6 +14,14 @@ have() {
   command -v "$1" >/dev/null 2>&1
 }
 
+# Prints the pinned Node of the checkout $1.
+find_node() {
+  local node
+  node=$(ls -d "$1"/node_modules/node-*/bin/node 2>/dev/null | head -n 1) || true
+  [ -x "$node" ] || die 'install the packages first: npm ci'
+  echo "$node"
+}
+
 # Installs Debian packages when root; otherwise says what is missing.
 need_packages() {
   [ "$(id -u)" = 0 ] || die "please install: $*"

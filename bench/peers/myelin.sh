@@ -64,12 +64,8 @@ YAML
 make_accounts() {
   local place=(--sqlite "$dir/data/homeserver.db")
   [ "$engine" = sqlite ] || place=(--postgres "postgres://postgres@localhost/myelin?host=$pg")
-  "$(node_of)" "$here/accounts.ts" --server-name "$server_name" --count "$accounts" --out "$dir/accounts.json" \
+  "$(find_node "$here/../..")" "$here/accounts.ts" --server-name "$server_name" --count "$accounts" --out "$dir/accounts.json" \
     "${place[@]}" >&2
-}
-
-node_of() {
-  (cd "$here/../.." && ls -d "$PWD"/node_modules/node-*/bin/node | head -n 1)
 }
 
 stop() {
