@@ -21,9 +21,17 @@ function exposition(lag: readonly number[], work: readonly number[]): string {
 test('figures are those between two readings', () => {
   const before = parseReading(exposition([10, 5, 1, 1], [0, 1, 0, 1]))
   const after = parseReading(exposition([108, 6, 2, 1], [0, 2, 1, 1]))
-  const figures = { p99: 10, longest: 50, work: 50, gc: 0, wait: 0, tooLong: 1 }
+  const figures = { p99: 10, longest: 50, work: 50, gc: 0, wait: 0, perEvent: 0, tooLong: 1 }
   assert.deepEqual(figuresBetween(before, after), figures)
-  assert.deepEqual(figuresBetween(after, after), { p99: 0, longest: 0, work: 0, gc: 0, wait: 0, tooLong: 0 })
+  assert.deepEqual(figuresBetween(after, after), {
+    p99: 0,
+    longest: 0,
+    work: 0,
+    gc: 0,
+    wait: 0,
+    perEvent: 0,
+    tooLong: 0,
+  })
 })
 
 test('what is longer than all bounds has no bound', () => {

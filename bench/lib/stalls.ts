@@ -19,6 +19,8 @@ export interface StallFigures {
   readonly work: number
   readonly gc: number
   readonly wait: number
+  /** Longest work for each of the inputs that a stall took. */
+  readonly perEvent: number
   /** How many stalls had more than `STALL_MS_MAX` of work in them. */
   readonly tooLong: number
 }
@@ -63,7 +65,8 @@ export function figuresBetween(before: Reading, after: Reading): StallFigures {
   }
   const tooLong = news('work').reduce((sum, [bound, n]) => sum + (bound > STALL_MS_MAX ? n : 0), 0)
   const [work, gc, wait] = [at('work', 1), at('gc', 1), at('wait', 1)]
-  return { p99: at('all', 0.99), longest: at('all', 1), work, gc, wait, tooLong }
+  const perEvent = at('work_per_event', 1)
+  return { p99: at('all', 0.99), longest: at('all', 1), work, gc, wait, perEvent, tooLong }
 }
 
 /** Reads a server's metrics between the parts of a run and keeps what each part did; without an address it is idle. */
@@ -103,12 +106,13 @@ export class StallLog {
       'work',
       'gc',
       'wait',
+      'work per input',
       `work > ${STALL_MS_MAX}`,
     ]
-    const body = this.#rows.map(({ name, figures: { p99, longest, work, gc, wait, tooLong } }) => [
+    const body = this.#rows.map(({ name, figures: { p99, longest, work, gc, wait, perEvent, tooLong } }) => [
       name,
       '',
-      ...[p99, longest, work, gc, wait, tooLong].map(String),
+      ...[p99, longest, work, gc, wait, perEvent, tooLong].map(String),
     ])
     return `\n${table(header, body)}\n`
   }

@@ -99,7 +99,9 @@ async function watch(name: string, deed: () => Promise<unknown>): Promise<void> 
   const longest = (part: keyof Stall): string => Math.max(0, ...found.map((stall) => stall[part])).toFixed(1)
   const p99 = late.sort((a, b) => a - b)[Math.ceil(late.length * 0.99) - 1] ?? 0
   const cells = [name, ms.toFixed(0), p99.toFixed(1), Math.max(0, ...late).toFixed(1)]
-  console.log(`| ${[...cells, longest('work'), longest('gc'), longest('wait')].join(' | ')} |`)
+  console.log(
+    `| ${[...cells, longest('work'), longest('gc'), longest('wait'), longest('workPerEvent')].join(' | ')} |`,
+  )
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'bench-deeds-'))
@@ -124,7 +126,9 @@ try {
     const path = `/rooms/${encodeURIComponent(await make({ preset: 'public_chat' }))}/join`
     await call(leaver, 'POST', path, {})
   })
-  console.log('| deed | ms | p99 | longest | work | gc | wait |\n|---|---|---|---|---|---|---|')
+  console.log(
+    '| deed | ms | p99 | longest | work | gc | wait | work per input |\n|---|---|---|---|---|---|---|---|',
+  )
   await watch('nothing', () => sleep(realWorld.clock, QUIET_MS))
   await watch('search index made anew', async () => {
     await rebuildSearch(store, realWorld.clock)

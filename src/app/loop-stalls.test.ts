@@ -6,7 +6,7 @@ import { LOOK_EVERY_MS, LoopStalls, measureLoopStalls, type Stall } from './loop
 
 /** A loop whose looks a test makes: each after some time, of which a part was idle, and a part on the CPU. */
 function handLoop() {
-  let [now, cpu, idle] = [100, 0, 0]
+  let [now, cpu, idle, events] = [100, 0, 0, 0]
   let pending: (() => void) | undefined
   const late: number[] = []
   const stalls: Stall[] = []
@@ -19,11 +19,12 @@ function handLoop() {
         return { cancel: () => (pending = undefined) }
       },
     },
-    times: () => ({ cpu, idle }),
+    times: () => ({ cpu, idle, events }),
     onLook: (ms) => late.push(ms),
     onStall: (stall) => stalls.push(stall),
   })
-  const look = (ms: number, cpuMs: number, idleMs: number): void => {
+  const look = (ms: number, cpuMs: number, idleMs: number, inputs = 1): void => {
+    events += inputs
     now += ms
     cpu += cpuMs
     idle += idleMs
@@ -35,7 +36,7 @@ function handLoop() {
 test('a stall is told one look later, by what the thread did meanwhile', () => {
   const { loop, late, stalls, look } = handLoop()
   look(5, 0, 5)
-  look(25, 20, 5)
+  look(25, 20, 5, 40)
   assert.deepEqual(stalls, [])
   look(5, 0, 5)
   look(25, 5, 5)
@@ -43,8 +44,8 @@ test('a stall is told one look later, by what the thread did meanwhile', () => {
   look(5, 0, 5)
   assert.deepEqual(late, [0, 20, 0, 20, 3, 0])
   assert.deepEqual(stalls, [
-    { whole: 20, work: 20, gc: 0, wait: 0 },
-    { whole: 20, work: 5, gc: 0, wait: 15 },
+    { whole: 20, work: 20, gc: 0, wait: 0, workPerEvent: 0.5 },
+    { whole: 20, work: 5, gc: 0, wait: 15, workPerEvent: 5 },
   ])
   loop.cancel()
   look(50, 50, 0)
@@ -60,8 +61,8 @@ test('pauses of the collector count in the stall in which they fell, for as long
   loop.pause({ from: now() - 30, ms: 20 })
   look(5, 0, 5)
   assert.deepEqual(stalls, [
-    { whole: 20, work: 10, gc: 10, wait: 0 },
-    { whole: 40, work: 10, gc: 10, wait: 20 },
+    { whole: 20, work: 10, gc: 10, wait: 0, workPerEvent: 10 },
+    { whole: 40, work: 10, gc: 10, wait: 20, workPerEvent: 10 },
   ])
 })
 

@@ -18,6 +18,8 @@ export interface LoopTimes {
   readonly cpu: number
   /** Time in which the loop had nothing to do and waited for input. */
   readonly idle: number
+  /** Inputs that the loop has taken: requests, answers of the database. */
+  readonly events: number
 }
 
 /** A pause of the garbage collector, milliseconds on the monotonic clock. */
@@ -33,6 +35,8 @@ export interface Stall {
   readonly gc: number
   /** Time without the CPU: others had it, or a system call did not return. */
   readonly wait: number
+  /** Work for each input that came in the stretch: small where many came together. */
+  readonly workPerEvent: number
 }
 
 export interface LoopStallsDeps {
@@ -87,8 +91,9 @@ export class LoopStalls implements Timer {
     const ms = Math.max(0, at - this.#at - LOOK_EVERY_MS)
     this.#deps.onLook(ms)
     if (ms > APART_ABOVE_MS) {
-      const [cpu, idle] = [times.cpu - this.#times.cpu, times.idle - this.#times.idle]
-      this.#late = { from: this.#at, to: at, ms, cpu, idle }
+      const { cpu, idle, events } = this.#times
+      const spent = { cpu: times.cpu - cpu, idle: times.idle - idle, events: times.events - events }
+      this.#late = { from: this.#at, to: at, ms, ...spent }
     } else this.#late = undefined
     /* Pauses are told soon after they end: those of a stall before the look that settles it. */
     const since = this.#at
@@ -98,14 +103,15 @@ export class LoopStalls implements Timer {
     this.#again()
   }
 
-  #settle({ from, to, ms, cpu, idle }: Late): void {
+  #settle({ from, to, ms, cpu, idle, events }: Late): void {
     const busy = Math.max(to - from - idle, 1)
     const ran = Math.min(1, cpu / busy)
     const paused = this.#pauses.reduce((sum, pause) => sum + overlap(pause, from, to), 0)
     /* A pause had the CPU for the same share of its time as the rest of the stretch. */
     const gc = Math.min(ms, paused * ran)
     const work = Math.min(ms - gc, Math.max(0, cpu - paused * ran))
-    this.#deps.onStall({ whole: ms, work, gc, wait: ms - gc - work })
+    const workPerEvent = work / Math.max(1, events)
+    this.#deps.onStall({ whole: ms, work, gc, wait: ms - gc - work, workPerEvent })
   }
 }
 
@@ -129,11 +135,11 @@ export function measureLoopStalls(clock: Clock, metrics: Metrics): Timer {
     .cell()
   const parts = metrics.histogram({
     name: 'myelin_event_loop_stall_seconds',
-    help: `Lags above ${APART_ABOVE_MS} ms by what they were: work, gc (garbage collection), wait (for a core).`,
+    help: `Lags above ${APART_ABOVE_MS} ms by what they were: work, gc (garbage collection), wait (for a core), and the work for each input.`,
     labels: ['part'],
     buckets: BUCKETS,
   })
-  const [work, gc, wait] = ['work', 'gc', 'wait'].map((part) => parts.cell({ part }))
+  const [work, gc, wait, each] = ['work', 'gc', 'wait', 'work_per_event'].map((part) => parts.cell({ part }))
   const stalls = new LoopStalls({
     clock,
     times: threadTimes,
@@ -142,6 +148,7 @@ export function measureLoopStalls(clock: Clock, metrics: Metrics): Timer {
       work?.observe(stall.work / 1000)
       gc?.observe(stall.gc / 1000)
       wait?.observe(stall.wait / 1000)
+      each?.observe(stall.workPerEvent / 1000)
     },
   })
   const stopWatching = watchPauses(stalls)
@@ -165,5 +172,6 @@ export function watchPauses(stalls: LoopStalls): () => void {
 /** `times` of the calling thread. The kernel keeps its CPU time in steps of some milliseconds. */
 export function threadTimes(): LoopTimes {
   const { user, system } = process.threadCpuUsage()
-  return { cpu: (user + system) / 1000, idle: performance.nodeTiming.idleTime }
+  const { idleTime, uvMetricsInfo } = performance.nodeTiming
+  return { cpu: (user + system) / 1000, idle: idleTime, events: uvMetricsInfo.events }
 }
