@@ -32,10 +32,6 @@ interface Indexed {
   readonly json: string
 }
 
-/* Names among the interned ids of a connection; no event id or state key begins like this. */
-const ACTIVE = '\u0001search'
-const roomName = (room: number): string => `${ACTIVE} ${room}`
-
 /** Instead of a count: nothing of the room is indexed any more. */
 const ENCRYPTED = -1
 
@@ -64,17 +60,16 @@ function contentOf(json: string): JsonValue | undefined {
 }
 
 function* isActive(ctx: PlanContext): Sql<boolean> {
-  const known = ctx.interned.get(ACTIVE)
-  if (known !== undefined) return known === 1
+  if (ctx.interned.searchActive !== undefined) return ctx.interned.searchActive
   const row = yield* first('SELECT active FROM search_state WHERE id = 1')
   const active = row?.active === 1
-  ctx.interned.set(ACTIVE, active ? 1 : 0)
+  ctx.interned.searchActive = active
   return active
 }
 
 /** Events in the tail of a room, or ENCRYPTED. */
 function* tailOf(ctx: PlanContext, room: number): Sql<number> {
-  const known = ctx.interned.get(roomName(room))
+  const known = ctx.interned.searchTails.get(room)
   if (known !== undefined) return known
   const encryption = yield* first(ENCRYPTION, room)
   if (encryption) return ENCRYPTED
@@ -85,17 +80,17 @@ function* tailOf(ctx: PlanContext, room: number): Sql<number> {
 /** Indexes an event that was just inserted and is shown in its room's timeline. */
 export function* indexEvent(ctx: PlanContext, room: number, nid: number, event: Indexed): Sql<void> {
   if (event.type === 'm.room.encryption' && event.stateKey === '') {
-    ctx.interned.set(roomName(room), ENCRYPTED)
+    ctx.interned.searchTails.set(room, ENCRYPTED)
     return
   }
   if (!searchKeyOf(event.type, event.stateKey) || !(yield* isActive(ctx))) return
   const waiting = yield* tailOf(ctx, room)
-  ctx.interned.set(roomName(room), waiting)
+  ctx.interned.searchTails.set(room, waiting)
   const terms = waiting === ENCRYPTED ? [] : (termsOf(event) ?? [])
   if (terms.length === 0) return
-  yield* run('INSERT INTO search_tail (room, event, terms) VALUES (?1, ?2, ?3)', room, nid, packTerms(terms))
+  ctx.tell('INSERT INTO search_tail (room, event, terms) VALUES (?1, ?2, ?3)', room, nid, packTerms(terms))
   if (waiting + 1 >= SEARCH_TAIL_EVENTS) yield* packTail(room)
-  ctx.interned.set(roomName(room), waiting + 1 >= SEARCH_TAIL_EVENTS ? 0 : waiting + 1)
+  ctx.interned.searchTails.set(room, waiting + 1 >= SEARCH_TAIL_EVENTS ? 0 : waiting + 1)
 }
 
 /** Makes the tail of a room a segment. */
@@ -239,7 +234,7 @@ export const SEARCH_ROOM_TABLES = [
 
 function* deleteRoomRows(ctx: PlanContext, room: number): Sql<void> {
   for (const text of SEARCH_ROOM_TABLES) yield* run(text, room)
-  ctx.interned.delete(roomName(room))
+  ctx.interned.searchTails.delete(room)
 }
 
 /** Turns the index on or off; what was indexed stays until `search.clear` or filling takes it out. */
@@ -248,7 +243,7 @@ export function* enableSearch(ctx: PlanContext, op: OpOf<'search.enable'>): Sql<
   if ((row?.active === 1) === op.on) return
   if (op.on) yield* beginFilling()
   else yield* run('UPDATE search_state SET active = 0, filling = 0 WHERE id = 1')
-  ctx.interned.set(ACTIVE, op.on ? 1 : 0)
+  ctx.interned.searchActive = op.on
 }
 
 export function* restartSearch(): Sql<void> {
