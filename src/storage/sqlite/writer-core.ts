@@ -2,6 +2,7 @@
 import { StoreError } from '#/base/store-error.ts'
 import type { Change, Plan } from '#/ports/store/plan.ts'
 import type { Faults } from '../faults.ts'
+import { POSITIONS_RESERVED } from '../limits.ts'
 import { putMeta } from '../migrations/index.ts'
 import { GuardFailed, Interned, Known, PlanContext } from '../ops/context.ts'
 import { foreseeTxns } from '../ops/events.ts'
@@ -27,13 +28,16 @@ export class WriterCore {
   readonly #known = new Known()
   readonly #faults: Faults | undefined
   #position: number
-  /** What the database says of it. A group that failed leaves numbers behind that are neither used nor written. */
-  #written: number
+  /**
+   * What the database says of it: ahead by a block of numbers, so that few groups write it. A new start goes on from
+   * there, above all that was ever told, by groups that failed as well; numbers that nothing has mean nothing.
+   */
+  #reserved: number
 
   constructor(connection: Connection, position: number, faults?: Faults) {
     this.#connection = connection
     this.#position = position
-    this.#written = position
+    this.#reserved = position
     this.#faults = faults
   }
 
@@ -86,11 +90,11 @@ export class WriterCore {
         return { outcomes, changes, position: this.#position }
       })
       runSync(writeTails(this.#known), this.#execute)
-      const moved = this.#position !== this.#written
-      if (moved) this.#connection.run(putMeta('position', String(this.#position)))
+      const reserved = this.#position <= this.#reserved ? this.#reserved : this.#position + POSITIONS_RESERVED
+      if (reserved !== this.#reserved) this.#connection.run(putMeta('position', String(reserved)))
       this.#faults?.('commit')
       this.#connection.execute(COMMIT)
-      this.#written = this.#position
+      this.#reserved = reserved
       return groups
     } catch (error) {
       this.#interned.clear()
