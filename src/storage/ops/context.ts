@@ -35,6 +35,8 @@ export interface Tail {
 export class Interned extends Map<string, number> {
   /** Events in the tail of a room's search index, or that it has none. */
   readonly searchTails = new Map<number, number>()
+  /** Segments of a room's search index that are still to come before any can be merged. */
+  readonly searchMergeIn = new Map<number, number>()
   /** Whether messages are indexed. */
   searchActive: boolean | undefined
 
@@ -45,6 +47,7 @@ export class Interned extends Map<string, number> {
   override clear(): void {
     super.clear()
     this.searchTails.clear()
+    this.searchMergeIn.clear()
     this.searchActive = undefined
   }
 }
