@@ -44,7 +44,7 @@ export const BATCH_PLANS_MAX = 200
 export const BATCH_RETRIES_MAX = 8
 /** Events that a read of relations of relations may gather. */
 export const RELATION_TREE_ROWS_MAX = 50_000
-/** Numbers of the sequence reserved at once. */
+/** Positions reserved at once: of PostgreSQL's sequence, and in the embedded database. */
 export const POSITIONS_RESERVED = 5000
 /** Interned ids kept per writing connection; beyond it they are forgotten and read again. */
 export const INTERNED_MAX = 20_000

@@ -7,13 +7,8 @@ import { StoreError } from '#/base/store-error.ts'
 import { sleep, type World } from '#/base/world.ts'
 import type { CommitResult, Op, Plan } from '#/ports/store/plan.ts'
 import type { Announcer } from '../announcer.ts'
-import {
-  ANSWERS_PER_TURN,
-  BATCH_PLANS_MAX,
-  BATCH_RETRIES_MAX,
-  INTERNED_MAX,
-  QUEUED_PLANS_MAX,
-} from '../limits.ts'
+import { ANSWERS_PER_TURN, BATCH_PLANS_MAX, BATCH_RETRIES_MAX, QUEUED_PLANS_MAX } from '../limits.ts'
+import { Interned } from '../ops/context.ts'
 import type { GroupOutcome } from '../outcome.ts'
 import { settleAll, type Waiting } from '../waiting.ts'
 import { withEvents } from '../written-events.ts'
@@ -36,7 +31,7 @@ export interface WriteLanesOptions {
 interface Writer {
   queue: Waiting[]
   session: Session | undefined
-  readonly interned: Map<string, number>
+  readonly interned: Interned
   busy: boolean
   scheduled: boolean
 }
@@ -73,7 +68,7 @@ export class WriteLanes {
       this.#writers.push({
         queue: [],
         session: undefined,
-        interned: new Map(),
+        interned: new Interned(),
         busy: false,
         scheduled: false,
       })
@@ -176,7 +171,7 @@ export class WriteLanes {
   }
 
   #release(writer: Writer, plans: number): void {
-    if (writer.interned.size > INTERNED_MAX) writer.interned.clear()
+    if (writer.interned.overfull) writer.interned.clear()
     /* What was deleted alone may be interned on any connection. */
     if (this.#alone === writer) {
       for (const each of this.#writers) each.interned.clear()
