@@ -60,14 +60,17 @@ const KEYWORDS: { readonly [K in keyof Required<Keywords>]: (wanted: Required<Ke
   additionalProperties: (schema) => {
     const each = testOf(schema)
     const whole: Test = (value, path, notes) =>
-      all(Object.entries(value as object), notes, ([name, member]) => each(member, below(path, name), notes))
+      all(Object.entries(value as object), notes, ([name, member]) =>
+        each(member, below(path, name, notes), notes),
+      )
     return explained(isObject, 'additionalProperties', 'must not have additional properties', whole)
   },
   properties: propertiesTest,
   items: (schema) => {
     const each = testOf(schema)
     return (value, path, notes) =>
-      !Array.isArray(value) || all(value, notes, (item, index) => each(item, `${path}/${index}`, notes))
+      !Array.isArray(value) ||
+      all(value, notes, (item, index) => each(item, notes ? `${path}/${index}` : '', notes))
   },
   maxItems: (most) =>
     simple(
@@ -118,7 +121,11 @@ function testOf(schema: Keywords): Test {
     const wanted = schema[keyword as keyof Keywords]
     return wanted === undefined ? [] : [(make as (wanted: unknown) => Test)(wanted)]
   })
-  return (value, path, notes) => notes?.full !== true && all(tests, notes, (test) => test(value, path, notes))
+  return (value, path, notes) => {
+    if (notes !== undefined) return !notes.full && all(tests, notes, (test) => test(value, path, notes))
+    for (const test of tests) if (!test(value, path, undefined)) return false
+    return true
+  }
 }
 
 /** Whether each passes. All are looked at when notes are taken, else none after one that does not. */
@@ -191,10 +198,15 @@ function propertiesTest(properties: Readonly<Record<string, Keywords>>): Test {
   return (value, path, notes) => {
     if (!isObject(value)) return true
     const members = value as Readonly<Record<string, unknown>>
+    if (notes === undefined) {
+      for (const { name, test } of tests)
+        if (Object.hasOwn(value, name) && !test(members[name], '', undefined)) return false
+      return true
+    }
     return all(
       tests,
       notes,
-      ({ name, test }) => !Object.hasOwn(value, name) || test(members[name], below(path, name), notes),
+      ({ name, test }) => !Object.hasOwn(value, name) || test(members[name], below(path, name, notes), notes),
     )
   }
 }
@@ -214,8 +226,10 @@ function anyOfTest(schemas: readonly Keywords[]): Test {
   }
 }
 
-const below = (path: string, name: string): string =>
-  `${path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+/** The place of a member; nobody asks for it where no notes are taken. */
+function below(path: string, name: string, notes: Notes | undefined): string {
+  return notes === undefined ? '' : `${path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+}
 
 /** Whether a text has fewer than `count` characters (code points). */
 function shorter(text: string, count: number): boolean {
