@@ -113,7 +113,13 @@ async function runProcess(files: string[], { fileMsMax, signal, env }: PoolOptio
 function startProcess(files: string[], more: PoolOptions['env']): ChildProcess {
   // A failed hook may leave a server open, whose connections would hold the process.
   const ends = more ? ['--test-force-exit'] : []
-  const args = [...ends, '--test-reporter=./tests/run/reporter.ts', '--test-reporter-destination=stdout']
+  const own = ['--import', './src/base/own-modules.ts']
+  const args = [
+    ...ends,
+    ...own,
+    '--test-reporter=./tests/run/reporter.ts',
+    '--test-reporter-destination=stdout',
+  ]
   return spawn(process.execPath, [...args, 'tests/run/batch.ts', ...files], {
     // Under `node --test` this variable would replace the reporter.
     env: { ...process.env, ...more, NODE_TEST_CONTEXT: undefined },

@@ -6,6 +6,7 @@ import type { Plan } from '#/ports/store/plan.ts'
 import { QUEUED_READS_MAX } from '../limits.ts'
 import type { GroupOutcome } from '../outcome.ts'
 import type { Query } from '../queries/query.ts'
+import { THREAD_ARGV } from '../thread-argv.ts'
 import type { Connection } from './connection.ts'
 import type { FromReader, FromWriter, Group, ReaderData, ToReader, ToWriter, WriterData } from './messages.ts'
 import { readOn } from './read-on.ts'
@@ -45,6 +46,7 @@ export function threadWriter(data: WriterData): WriteExecutor {
   const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
     workerData: data,
     name: 'writer',
+    execArgv: THREAD_ARGV,
     resourceLimits: THREAD_MEMORY,
   })
   const waiting = new Map<number, Waiting<GroupOutcome>>()
@@ -122,6 +124,7 @@ export function threadReaders(data: ReaderData, count: number): ReadExecutor {
     const worker = new Worker(new URL('./reader-thread.ts', import.meta.url), {
       workerData: data,
       name: `reader-${index}`,
+      execArgv: THREAD_ARGV,
       resourceLimits: THREAD_MEMORY,
     })
     worker.unref()

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Log } from '#/base/log.ts'
 import { StoreError, type StoreErrorKind } from '#/base/store-error.ts'
+import { THREAD_ARGV } from '../thread-argv.ts'
 import type { DatabaseLocation } from './location.ts'
 import type { Finding, VerifyReport } from './report.ts'
 
@@ -25,6 +26,7 @@ export function runVerify({ database, log }: VerifyOptions): Promise<VerifyRepor
     const worker = new Worker(new URL('./verify-thread.ts', import.meta.url), {
       workerData: database,
       name: 'verify',
+      execArgv: THREAD_ARGV,
     })
     worker.on('message', (message: FromVerifier) => {
       if ('finding' in message) log.error('Verification found damage', { ...message.finding })
