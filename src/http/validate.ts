@@ -1,4 +1,4 @@
-/** Schemas at work: compiled checks of bodies and query strings, and the sentences of their refusals. */
+/** Schemas at work: checks of bodies and query strings, and the sentences of their refusals. */
 import { MatrixError } from '#/protocol/errors.ts'
 import type { Query } from './query.ts'
 import type { TSchema } from './schema.ts'
