@@ -1,7 +1,7 @@
 /**
  * Imported first, finds the project's own modules by their names alone: `#/` is src, and every other name says where
  * the file is. Node's way (a package.json for each folder, the real path of each file, its kind) finds the same and
- * took a third of the processor time of a start. For other threads: storage/thread-argv.ts.
+ * took a third of the processor time of a start. Threads: storage/thread.ts.
  */
 import { registerHooks } from 'node:module'
 
