@@ -2,21 +2,10 @@
 import { MatrixError } from '#/protocol/errors.ts'
 import type { Query } from './query.ts'
 import type { TSchema } from './schema.ts'
-import { checkerOf, type Finding } from './schema-check.ts'
+import { checkerOf, type Fault } from './schema-check.ts'
 
 /** Throws a MatrixError when `value` is not as the schema wants. */
 export type Check = (value: unknown) => void
-
-/** Names of required members that are absent, or undefined when something else is wrong too. */
-function missingOnly(findings: readonly Finding[]): string[] | undefined {
-  const names: string[] = []
-  for (const finding of findings) {
-    if (finding.keyword !== 'required') return undefined
-    const where = finding.instancePath === '' ? '' : `${dotted(finding.instancePath)}.`
-    names.push(...(finding.absent ?? []).map((name) => `${where}${name}`))
-  }
-  return names.length === 0 ? undefined : names
-}
 
 const dotted = (pointer: string): string => pointer.slice(1).replaceAll('/', '.').slice(0, 200)
 
@@ -24,20 +13,19 @@ const dotted = (pointer: string): string => pointer.slice(1).replaceAll('/', '.'
  * A check of request bodies: M_MISSING_PARAM when members are absent and all else is well, else M_BAD_JSON.
  */
 export function bodyCheck(schema: TSchema): Check {
-  const checker = checkerOf(schema)
+  const check = checkerOf(schema)
   return (value) => {
-    if (checker.fits(value)) return
-    const findings = checker.findings(value)
-    const missing = missingOnly(findings)
-    if (missing !== undefined)
-      throw new MatrixError('M_MISSING_PARAM', `The body lacks ${missing.join(', ')}.`)
-    const first = findings.find((finding) => finding.keyword !== 'required') ?? findings[0]
-    const where =
-      first === undefined || first.instancePath === ''
-        ? 'The body'
-        : `'${dotted(first.instancePath)}' in the body`
-    throw new MatrixError('M_BAD_JSON', `${where} ${first?.message ?? 'is not as expected'}.`)
+    const fault = check(value)
+    if (fault === undefined) return
+    if (fault.absent) throw new MatrixError('M_MISSING_PARAM', `The body lacks ${namesOf(fault)}.`)
+    const where = fault.at === '' ? 'The body' : `'${dotted(fault.at)}' in the body`
+    throw new MatrixError('M_BAD_JSON', `${where} ${fault.message}.`)
   }
+}
+
+/** Absent members with the way to them. */
+function namesOf({ at, absent = [] }: Fault): string {
+  return absent.map((name) => (at === '' ? name : `${dotted(at)}.${name}`)).join(', ')
 }
 
 type Convert = (text: string) => unknown
@@ -71,7 +59,7 @@ const WANTED: Readonly<Record<string, string>> = {
 
 /** Reads the parameters that a schema names. M_MISSING_PARAM, M_INVALID_PARAM. */
 export function queryReader(schema: TSchema): (query: Query) => unknown {
-  const checker = checkerOf(schema)
+  const check = checkerOf(schema)
   const fields = Object.entries((schema as Json).properties ?? {}).map(([name, field]) => ({
     name,
     list: field.type === 'array',
@@ -89,17 +77,13 @@ export function queryReader(schema: TSchema): (query: Query) => unknown {
       }
       out[name] = list ? values : values[0]
     }
-    if (checker.fits(out)) return out
-    const findings = checker.findings(out)
-    const missing = missingOnly(findings)
-    if (missing !== undefined) {
-      throw new MatrixError('M_MISSING_PARAM', `The query parameter '${missing.join("', '")}' is missing.`)
+    const fault = check(out)
+    if (fault === undefined) return out
+    if (fault.absent) {
+      const names = fault.absent.join("', '")
+      throw new MatrixError('M_MISSING_PARAM', `The query parameter '${names}' is missing.`)
     }
-    const first = findings[0]
-    throw new MatrixError(
-      'M_INVALID_PARAM',
-      `The query parameter '${dotted(first?.instancePath ?? '')}' ${first?.message ?? 'is wrong'}.`,
-    )
+    throw new MatrixError('M_INVALID_PARAM', `The query parameter '${dotted(fault.at)}' ${fault.message}.`)
   }
 }
 

@@ -32,6 +32,7 @@ export const PACKAGES: Record<string, string[]> = {
   pino: ['adapters'],
   'prom-client': ['adapters'],
   'sodium-native': ['protocol'],
+  ajv: ['http'],
   typebox: ['http', 'api'],
   yaml: ['app/config'],
   'node:child_process': ['adapters', 'storage/backup', 'app'],
