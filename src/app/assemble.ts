@@ -34,6 +34,7 @@ import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
+import { KnownCounts } from '#/services/push/known-counts.ts'
 import { createPush } from '#/services/push/push.ts'
 import { AUTO_JOIN_KIND, AutoJoin } from '#/services/rooms/auto-join.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
@@ -129,7 +130,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const jobs = new JobScheduler({ store, world, log })
   const lastSeen = new LastSeen({ store, clock, log })
   const expiry = options.retention && new Expiry({ store, clock, policy: options.retention })
-  const readStore: ReadStore = expiry ? { ...store, expiry } : store
+  const knownCounts = new KnownCounts(store)
+  const counting = { ...store, push: { ...store.push, counts: knownCounts.counts } }
+  const readStore: ReadStore = expiry ? { ...counting, expiry } : counting
   const reading = createReading({ store: readStore, clock })
   const { clientEvents, ignored } = reading
   const push = createPush({ store: readStore, clock, serverName, clientEvents, ignored })
@@ -371,6 +374,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       push.close()
       e2ee.close()
       slidingSync.close()
+      knownCounts.close()
       expiry?.close()
       reads.close()
       reading.close()

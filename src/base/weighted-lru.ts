@@ -34,6 +34,10 @@ export class WeightedLru<K, V> {
     return this.#entries.get(key)?.value
   }
 
+  keys(): IterableIterator<K> {
+    return this.#entries.keys()
+  }
+
   set(key: K, value: V, bytes: number): void {
     this.delete(key)
     this.#entries.set(key, { value, bytes })
