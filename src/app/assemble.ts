@@ -249,6 +249,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const sync = new SyncService({
     ...syncing,
     clock,
+    counts: (user, room, upto) => knownCounts.known(user, room, upto),
     hidesInvite: (userId, sender) => people.invites.hides(userId, sender),
   })
   const send = new SendService({

@@ -35,8 +35,12 @@ export class KnownCounts {
     const { push } = this.#store
     /* What is over moves with the time. */
     if (overBefore !== undefined) return push.counts(user, nid, upto, overBefore)
-    const known = this.#rooms.get(nid)?.counts(user, upto)
-    return known ?? this.#ask(user, nid, upto)
+    return this.known(user, nid, upto) ?? this.#ask(user, nid, upto)
+  }
+
+  /** The same without a wait, where they are kept. */
+  known(user: string, nid: number, upto: number): RoomCounts | undefined {
+    return this.#rooms.get(nid)?.counts(user, upto)
   }
 
   async #ask(user: string, nid: number, upto: number): Promise<RoomCounts> {

@@ -95,6 +95,11 @@ export class Feed {
     this.#rooms.delete(room)
   }
 
+  /** Events of a room in (after, upto], newest first, where they are kept ready. */
+  kept(room: number, after: number, upto: number, limit: number): EventRow[] | undefined {
+    return this.#rooms.get(room)?.newest(after, upto, limit)
+  }
+
   /** Events of a room in (after, upto], newest first; those that are not kept from `reads`. */
   async newest(
     room: number,
@@ -103,8 +108,9 @@ export class Feed {
     limit: number,
     reads: Store = this.#store,
   ): Promise<EventRow[]> {
-    const recent = this.#rooms.get(room)?.newest(after, upto, limit)
-    return recent ?? reads.events.timeline({ room, after, upto, limit, dir: 'b' })
+    return (
+      this.kept(room, after, upto, limit) ?? reads.events.timeline({ room, after, upto, limit, dir: 'b' })
+    )
   }
 
   async #load(userId: string): Promise<ActiveUser> {

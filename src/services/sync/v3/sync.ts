@@ -16,7 +16,13 @@ import { gathered } from '../gathered.ts'
 import type { Inbox } from '../inbox.ts'
 import type { Inboxes } from '../inboxes.ts'
 import { LazyMembers } from '../lazy-members.ts'
-import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX, WHOLE_EVENTS_AT_ONCE, WHOLE_ROOMS_AT_ONCE } from '../limits.ts'
+import {
+  ROOMS_AT_ONCE,
+  SEEN_BEHIND_MAX,
+  SYNC_TIMEOUT_MS_MAX,
+  WHOLE_EVENTS_AT_ONCE,
+  WHOLE_ROOMS_AT_ONCE,
+} from '../limits.ts'
 import type { SyncOptions } from '../options.ts'
 import { membershipAt, stayEnded, stayedSince, wasJoined } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
@@ -25,6 +31,7 @@ import { waitForNews } from '../wait.ts'
 import { whileSyncing } from '../while-syncing.ts'
 import { WholeSyncs } from '../whole-syncs.ts'
 import { type EphemeralDeps, type EphemeralPart, EphemeralSync } from './ephemeral.ts'
+import { type QuickDeps, quickParts } from './quick-answer.ts'
 import { answerJson, type GlobalAnswer, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
 import type { Summaries } from './summary.ts'
@@ -52,6 +59,8 @@ export interface SyncDeps {
   readonly options: SyncOptions
   readonly e2ee: E2eeSync
   readonly inboxes: Inboxes
+  /** Counts of a user in a room at a position, where they are kept. */
+  readonly counts: QuickDeps['counts']
 }
 
 /** Up to where an answer, or a client, has everything: a position of the store and a version of what is in memory. */
@@ -60,6 +69,13 @@ interface Reached {
   readonly version: number
   /** Position up to which it has its messages. */
   readonly toDevice: number
+}
+
+interface Answer {
+  readonly json: string
+  /** Whether it tells nothing, so that one may as well wait. */
+  readonly empty: boolean
+  readonly reached: Reached
 }
 
 /** What the rooms of one answer share. */
@@ -79,6 +95,7 @@ export class SyncService {
   /** The same for rooms that are told whole. */
   readonly #wholeSection: SectionDeps
   readonly #ephemeral: EphemeralSync
+  readonly #quick: QuickDeps
   readonly #whole = new WholeSyncs()
 
   constructor(deps: SyncDeps) {
@@ -88,6 +105,7 @@ export class SyncService {
     const lazyMembers = new LazyMembers()
     const { timelineMax } = deps.options
     this.#section = { store, clientEvents, ignored, stateCache, lazyMembers, summaries, timelineMax }
+    this.#quick = { ...deps, lazyMembers }
     this.#wholeSection = { ...this.#section, store: gathered(store, deps.clock) }
   }
 
@@ -117,7 +135,9 @@ export class SyncService {
       if (hasNews()) {
         const { position, version, toDevice } = since
         const ask = { ...request, since: position, toDevice, confirmed: request.since }
-        const { json, empty, reached } = await this.#answer(user, inbox, ask, version)
+        const quick = this.#quickAnswer(user, inbox, ask, version)
+        const made = quick instanceof Promise ? await quick : quick
+        const { json, empty, reached } = made ?? (await this.#answer(user, inbox, ask, version))
         if (!empty) return json
         /* What happened is not for this client (its filter, a forgotten room): go on waiting behind it. */
         since = {
@@ -141,12 +161,30 @@ export class SyncService {
     return formatStream({ epoch: this.#deps.store.epoch, position, ephemeral, toDevice })
   }
 
-  async #answer(
+  /** The answer where it can be made of what is in memory, as most often while many readers wake. */
+  #quickAnswer(
     user: ActiveUser,
     inbox: Inbox,
     request: SyncRequest,
     seen: number,
-  ): Promise<{ json: string; empty: boolean; reached: Reached }> {
+    again = false,
+  ): Answer | undefined | Promise<Answer | undefined> {
+    const { ephemeral } = this.#deps
+    if (user.hasEphemeralSince(seen) || ephemeral.versions.version - seen > SEEN_BEHIND_MAX) return undefined
+    if (inbox.hasNewsSince(request.toDevice ?? 0)) return undefined
+    const parts = quickParts(this.#quick, user, request)
+    if (parts instanceof Promise) {
+      /* Where that fails the long way tells why. */
+      return again ? undefined : parts.then(() => this.#quickAnswer(user, inbox, request, seen, true), NEVER)
+    }
+    if (parts === undefined) return undefined
+    const { now, rooms, e2ee } = parts
+    /* News of typing and presence that the reader is yet to be told of come behind what the token says. */
+    const reached = { position: now, version: seen, toDevice: now }
+    return { json: answerJson(this.#token(user, reached), NOTHING, rooms, e2ee), empty: false, reached }
+  }
+
+  async #answer(user: ActiveUser, inbox: Inbox, request: SyncRequest, seen: number): Promise<Answer> {
     const now = this.#deps.feed.position
     const { since } = request
     const moved = since === undefined || request.fullState ? undefined : user.movedSince(since)
@@ -397,6 +435,8 @@ function roomsAtOnce(request: SyncRequest): number {
   const some = Math.floor(WHOLE_EVENTS_AT_ONCE / Math.max(1, request.filter.timeline.limit))
   return Math.min(WHOLE_ROOMS_AT_ONCE, Math.max(ROOMS_AT_ONCE, some))
 }
+
+const NEVER = (): undefined => undefined
 
 const NOTHING: GlobalAnswer = { accountData: [], presence: [], toDevice: [] }
 
