@@ -74,7 +74,7 @@ async function happen({ below, users, rooms, events }: Scene): Promise<void> {
   const who = users[below(users.length)]!
   const roomId = rooms[below(rooms.length)]!
   const send = (content: Json) => who.put(inRoom(roomId, 'send', 'm.room.message', who.txn()), content)
-  const some = events[below(events.length)] ?? '$none'
+  const some = (below(2) === 0 ? events.at(-1) : events[below(events.length)]) ?? '$none'
   const acts: (() => Promise<unknown>)[] = [
     async () => events.push(await say(who, roomId, `hello ${users[0]!.userId}`)),
     async () => events.push(await say(who, roomId, 'another')),
@@ -110,8 +110,11 @@ async function happen({ below, users, rooms, events }: Scene): Promise<void> {
 test('a quick answer is what the long way says, whatever happens', async () => {
   const server = await TestServer.start()
   try {
-    for (const seed of [1, 2]) {
-      const users = [await server.user('anna'), await server.user('bert'), await server.user('cleo')]
+    for (const seed of [1]) {
+      const users: ApiClient[] = []
+      for (const name of ['anna', 'bert', 'cleo', 'dora', 'emil', 'fred', 'gina', 'hugo']) {
+        users.push(await server.user(name))
+      }
       const rooms = [await roomOf(users), await roomOf(users)]
       const scene: Scene = { below: numbers(seed), users, rooms, events: [] }
       const lazily = [QUICK, LONG].map((filter) => {
@@ -122,11 +125,43 @@ test('a quick answer is what the long way says, whatever happens', async () => {
         new Pair([await server.device(users[0]!), await server.device(users[0]!)]),
         new Pair([await server.device(users[1]!), await server.device(users[1]!)], lazily),
       ]
-      for (let step = 0; step < 120; step++) {
-        const acts = 1 + scene.below(3)
-        for (let i = 0; i < acts; i++) await happen(scene)
-        for (const pair of pairs) await pair.next(`seed ${seed}, step ${step}`)
+      for (let step = 0; step < 220; step++) {
+        await happen(scene)
+        for (const pair of pairs) if (scene.below(3) === 0) await pair.next(`seed ${seed}, step ${step}`)
       }
+    }
+  } finally {
+    await server.close()
+  }
+})
+
+test('a quick answer knows of what came to a message later, and where its timeline ends', async () => {
+  const server = await TestServer.start()
+  try {
+    const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+    const roomId = await roomOf([alice, bob])
+    const devices = [await server.device(bob), await server.device(bob)] as const
+    const [early, late] = [new Pair(devices), new Pair(devices)]
+    for (const pair of [early, late]) await pair.next('at first')
+    const root = await say(alice, roomId, 'root')
+    await early.next('the root alone')
+    const content = {
+      msgtype: 'm.text',
+      body: 'in it',
+      'm.relates_to': { rel_type: 'm.thread', event_id: root },
+    }
+    await alice.put(inRoom(roomId, 'send', 'm.room.message', alice.txn()), content)
+    const { join: rooms } = await late.next('the root with its thread')
+    const [event] = rooms[roomId].timeline.events
+    assert.equal(event.unsigned['m.relations']['m.thread'].count, 1)
+    await early.next('the thread alone')
+    for (const [count, limited] of [
+      [5, false],
+      [6, true],
+    ] as const) {
+      for (let i = 0; i < count; i++) await say(alice, roomId, `${i}`)
+      const { join: told } = await early.next(`${count} messages`)
+      assert.equal(told[roomId].timeline.limited, limited)
     }
   } finally {
     await server.close()
