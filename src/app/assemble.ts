@@ -200,9 +200,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const feed = new Feed(store, options.cacheBytes / 4)
   const { sessions } = accounts.services
   sessions.onEnded((userId) => feed.sessionEnded(userId))
-  const stillIn = async ({ sessionId }: Requester): Promise<void> => {
-    if (typeof sessionId === 'string') await sessions.check(sessionId)
-  }
+  const stillIn = ({ sessionId }: Requester): Promise<void> | undefined =>
+    typeof sessionId === 'string' ? sessions.check(sessionId) : undefined
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
     store: readStore,

@@ -67,13 +67,16 @@ export class Feed {
 
   /** What is kept ready of a user; loaded when new. */
   async user(userId: string): Promise<ActiveUser> {
+    return this.known(userId) ?? this.#loading.run(userId, () => this.#load(userId))
+  }
+
+  /** The same, where it is kept already. */
+  known(userId: string): ActiveUser | undefined {
     const known = this.#users.get(userId)
-    if (known) {
-      this.#users.delete(userId)
-      this.#users.set(userId, known)
-      return known
-    }
-    return this.#loading.run(userId, () => this.#load(userId))
+    if (!known) return undefined
+    this.#users.delete(userId)
+    this.#users.set(userId, known)
+    return known
   }
 
   /** Memberships of a user, who is not kept ready for it. */

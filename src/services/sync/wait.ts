@@ -6,8 +6,8 @@ import type { ActiveUser } from './active-user.ts'
 export interface WaitingRequest {
   /** Aborts when the client has gone. */
   readonly signal: AbortSignal
-  /** Throws when the session that asks has ended meanwhile. */
-  readonly stillIn: () => Promise<void>
+  /** Throws when the session that asks has ended meanwhile; without a promise where that is known at once. */
+  readonly stillIn: () => Promise<void> | undefined
 }
 
 /**
@@ -23,14 +23,17 @@ export async function waitForNews(
   /** What else wakes, such as news of a room that is not the user's; gives the function that stops it. */
   also?: (wake: () => void) => () => void,
 ): Promise<void> {
-  let endings: number
-  do {
-    endings = user.endings
-    await request.stillIn()
-  } while (endings !== user.endings)
+  for (;;) {
+    const { endings } = user
+    const check = request.stillIn()
+    if (check === undefined) break
+    await check
+    if (endings === user.endings) break
+  }
   if (hasNews()) return
   await nextWake(clock, user, ms, request.signal, also)
-  await request.stillIn()
+  const check = request.stillIn()
+  if (check !== undefined) await check
 }
 
 function nextWake(
@@ -43,13 +46,14 @@ function nextWake(
   return new Promise((resolve) => {
     const done = (): void => {
       timer.cancel()
-      for (const stop of stops) stop()
+      user.stopWaiting(done)
+      stop?.()
       signal.removeEventListener('abort', done)
       resolve()
     }
     const timer = clock.after(ms, done)
-    const stops = [user.wait(done)]
+    user.wait(done)
     signal.addEventListener('abort', done, { once: true })
-    if (also) stops.push(also(done))
+    const stop = also?.(done)
   })
 }

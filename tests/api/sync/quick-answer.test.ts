@@ -151,10 +151,10 @@ test('a quick answer knows of what came to a message later, and where its timeli
       'm.relates_to': { rel_type: 'm.thread', event_id: root },
     }
     await alice.put(inRoom(roomId, 'send', 'm.room.message', alice.txn()), content)
+    await early.next('the thread alone')
     const { join: rooms } = await late.next('the root with its thread')
     const [event] = rooms[roomId].timeline.events
     assert.equal(event.unsigned['m.relations']['m.thread'].count, 1)
-    await early.next('the thread alone')
     for (const [count, limited] of [
       [5, false],
       [6, true],

@@ -26,7 +26,7 @@ export interface OldSyncDeps {
   readonly eventStream: EventStreamService
   readonly epoch: number
   /** Throws when the session of a request has ended since. */
-  readonly stillIn: (who: Requester) => Promise<void>
+  readonly stillIn: (who: Requester) => Promise<void> | undefined
 }
 
 function positionOf(d: OldSyncDeps, text: string | undefined): number | undefined {

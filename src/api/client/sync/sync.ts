@@ -26,7 +26,7 @@ export interface SyncRouteDeps {
   readonly presence: Presence
   readonly limits: RateLimits<LimitName>
   /** Throws when the session of a requester has ended. */
-  readonly stillIn: (who: Requester) => Promise<void>
+  readonly stillIn: (who: Requester) => Promise<void> | undefined
 }
 
 /** Filters as they are asked for: the JSON text itself, or user and number. A client repeats the same one all day. */
@@ -38,11 +38,14 @@ class Filters {
     this.#stored = stored
   }
 
-  async of(userId: string, text: string | undefined): Promise<SyncFilter> {
+  /** Without a promise where the filter is known. */
+  of(userId: string, text: string | undefined): SyncFilter | Promise<SyncFilter> {
     if (text === undefined) return DEFAULT_FILTER
     const name = text.startsWith('{') ? text : `${userId} ${text}`
-    const known = this.#known.get(name)
-    if (known) return known
+    return this.#known.get(name) ?? this.#make(userId, text, name)
+  }
+
+  async #make(userId: string, text: string, name: string): Promise<SyncFilter> {
     const json = name === text ? text : await this.#textOf(userId, text)
     const filter = parseSyncFilter(inlineFilter(json))
     if (json.length <= FILTER_KNOWN_CHARS_MAX) this.#known.set(name, filter)
@@ -76,6 +79,8 @@ export function presenceOf(
   who: Requester,
   asked: PresenceName = 'online',
 ): PresenceName | undefined {
+  /* Who is to be taken for nobody is not counted as somebody. */
+  if (asked === 'offline') return asked
   if (d.presence.deviceState(who.userId, who.deviceId ?? '') === asked) return asked
   return isAllowed(d.limits, who, 'rc_presence.per_user', who.userId) ? asked : undefined
 }
@@ -104,13 +109,15 @@ export function syncRoutes(d: SyncRouteDeps): Route[] {
       }),
       async handle({ who, query, request }) {
         const since = sinceOf(d, query.since)
+        const found = filters.of(who.userId, query.filter)
+        const filter = found instanceof Promise ? await found : found
         const text = await d.sync.sync({
           userId: who.userId,
           deviceId: who.deviceId ?? '',
           since: since?.position,
           toDevice: since?.toDevice ?? since?.position,
           seen: since?.ephemeral,
-          filter: await filters.of(who.userId, query.filter),
+          filter,
           fullState: query.full_state ?? false,
           stateAfter: stateAfterOf(query.use_state_after, query['org.matrix.msc4222.use_state_after']),
           presence: presenceOf(d, who, query.set_presence),

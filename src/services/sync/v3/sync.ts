@@ -118,7 +118,8 @@ export class SyncService {
   async #syncFor(user: ActiveUser, request: SyncRequest): Promise<string> {
     const { feed, clock } = this.#deps
     const seen = this.#ephemeral.seenBy(request)
-    const inbox = await this.#deps.inboxes.of(user, request.deviceId)
+    const found = this.#deps.inboxes.of(user, request.deviceId)
+    const inbox = found instanceof Promise ? await found : found
     if (request.toDevice !== undefined) this.#deps.inboxes.confirm(inbox, request.toDevice)
     if (request.since === undefined || request.fullState) {
       const whole = () => this.#answer(user, inbox, request, seen)
