@@ -173,6 +173,9 @@ export class ActiveUser {
     this.forgets++
   }
 
+  /** When it became the youngest of the users kept ready, as the feed counts. */
+  moved = 0
+
   /** Requests that use this object; while there are any it stays the one that hears of news. */
   busy = 0
 

@@ -35,6 +35,9 @@ export class Feed {
   /** The newest version of typing and presence that was told. */
   #ephemeral = 0
 
+  /** Counts how often a user became the youngest of `#users`. */
+  #moves = 0
+
   constructor(store: Store, cacheBytes: number = RECENT_BYTES_DEFAULT) {
     this.#rooms = new WeightedLru(cacheBytes)
     this.#store = store
@@ -74,8 +77,12 @@ export class Feed {
   known(userId: string): ActiveUser | undefined {
     const known = this.#users.get(userId)
     if (!known) return undefined
-    this.#users.delete(userId)
-    this.#users.set(userId, known)
+    /* One that was moved lately stays among the younger ones. */
+    if (this.#moves - known.moved >= ACTIVE_USERS_MAX >> 2) {
+      known.moved = ++this.#moves
+      this.#users.delete(userId)
+      this.#users.set(userId, known)
+    }
     return known
   }
 
@@ -131,6 +138,7 @@ export class Feed {
       }
       const user = new ActiveUser(userId, memberships, floor, this.#ephemeral)
       this.#makeRoom()
+      user.moved = ++this.#moves
       this.#users.set(userId, user)
       for (const [room, { membership }] of memberships) if (membership === 'join') this.#enter(room, user)
       for (const change of this.#during.get(userId) ?? []) this.#catchUp(user, change)

@@ -1,11 +1,12 @@
 /** Waiting for news of a user. */
+import type { ClientSignal } from '#/base/client-signal.ts'
 import type { Clock } from '#/base/world.ts'
 import type { ActiveUser } from './active-user.ts'
 
 /** Who waits. */
 export interface WaitingRequest {
   /** Aborts when the client has gone. */
-  readonly signal: AbortSignal
+  readonly signal: ClientSignal
   /** Throws when the session that asks has ended meanwhile; without a promise where that is known at once. */
   readonly stillIn: () => Promise<void> | undefined
 }
@@ -40,7 +41,7 @@ function nextWake(
   clock: Clock,
   user: ActiveUser,
   ms: number,
-  signal: AbortSignal,
+  signal: ClientSignal,
   also: ((wake: () => void) => () => void) | undefined,
 ): Promise<void> {
   return new Promise((resolve) => {
@@ -48,12 +49,12 @@ function nextWake(
       timer.cancel()
       user.stopWaiting(done)
       stop?.()
-      signal.removeEventListener('abort', done)
+      signal.offAbort(done)
       resolve()
     }
     const timer = clock.after(ms, done)
     user.wait(done)
-    signal.addEventListener('abort', done, { once: true })
+    signal.onAbort(done)
     const stop = also?.(done)
   })
 }

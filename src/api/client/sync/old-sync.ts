@@ -68,7 +68,7 @@ export const oldSyncRoutes = (d: OldSyncDeps): Route[] => [
         from: positionOf(d, query.from),
         roomId,
         timeoutMs: query.timeout ?? EVENTS_TIMEOUT_MS_DEFAULT,
-        signal: request.signal,
+        signal: request.client,
         stillIn: () => d.stillIn(who),
       })
       return jsonText(

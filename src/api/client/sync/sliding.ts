@@ -240,7 +240,7 @@ function commonOf<T>(
     connId: body.conn_id ?? '',
     subscriptions: new Map(subscribed.map(([roomId, asked]) => [roomId, wish(asked)])),
     extensions: extensionsOf(body.extensions),
-    signal: request.signal,
+    signal: request.client,
     stillIn: () => d.stillIn(who),
   }
 }

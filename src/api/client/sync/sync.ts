@@ -122,7 +122,7 @@ export function syncRoutes(d: SyncRouteDeps): Route[] {
           stateAfter: stateAfterOf(query.use_state_after, query['org.matrix.msc4222.use_state_after']),
           presence: presenceOf(d, who, query.set_presence),
           timeoutMs: query.timeout ?? 0,
-          signal: request.signal,
+          signal: request.client,
           stillIn: () => d.stillIn(who),
         })
         return jsonText(text)

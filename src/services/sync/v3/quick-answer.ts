@@ -15,7 +15,7 @@ import type { Feed } from '../feed.ts'
 import type { LazyMembers } from '../lazy-members.ts'
 import type { SyncOptions } from '../options.ts'
 import type { RoomRules } from '../room-rules.ts'
-import { eventsJson, type RoomsAnswer, type SyncRequest } from './request.ts'
+import { eventsJson, type SyncRequest } from './request.ts'
 import { asEverybody, prevBatch, timelinePart } from './room-section.ts'
 
 export interface QuickDeps {
@@ -34,7 +34,8 @@ export interface QuickDeps {
 /** Parts of an answer up to a position. */
 export interface QuickParts {
   readonly now: number
-  readonly rooms: RoomsAnswer
+  /** Groups of rooms, as members. */
+  readonly groups: string
   /** Members about encryption. */
   readonly e2ee: string
 }
@@ -56,7 +57,7 @@ export function quickParts(deps: QuickDeps, user: ActiveUser, request: SyncReque
   const moved = user.movedSince(since)
   if (e2ee === undefined || !moved || moved.size === 0) return undefined
   const now = deps.feed.position
-  const join = new Map<string, string>()
+  let rooms = ''
   for (const [room, what] of moved) {
     const known = user.memberships.get(room)
     if (what !== MOVED.events || known?.membership !== 'join' || known.position > since) return undefined
@@ -64,12 +65,10 @@ export function quickParts(deps: QuickDeps, user: ActiveUser, request: SyncReque
     if (deps.options.excludedRooms.has(roomId) || !filter.passesRoom(roomId)) return undefined
     const text = timeline.passesRoom(roomId) ? roomText(deps, request, room, since, now) : undefined
     if (typeof text !== 'string') return text
-    join.set(roomId, text)
+    rooms += `${rooms === '' ? '' : ','}${JSON.stringify(roomId)}:${text}`
   }
-  return { now, rooms: { join, invite: NO_ROOMS, knock: NO_ROOMS, leave: NO_ROOMS }, e2ee }
+  return { now, groups: `"join":{${rooms}}`, e2ee }
 }
-
-const NO_ROOMS = new Map<string, string>()
 
 function roomText(
   deps: QuickDeps,

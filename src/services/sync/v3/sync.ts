@@ -32,7 +32,7 @@ import { whileSyncing } from '../while-syncing.ts'
 import { WholeSyncs } from '../whole-syncs.ts'
 import { type EphemeralDeps, type EphemeralPart, EphemeralSync } from './ephemeral.ts'
 import { type QuickDeps, quickParts } from './quick-answer.ts'
-import { answerJson, type GlobalAnswer, type RoomsAnswer, type SyncRequest } from './request.ts'
+import { answerJson, type GlobalAnswer, groupsJson, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
 import type { Summaries } from './summary.ts'
 
@@ -150,7 +150,7 @@ export class SyncService {
       const left = deadline - clock.monotonic()
       if (left <= 0 || request.signal.aborted || feed.stopping) {
         const e2ee = await this.#deps.e2ee.counts(user, request.deviceId)
-        return answerJson(this.#token(user, since), NOTHING, emptyRooms(), e2ee)
+        return answerJson(this.#token(user, since), NOTHING, '', e2ee)
       }
       await waitForNews(clock, user, left, request, hasNews)
     }
@@ -179,10 +179,10 @@ export class SyncService {
       return again ? undefined : parts.then(() => this.#quickAnswer(user, inbox, request, seen, true), NEVER)
     }
     if (parts === undefined) return undefined
-    const { now, rooms, e2ee } = parts
+    const { now, groups, e2ee } = parts
     /* News of typing and presence that the reader is yet to be told of come behind what the token says. */
     const reached = { position: now, version: seen, toDevice: now }
-    return { json: answerJson(this.#token(user, reached), NOTHING, rooms, e2ee), empty: false, reached }
+    return { json: answerJson(this.#token(user, reached), NOTHING, groups, e2ee), empty: false, reached }
   }
 
   async #answer(user: ActiveUser, inbox: Inbox, request: SyncRequest, seen: number): Promise<Answer> {
@@ -205,7 +205,8 @@ export class SyncService {
     const e2ee = await this.#deps.e2ee.part(user, request.deviceId, since, now)
     const empty = !e2ee.news && lists.every((list) => list.length === 0)
     const reached = { position: now, version: part.version, toDevice: messages.reached }
-    return { json: answerJson(this.#token(user, reached), global, rooms, e2ee.members), empty, reached }
+    const json = answerJson(this.#token(user, reached), global, groupsJson(rooms), e2ee.members)
+    return { json, empty, reached }
   }
 
   /** With what a request's rooms are made: all of them are told whole, or few are told of at all. */
