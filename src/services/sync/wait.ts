@@ -13,9 +13,10 @@ export interface WaitingRequest {
 
 /**
  * Resolves at the next news of the user, after `ms`, or when the client has gone; at once when there are news.
- * Throws what `stillIn` throws, as soon as the session has ended.
+ * Throws what `stillIn` throws, as soon as the session has ended. A function that is not async, because of those who
+ * wait there are many: each suspended function is half a kilobyte.
  */
-export async function waitForNews(
+export function waitForNews(
   clock: Clock,
   user: ActiveUser,
   ms: number,
@@ -24,33 +25,36 @@ export async function waitForNews(
   /** What else wakes, such as news of a room that is not the user's; gives the function that stops it. */
   also?: (wake: () => void) => () => void,
 ): Promise<void> {
-  for (;;) {
-    const { endings } = user
-    const check = request.stillIn()
-    if (check === undefined) break
-    await check
-    if (endings === user.endings) break
-  }
-  if (hasNews()) return
-  await nextWake(clock, user, ms, request.signal, also)
+  const { endings } = user
   const check = request.stillIn()
-  if (check !== undefined) await check
+  if (check) {
+    return check.then(() => {
+      /* A session that ended while it was looked for must be looked for again. */
+      if (endings !== user.endings) return waitForNews(clock, user, ms, request, hasNews, also)
+      return hasNews() ? undefined : nextWake(clock, user, ms, request, also)
+    })
+  }
+  return hasNews() ? Promise.resolve() : nextWake(clock, user, ms, request, also)
 }
 
 function nextWake(
   clock: Clock,
   user: ActiveUser,
   ms: number,
-  signal: ClientSignal,
+  { signal, stillIn }: WaitingRequest,
   also: ((wake: () => void) => () => void) | undefined,
 ): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const done = (): void => {
       timer.cancel()
       user.stopWaiting(done)
       stop?.()
       signal.offAbort(done)
-      resolve()
+      try {
+        resolve(stillIn())
+      } catch (error) {
+        reject(error)
+      }
     }
     const timer = clock.after(ms, done)
     user.wait(done)

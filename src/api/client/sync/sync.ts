@@ -2,7 +2,7 @@
 import { Lru } from '#/base/lru.ts'
 import type { RateLimits } from '#/base/rate-limit.ts'
 import type { LimitName } from '#/http/limit-names.ts'
-import { jsonText } from '#/http/reply.ts'
+import { jsonText, type Reply } from '#/http/reply.ts'
 import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
@@ -85,6 +85,8 @@ export function presenceOf(
   return isAllowed(d.limits, who, 'rc_presence.per_user', who.userId) ? asked : undefined
 }
 
+const replyOf = (text: string): Reply => jsonText(text)
+
 export function syncRoutes(d: SyncRouteDeps): Route[] {
   const filters = new Filters(d.filterOf)
   return [
@@ -107,25 +109,27 @@ export function syncRoutes(d: SyncRouteDeps): Route[] {
         use_state_after: t.opt(t.bool),
         'org.matrix.msc4222.use_state_after': t.opt(t.bool),
       }),
-      async handle({ who, query, request }) {
+      handle({ who, query, request }) {
         const since = sinceOf(d, query.since)
-        const found = filters.of(who.userId, query.filter)
-        const filter = found instanceof Promise ? await found : found
-        const text = await d.sync.sync({
-          userId: who.userId,
-          deviceId: who.deviceId ?? '',
-          since: since?.position,
-          toDevice: since?.toDevice ?? since?.position,
-          seen: since?.ephemeral,
-          filter,
-          fullState: query.full_state ?? false,
-          stateAfter: stateAfterOf(query.use_state_after, query['org.matrix.msc4222.use_state_after']),
-          presence: presenceOf(d, who, query.set_presence),
-          timeoutMs: query.timeout ?? 0,
-          signal: request.client,
-          stillIn: () => d.stillIn(who),
-        })
-        return jsonText(text)
+        const answer = (filter: SyncFilter): Promise<Reply> =>
+          d.sync
+            .sync({
+              userId: who.userId,
+              deviceId: who.deviceId ?? '',
+              since: since?.position,
+              toDevice: since?.toDevice ?? since?.position,
+              seen: since?.ephemeral,
+              filter,
+              fullState: query.full_state ?? false,
+              stateAfter: stateAfterOf(query.use_state_after, query['org.matrix.msc4222.use_state_after']),
+              presence: presenceOf(d, who, query.set_presence),
+              timeoutMs: query.timeout ?? 0,
+              signal: request.client,
+              stillIn: () => d.stillIn(who),
+            })
+            .then(replyOf)
+        const filter = filters.of(who.userId, query.filter)
+        return filter instanceof Promise ? filter.then(answer) : answer(filter)
       },
     }),
   ]
