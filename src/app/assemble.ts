@@ -161,7 +161,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         ...e2eeDeactivationOps(userId),
       ],
       onDeactivated: () => jobs.poke(),
-      accountDataOps: (userId, type, content) => push.rules.accountDataOps(userId, type, content),
+      accountDataOps: (userId, type, content) => {
+        people.invites.checkRules(type, content)
+        return push.rules.accountDataOps(userId, type, content)
+      },
       onAccountData: (userId) => push.changed(userId),
       registrationOps: (userId) => autoJoin.ops(userId),
       onRegistered: (userId) => autoJoin.now(userId),
@@ -243,6 +246,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const slidingSync = new SlidingSyncService({
     ...syncing,
     world,
+    invites: people.invites,
     threadSubscriptions: options.experimental.threadSubscriptions ? relations.threadSubscriptions : undefined,
   })
   const sync = new SyncService({
