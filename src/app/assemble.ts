@@ -200,7 +200,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     forgetOnLeave: options.rooms.forgetOnLeave,
     onForget: (userId, room) => feed.forget(userId, room),
   })
-  const feed = new Feed(store, options.cacheBytes / 4)
+  const feed = new Feed(store, clock, options.cacheBytes / 4)
   const { sessions } = accounts.services
   sessions.onEnded((userId) => feed.sessionEnded(userId))
   const stillIn = ({ sessionId }: Requester): Promise<void> | undefined =>
@@ -215,7 +215,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const ephemeral = createEphemeral({ store, world, options: options.presence })
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
-  ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
+  ephemeral.presence.onNews((news) => void feed.presenceMoved(news))
   const { staleDevicesMs } = options
   const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
   const e2ee = createE2ee({

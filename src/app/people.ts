@@ -60,6 +60,7 @@ export interface People {
   readonly openid: OpenidTokens
 }
 
+/** Builds devices, the directory of users, tags and the like, with their routes; its jobs are named. */
 export async function createPeople(deps: PeopleDeps): Promise<People> {
   const { store, world, serverName, accounts, jobs, ignored, options } = deps
   const { sessions, accountData } = accounts.services

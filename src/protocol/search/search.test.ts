@@ -97,6 +97,19 @@ test('terms have limits', () => {
   assert.ok(termsOfText(many).every((term) => term >= 0 && term < 1 << TERM_BITS))
 })
 
+test('texts of ASCII alone have the terms that their words have among others', () => {
+  const parts = ['Fox', 'fox', 'a1B2', '_', '-', "don't", '\t', '\0', '@x:y.z', '\x7f', '#9', 'Q'.repeat(70)]
+  for (let seed = 1; seed < 400; seed++) {
+    let text = ''
+    for (let rest = seed * 7919; rest > 0; rest = Math.floor(rest / parts.length)) {
+      text += parts[rest % parts.length] + (rest % 3 === 0 ? ' ' : '')
+    }
+    assert.deepEqual(termsOfText(text), termsOfText(`${text} \u2014`), JSON.stringify(text))
+  }
+  const many = Array.from({ length: EVENT_TERMS_MAX + 5 }, (_, i) => `w${i}`).join(' ')
+  assert.deepEqual(termsOfText(many), termsOfText(`${many} \u2014`))
+})
+
 test('long words are cut alike in texts and terms', () => {
   assert.ok(finds('a'.repeat(300), `x ${'a'.repeat(300)} y`))
   assert.ok(!finds('a'.repeat(20), `x ${'a'.repeat(300)} y`))

@@ -179,6 +179,11 @@ export class ActiveUser {
   /** Requests that use this object; while there are any it stays the one that hears of news. */
   busy = 0
 
+  /** Whether a request waits for news. */
+  get awaited(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** Calls `wake` once at the next news, unless `stopWaiting` is told of it before. */
   wait(wake: () => void): void {
     if (this.#waiting.size >= WAITING_PER_USER_MAX) {

@@ -38,7 +38,7 @@ export function* insertEvent(ctx: PlanContext, op: Insert): Sql<number> {
     statePos: null,
   })
   const { depth, flags, ts, eventId, type, sender, stateKey, rejectedRule, json } = op
-  yield* run(
+  ctx.tell(
     INSERT,
     nid,
     room,
@@ -55,7 +55,8 @@ export function* insertEvent(ctx: PlanContext, op: Insert): Sql<number> {
     rejectedRule,
     json,
   )
-  ctx.interned.set(eventId, nid)
+  /* Only state is named as an auth event. */
+  if (stateKey !== null) ctx.interned.set(eventId, nid)
   ctx.setSlot(op.slot, nid)
   ctx.eventPosition = nid
   if (shown && !op.quiet) ctx.changes.push({ stream: 'events', position: nid, room })
@@ -64,6 +65,16 @@ export function* insertEvent(ctx: PlanContext, op: Insert): Sql<number> {
 }
 
 function* authNids(ctx: PlanContext, ids: readonly string[]): Sql<number[]> {
+  const known: number[] = []
+  for (const id of ids) {
+    const nid = ctx.interned.get(id)
+    if (nid === undefined) return yield* findNids(ctx, ids)
+    known.push(nid)
+  }
+  return known
+}
+
+function* findNids(ctx: PlanContext, ids: readonly string[]): Sql<number[]> {
   const missing = ids.filter((id) => !ctx.interned.has(id))
   if (missing.length > 0) {
     const rows = yield* run(
@@ -135,8 +146,10 @@ export function* redactEvent(ctx: PlanContext, op: Extract<EventOp, { op: 'event
 /** A 48-bit hash of who used the id where, small enough for both engines' integers; equality is checked besides. */
 export function txnHash(user: string, device: string, scope: string, txnId: string): number {
   const input = `${user.length}:${user}${device.length}:${device}${scope.length}:${scope}${txnId}`
-  return hash('sha256', input, 'buffer').readUIntBE(0, 6)
+  return Number.parseInt(hash('sha256', input, 'hex').slice(0, 12), 16)
 }
+
+const INSERT_TXN = 'INSERT INTO event_txns (event, hash, ts, device, txn_id) VALUES (?1, ?2, ?3, ?4, ?5)'
 
 /** Guard: the transaction id is new; then remembers it with its event. */
 export function* claimTxn(ctx: PlanContext, op: Extract<EventOp, { op: 'event.txn' }>): Sql<void> {
@@ -145,14 +158,7 @@ export function* claimTxn(ctx: PlanContext, op: Extract<EventOp, { op: 'event.tx
     const used = yield* findTxn(op.user, op.device, hash, op.txnId)
     if (used !== undefined) throw new GuardFailed({ conflict: 'txn', value: used })
   }
-  yield* run(
-    'INSERT INTO event_txns (event, hash, ts, device, txn_id) VALUES (?1, ?2, ?3, ?4, ?5)',
-    ctx.event(op.event),
-    hash,
-    op.ts,
-    op.device,
-    op.txnId,
-  )
+  ctx.tell(INSERT_TXN, ctx.event(op.event), hash, op.ts, op.device, op.txnId)
 }
 
 /** The event id that a transaction id gave before. */

@@ -3,7 +3,7 @@ import type { PushOp } from '#/ports/store/push.ts'
 import { MAIN_THREAD } from '#/protocol/push-rules/thread.ts'
 import { PROFILE_STEPS_MAX, PUSH_QUEUE_MAX } from '../limits.ts'
 import { addKind, NO_TOTALS } from '../sql/kind-totals.ts'
-import { first, run, type Sql } from '../sql/sql.ts'
+import { first, lists, placeholders, run, type Sql } from '../sql/sql.ts'
 import { putAccountData } from './account-data.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 
@@ -52,20 +52,25 @@ function* dropIdle(user: string): Sql<void> {
 
 const NEWEST_TOTALS = `SELECT totals FROM event_kinds WHERE room = ?1 AND thread = ?2 ORDER BY event DESC LIMIT 1`
 
+const PUT_MARK = `INSERT INTO own_marks (user_id, room, thread, event) VALUES (?1, ?2, ?3, ?4)
+  ON CONFLICT (user_id, room, thread) DO UPDATE SET event = excluded.event`
+
+const INSERT_KIND =
+  'INSERT INTO event_kinds (event, room, kind, loud, thread, totals) VALUES (?1, ?2, ?3, ?4, ?5, ?6)'
+
+function* newestTotals(room: number, thread: string): Sql<Uint8Array> {
+  const row = yield* first(NEWEST_TOTALS, room, thread)
+  return (row?.totals as Uint8Array | undefined) ?? NO_TOTALS
+}
+
 export function* countEvent(ctx: PlanContext, op: OpOf<'push.event'>): Sql<void> {
   const event = ctx.event(op.event)
   const room = ctx.room(op.room)
   const { thread, kind } = op
-  const last = yield* first(NEWEST_TOTALS, room, thread)
-  yield* run(
-    'INSERT INTO event_kinds (event, room, kind, loud, thread, totals) VALUES (?1, ?2, ?3, ?4, ?5, ?6)',
-    event,
-    room,
-    kind,
-    op.loud ? 1 : 0,
-    thread,
-    addKind((last?.totals as Uint8Array | undefined) ?? NO_TOTALS, kind),
-  )
+  const known = thread === MAIN_THREAD ? ctx.known.mainTotals.get(room) : undefined
+  const totals = addKind(known ?? (yield* newestTotals(room, thread)), kind)
+  ctx.tell(INSERT_KIND, event, room, kind, op.loud ? 1 : 0, thread, totals)
+  if (thread === MAIN_THREAD) ctx.known.mainTotals.set(room, totals)
   if (thread !== MAIN_THREAD) {
     yield* run(
       `INSERT INTO thread_news (room, thread, latest) VALUES (?1, ?2, ?3)
@@ -75,8 +80,8 @@ export function* countEvent(ctx: PlanContext, op: OpOf<'push.event'>): Sql<void>
       event,
     )
   }
-  if (op.readBy !== undefined) yield* putMark(op.readBy, room, thread, event)
-  if (op.joined !== undefined) yield* putMark(op.joined, room, '', event)
+  if (op.readBy !== undefined) ctx.tell(PUT_MARK, op.readBy, room, thread, event)
+  if (op.joined !== undefined) ctx.tell(PUT_MARK, op.joined, room, '', event)
   for (const action of op.actions) {
     yield* run(
       `INSERT INTO push_actions (user_id, room, thread, event, kind, notify, highlight, actions)
@@ -92,17 +97,6 @@ export function* countEvent(ctx: PlanContext, op: OpOf<'push.event'>): Sql<void>
     )
   }
   for (const { user, actions } of op.queue) yield* enqueue(user, room, event, actions)
-}
-
-function* putMark(user: string, room: number, thread: string, event: number): Sql<void> {
-  yield* run(
-    `INSERT INTO own_marks (user_id, room, thread, event) VALUES (?1, ?2, ?3, ?4)
-     ON CONFLICT (user_id, room, thread) DO UPDATE SET event = excluded.event`,
-    user,
-    room,
-    thread,
-    event,
-  )
 }
 
 /** One more for each pusher of a user. Its place is its number modulo the length, so the oldest of too many go. */
@@ -131,19 +125,23 @@ function* enqueue(user: string, room: number, event: number, actions: string): S
 }
 
 /** A redacted event notifies nobody any more. */
-export function* uncount(room: number, event: number): Sql<void> {
-  const row = yield* first('SELECT thread, kind FROM event_kinds WHERE event = ?1', event)
-  if (row) {
+export function uncount(room: number, event: number): Sql<void> {
+  return uncountEvents(room, [event])
+}
+
+/** The same for many events of a room. */
+export function* uncountEvents(room: number, events: readonly number[]): Sql<void> {
+  for (const list of lists(events)) {
+    const among = placeholders(2, list.length)
     yield* run(
-      'INSERT INTO redacted_kinds (room, thread, event, kind) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING',
-      room,
-      row.thread as string,
-      event,
-      row.kind as number,
+      `INSERT INTO redacted_kinds (room, thread, event, kind)
+       SELECT k.room, k.thread, k.event, k.kind FROM event_kinds k
+       WHERE k.event IN (${placeholders(1, list.length)}) ON CONFLICT DO NOTHING`,
+      ...list,
     )
+    yield* run(`DELETE FROM push_actions WHERE room = ?1 AND event IN (${among})`, room, ...list)
+    yield* run(`DELETE FROM push_queue WHERE room = ?1 AND event IN (${among})`, room, ...list)
   }
-  yield* run('DELETE FROM push_actions WHERE room = ?1 AND event = ?2', room, event)
-  yield* run('DELETE FROM push_queue WHERE room = ?1 AND event = ?2', room, event)
 }
 
 /** Who is out of a room has nothing unread in it. */

@@ -17,7 +17,8 @@ interface Result {
 }
 
 /** Looks at every counted event of a room; with `repair` writes what it should be. Gives what was wrong. */
-export function* recountRoom(_ctx: PlanContext, op: Recount): Sql<Result> {
+export function* recountRoom(ctx: PlanContext, op: Recount): Sql<Result> {
+  ctx.known.mainTotals.delete(op.room)
   const result: Result = { events: 0, wrong: 0, findings: [] }
   let thread = ''
   let after = 0

@@ -12,8 +12,15 @@ export function* createRoomFacts(room: number): Sql<void> {
   yield* run('INSERT INTO room_facts (room, bump, encrypted) VALUES (?1, 0, 0)', room)
 }
 
+const BUMP = 'UPDATE room_facts SET bump = ?2 WHERE room = ?1'
+
 /** Changes the facts of a room. The bump stamp is the position of the plan's newest event. */
 export function* changeRoomFacts(ctx: PlanContext, op: RoomFactsOp): Sql<void> {
+  const more = op.encrypted !== undefined || op.roomType !== undefined || op.name !== undefined
+  if (!more) {
+    if (op.bump !== undefined) ctx.tell(BUMP, ctx.room(op.room), ctx.eventPosition)
+    return
+  }
   const values: Record<(typeof COLUMNS)[number], SqlValue | undefined> = {
     bump: op.bump === undefined ? undefined : ctx.eventPosition,
     encrypted: op.encrypted === undefined ? undefined : Number(op.encrypted),

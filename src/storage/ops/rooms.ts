@@ -30,6 +30,7 @@ export function* createRoom(ctx: PlanContext, op: OpOf<'room.create'>): Sql<numb
     nid,
   )
   yield* createRoomFacts(nid)
+  ctx.known.heads.set(nid, 0)
   ctx.newRoom(nid)
   return nid
 }
@@ -61,17 +62,20 @@ export function* openRoom(ctx: PlanContext, op: OpOf<'room.open'>): Sql<number> 
 const MOVE_HEAD = `UPDATE room_heads SET seq = seq + 1, extremities = ?3, depth = ?4, joined = joined + ?5,
   invited = invited + ?6 WHERE room = ?1 AND seq = ?2`
 
+const MOVE_KNOWN_NOT = `${MOVE_HEAD} RETURNING seq`
+
 /** Guard and move of the room's head. */
 export function* moveHead(ctx: PlanContext, op: OpOf<'room.head'>): Sql<void> {
   const room = ctx.room(op.room)
   const known = ctx.known.heads.get(room)
   if (known !== undefined && known !== op.expect) throw new GuardFailed({ conflict: 'head' })
   const { expect, depth, joinedDelta, invitedDelta } = op
-  const params = [room, expect, JSON.stringify(op.extremities), depth, joinedDelta, invitedDelta]
+  const extremities = JSON.stringify(op.extremities)
   if (known === undefined) {
-    const moved = yield* run(`${MOVE_HEAD} RETURNING seq`, ...params)
+    const params = [room, expect, extremities, depth, joinedDelta, invitedDelta]
+    const moved = yield* run(MOVE_KNOWN_NOT, ...params)
     if (moved.length === 0) throw new GuardFailed({ conflict: 'head' })
-  } else yield* run(MOVE_HEAD, ...params)
+  } else ctx.tell(MOVE_HEAD, room, expect, extremities, depth, joinedDelta, invitedDelta)
   ctx.known.heads.set(room, expect + 1)
   if (joinedDelta !== 0 && op.room !== 'new') yield* followMembers(room)
 }
@@ -142,6 +146,7 @@ const ROOM_TABLES = [
   'DELETE FROM rooms WHERE nid = ?1',
 ] as const
 
+/** Takes all rows of a room away at once. */
 export function* deleteRoom(ctx: PlanContext, op: OpOf<'room.delete'>): Sql<void> {
   yield* forgetKnown(ctx)
   for (const text of ROOM_TABLES) yield* run(text, op.room)

@@ -20,7 +20,7 @@ import {
   unpackPage,
   unpackTerms,
 } from '../sql/search-codec.ts'
-import { first, run, type Sql } from '../sql/sql.ts'
+import { first, lists, placeholders, run, type Sql } from '../sql/sql.ts'
 import type { PlanContext } from './context.ts'
 
 type OpOf<K extends SearchOp['op']> = Extract<SearchOp, { op: K }>
@@ -31,10 +31,6 @@ interface Indexed {
   readonly stateKey: string | null
   readonly json: string
 }
-
-/* Names among the interned ids of a connection; no event id or state key begins like this. */
-const ACTIVE = '\u0001search'
-const roomName = (room: number): string => `${ACTIVE} ${room}`
 
 /** Instead of a count: nothing of the room is indexed any more. */
 const ENCRYPTED = -1
@@ -64,17 +60,16 @@ function contentOf(json: string): JsonValue | undefined {
 }
 
 function* isActive(ctx: PlanContext): Sql<boolean> {
-  const known = ctx.interned.get(ACTIVE)
-  if (known !== undefined) return known === 1
+  if (ctx.interned.searchActive !== undefined) return ctx.interned.searchActive
   const row = yield* first('SELECT active FROM search_state WHERE id = 1')
   const active = row?.active === 1
-  ctx.interned.set(ACTIVE, active ? 1 : 0)
+  ctx.interned.searchActive = active
   return active
 }
 
 /** Events in the tail of a room, or ENCRYPTED. */
 function* tailOf(ctx: PlanContext, room: number): Sql<number> {
-  const known = ctx.interned.get(roomName(room))
+  const known = ctx.interned.searchTails.get(room)
   if (known !== undefined) return known
   const encryption = yield* first(ENCRYPTION, room)
   if (encryption) return ENCRYPTED
@@ -85,32 +80,36 @@ function* tailOf(ctx: PlanContext, room: number): Sql<number> {
 /** Indexes an event that was just inserted and is shown in its room's timeline. */
 export function* indexEvent(ctx: PlanContext, room: number, nid: number, event: Indexed): Sql<void> {
   if (event.type === 'm.room.encryption' && event.stateKey === '') {
-    ctx.interned.set(roomName(room), ENCRYPTED)
+    ctx.interned.searchTails.set(room, ENCRYPTED)
     return
   }
   if (!searchKeyOf(event.type, event.stateKey) || !(yield* isActive(ctx))) return
   const waiting = yield* tailOf(ctx, room)
-  ctx.interned.set(roomName(room), waiting)
+  ctx.interned.searchTails.set(room, waiting)
   const terms = waiting === ENCRYPTED ? [] : (termsOf(event) ?? [])
   if (terms.length === 0) return
-  yield* run('INSERT INTO search_tail (room, event, terms) VALUES (?1, ?2, ?3)', room, nid, packTerms(terms))
-  if (waiting + 1 >= SEARCH_TAIL_EVENTS) yield* packTail(room)
-  ctx.interned.set(roomName(room), waiting + 1 >= SEARCH_TAIL_EVENTS ? 0 : waiting + 1)
+  ctx.tell('INSERT INTO search_tail (room, event, terms) VALUES (?1, ?2, ?3)', room, nid, packTerms(terms))
+  if (waiting + 1 >= SEARCH_TAIL_EVENTS) yield* packTail(ctx, room)
+  ctx.interned.searchTails.set(room, waiting + 1 >= SEARCH_TAIL_EVENTS ? 0 : waiting + 1)
 }
 
 /** Makes the tail of a room a segment. */
-function* packTail(room: number): Sql<void> {
-  const rows = yield* run('DELETE FROM search_tail WHERE room = ?1 RETURNING event, terms', room)
+function* packTail(ctx: PlanContext, room: number): Sql<void> {
+  const rows = yield* run('SELECT event, terms FROM search_tail WHERE room = ?1', room)
+  yield* run('DELETE FROM search_tail WHERE room = ?1', room)
   const postings: Postings = new Map()
   for (const row of rows) {
     for (const term of unpackTerms(row.terms as Uint8Array)) addPosting(postings, term, row.event as number)
   }
-  yield* addSegment(room, postings)
+  yield* addSegment(ctx, room, postings)
 }
 
-function* addSegment(room: number, postings: Postings): Sql<void> {
+function* addSegment(ctx: PlanContext, room: number, postings: Postings): Sql<void> {
   yield* writeSegment(room, postings)
-  while (yield* mergeNewest(room));
+  const { searchMergeIn } = ctx.interned
+  let left = (searchMergeIn.get(room) ?? 0) - 1
+  while (left <= 0) left = yield* mergeNewest(room)
+  searchMergeIn.set(room, left)
 }
 
 function* writeSegment(room: number, postings: Postings): Sql<void> {
@@ -153,8 +152,11 @@ function sizeClass(postings: number): number {
   return postings < SEARCH_SMALL_POSTINGS * SEARCH_MERGE_SEGMENTS ? 1 : 2
 }
 
-/** Merges the newest segments of a room when enough of one size stand next to each other; whether it did. */
-function* mergeNewest(room: number): Sql<boolean> {
+/**
+ * Merges the newest segments of a room when enough of one size stand next to each other. Gives how many more there
+ * must be before there is anything to merge; 0 when it has merged some.
+ */
+function* mergeNewest(room: number): Sql<number> {
   const segments = (yield* run(
     'SELECT upto, since, postings, parts FROM search_segments WHERE room = ?1 ORDER BY upto DESC LIMIT ?2',
     room,
@@ -163,7 +165,8 @@ function* mergeNewest(room: number): Sql<boolean> {
   const size = sizeClass(segments[0]?.postings ?? SEARCH_SEGMENT_POSTINGS)
   const end = segments.findIndex((segment) => sizeClass(segment.postings) !== size)
   const same = end < 0 ? segments : segments.slice(0, end)
-  if (size === 2 || same.length < SEARCH_MERGE_SEGMENTS) return false
+  if (size === 2) return SEARCH_MERGE_SEGMENTS
+  if (same.length < SEARCH_MERGE_SEGMENTS) return SEARCH_MERGE_SEGMENTS - same.length
   const chosen: Segment[] = []
   let total = 0
   for (const segment of same.reverse()) {
@@ -171,9 +174,9 @@ function* mergeNewest(room: number): Sql<boolean> {
     chosen.push(segment)
     total += segment.postings
   }
-  if (chosen.length < 2) return false
+  if (chosen.length < 2) return 1
   yield* merge(room, chosen)
-  return true
+  return 0
 }
 
 function* merge(room: number, segments: readonly Segment[]): Sql<void> {
@@ -188,27 +191,42 @@ function* merge(room: number, segments: readonly Segment[]): Sql<void> {
 }
 
 /** Takes an event out of the index; `event` is what it was when it was indexed. */
-export function* unindexEvent(room: number, nid: number, event: Indexed): Sql<void> {
-  const terms = termsOf(event)
-  if (!terms || terms.length === 0) return
-  const waiting = yield* run(
-    'DELETE FROM search_tail WHERE room = ?1 AND event = ?2 RETURNING event',
-    room,
-    nid,
-  )
-  if (waiting.length > 0) return
-  const segments = (yield* run(
-    'SELECT upto, since, postings, parts FROM search_segments WHERE room = ?1 AND upto >= ?2 AND since <= ?2',
-    room,
-    nid,
-  )) as unknown as Segment[]
-  for (const segment of segments) yield* removeFrom(room, segment, nid, terms)
+export function unindexEvent(room: number, nid: number, event: Indexed): Sql<void> {
+  return unindexEvents(room, new Map([[nid, event]]))
 }
 
-function* removeFrom(room: number, segment: Segment, nid: number, terms: readonly number[]): Sql<void> {
-  const { upto, since, parts } = segment
-  const only = new Set(terms)
-  for (const part of new Set(terms.map((term) => partOf(term, parts)))) {
+/** The same for many events of a room, by row id: each page of the index is written once. */
+export function* unindexEvents(room: number, events: ReadonlyMap<number, Indexed>): Sql<void> {
+  const going = new Map<number, readonly number[]>()
+  for (const [nid, event] of events) {
+    const terms = termsOf(event)
+    if (terms && terms.length > 0) going.set(nid, terms)
+  }
+  for (const list of lists([...going.keys()])) {
+    const waiting = yield* run(
+      `DELETE FROM search_tail WHERE room = ?1 AND event IN (${placeholders(2, list.length)}) RETURNING event`,
+      room,
+      ...list,
+    )
+    for (const row of waiting) going.delete(row.event as number)
+  }
+  if (going.size === 0) return
+  const segments = (yield* run(
+    'SELECT upto, since, postings, parts FROM search_segments WHERE room = ?1 AND upto >= ?2 AND since <= ?3',
+    room,
+    Math.min(...going.keys()),
+    Math.max(...going.keys()),
+  )) as unknown as Segment[]
+  for (const segment of segments) yield* removeFrom(room, segment, going)
+}
+
+/** `going` are events with their terms. */
+function* removeFrom(
+  room: number,
+  { upto, since, parts }: Segment,
+  going: ReadonlyMap<number, readonly number[]>,
+): Sql<void> {
+  for (const [part, leaving] of byPart(going, { upto, since, parts })) {
     const row = yield* first(
       'SELECT data FROM search_pages WHERE room = ?1 AND upto = ?2 AND part = ?3',
       room,
@@ -219,15 +237,34 @@ function* removeFrom(room: number, segment: Segment, nid: number, terms: readonl
     const postings: Postings = new Map()
     unpackPage(row.data as Uint8Array, since, postings)
     let removed = false
-    for (const [term, events] of postings) {
-      if (!only.has(term) || !events.includes(nid)) continue
+    for (const [term, nids] of leaving) {
+      const held = postings.get(term)
+      const rest = held?.filter((nid) => !nids.has(nid))
+      if (!held || !rest || rest.length === held.length) continue
       removed = true
-      const rest = events.filter((each) => each !== nid)
       if (rest.length > 0) postings.set(term, rest)
       else postings.delete(term)
     }
     if (removed) yield* writePage(room, upto, part, packPage([...postings.keys()], postings, since))
   }
+}
+
+/** Events of a segment by part of it and by term. */
+function byPart(
+  going: ReadonlyMap<number, readonly number[]>,
+  { upto, since, parts }: Pick<Segment, 'upto' | 'since' | 'parts'>,
+): Map<number, Map<number, Set<number>>> {
+  const found = new Map<number, Map<number, Set<number>>>()
+  for (const [nid, terms] of going) {
+    if (nid < since || nid > upto) continue
+    for (const term of terms) {
+      const part = partOf(term, parts)
+      const leaving = found.get(part) ?? new Map<number, Set<number>>()
+      found.set(part, leaving)
+      leaving.set(term, (leaving.get(term) ?? new Set()).add(nid))
+    }
+  }
+  return found
 }
 
 /** Rows of the index that belong to a room. */
@@ -239,7 +276,8 @@ export const SEARCH_ROOM_TABLES = [
 
 function* deleteRoomRows(ctx: PlanContext, room: number): Sql<void> {
   for (const text of SEARCH_ROOM_TABLES) yield* run(text, room)
-  ctx.interned.delete(roomName(room))
+  ctx.interned.searchTails.delete(room)
+  ctx.interned.searchMergeIn.delete(room)
 }
 
 /** Turns the index on or off; what was indexed stays until `search.clear` or filling takes it out. */
@@ -248,7 +286,7 @@ export function* enableSearch(ctx: PlanContext, op: OpOf<'search.enable'>): Sql<
   if ((row?.active === 1) === op.on) return
   if (op.on) yield* beginFilling()
   else yield* run('UPDATE search_state SET active = 0, filling = 0 WHERE id = 1')
-  ctx.interned.set(ACTIVE, op.on ? 1 : 0)
+  ctx.interned.searchActive = op.on
 }
 
 export function* restartSearch(): Sql<void> {
@@ -291,12 +329,12 @@ export function* fillSearch(ctx: PlanContext, op: OpOf<'search.fill'>): Sql<void
     after = FIRST_ARRIVAL
     bound = (newest?.bound as number | null) ?? FIRST_ARRIVAL
   }
-  const upto = yield* indexPage(room, after, bound)
+  const upto = yield* indexPage(ctx, room, after, bound)
   yield* run('UPDATE search_state SET room = ?1, after = ?2, bound = ?3 WHERE id = 1', room, upto, bound)
 }
 
 /** Makes a segment of the next events; gives the arrival up to which the room is done. */
-function* indexPage(room: number, after: number, bound: number): Sql<number> {
+function* indexPage(ctx: PlanContext, room: number, after: number, bound: number): Sql<number> {
   const encryption = yield* first(ENCRYPTION, room)
   const rows = yield* run(
     `SELECT nid, arrival, type, state_key, redacted_by, json FROM events
@@ -318,7 +356,7 @@ function* indexPage(room: number, after: number, bound: number): Sql<number> {
     }
     for (const term of termsOf(event) ?? []) addPosting(postings, term, nid)
   }
-  yield* addSegment(room, postings)
+  yield* addSegment(ctx, room, postings)
   return rows.length < SEARCH_FILL_EVENTS ? bound : (rows.at(-1)!.arrival as number)
 }
 

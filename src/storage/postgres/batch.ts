@@ -4,7 +4,7 @@
  * undone and each plan applied alone inside a savepoint.
  */
 import type { Change, Plan } from '#/ports/store/plan.ts'
-import { GuardFailed, Known, PlanContext } from '../ops/context.ts'
+import { GuardFailed, type Interned, Known, PlanContext } from '../ops/context.ts'
 import { foreseeTxns } from '../ops/events.ts'
 import { applyPlan } from '../ops/interpreter.ts'
 import { internKeys } from '../ops/state.ts'
@@ -19,7 +19,7 @@ export interface BatchInput {
   readonly plans: readonly Plan[]
   readonly block: PositionBlock
   /** Interned ids of the connection; cleared when anything is rolled back. */
-  readonly interned: Map<string, number>
+  readonly interned: Interned
 }
 
 /** Raised inside the fast way when a plan must be undone. */
@@ -75,7 +75,7 @@ class Batch {
   }
 
   #context(): PlanContext {
-    return new PlanContext(this.#input.block, this.#input.interned, this.#known)
+    return new PlanContext(this.#input.block, this.#input.interned, this.#known, this.#session.tell)
   }
 
   #begin(deferred: boolean): void {
@@ -145,7 +145,7 @@ class Batch {
         await drive(this.#session, applyPlan(this.#contexts[index]!, this.#input.plans[index]!), effect),
       )
     } catch (error) {
-      if (error instanceof GuardFailed && !effect.wrote) {
+      if (error instanceof GuardFailed && !effect.wrote && !this.#contexts[index]!.told) {
         this.#contexts[index] = this.#context()
         return { ok: false, ...error.conflict }
       }

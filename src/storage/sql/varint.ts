@@ -1,9 +1,20 @@
 /** Unsigned LEB128 numbers up to 2^53-1, for the packed columns. */
 
-/** Grows as it is written; `bytes()` gives what was written. */
+const SPARE_BYTES = 4096
+const NOTHING = new Uint8Array(0)
+
+/** Room for what is being packed, kept for the next writer: most of what is packed is far smaller than a new buffer. */
+let spare: Uint8Array | undefined
+
+/** Grows as it is written; `bytes()` gives what was written and ends the writer. */
 export class ByteWriter {
-  #buffer = Buffer.allocUnsafe(256)
+  #buffer: Uint8Array
   #length = 0
+
+  constructor() {
+    this.#buffer = spare ?? new Uint8Array(SPARE_BYTES)
+    spare = undefined
+  }
 
   uint(value: number): this {
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not an unsigned integer: ${value}`)
@@ -18,12 +29,16 @@ export class ByteWriter {
   }
 
   bytes(): Uint8Array {
-    return new Uint8Array(this.#buffer.subarray(0, this.#length))
+    const written = this.#buffer.slice(0, this.#length)
+    if (this.#buffer.length === SPARE_BYTES) spare = this.#buffer
+    this.#buffer = NOTHING
+    this.#length = 0
+    return written
   }
 
   #grow(): void {
-    const larger = Buffer.allocUnsafe(this.#buffer.length * 2)
-    this.#buffer.copy(larger)
+    const larger = new Uint8Array(Math.max(SPARE_BYTES, this.#buffer.length * 2))
+    larger.set(this.#buffer)
     this.#buffer = larger
   }
 }

@@ -7,7 +7,16 @@ import { QUEUED_READS_MAX } from '../limits.ts'
 import type { GroupOutcome } from '../outcome.ts'
 import type { Query } from '../queries/query.ts'
 import type { Connection } from './connection.ts'
-import type { FromReader, FromWriter, Group, ReaderData, ToReader, ToWriter, WriterData } from './messages.ts'
+import {
+  type FromReader,
+  type FromWriter,
+  type Group,
+  packPlans,
+  type ReaderData,
+  type ToReader,
+  type ToWriter,
+  type WriterData,
+} from './messages.ts'
 import { readOn } from './read-on.ts'
 import type { WriterCore } from './writer-core.ts'
 
@@ -76,7 +85,7 @@ export function threadWriter(data: WriterData): WriteExecutor {
         const id = ++lastId
         waiting.set(id, { resolve, reject })
         worker.ref()
-        worker.postMessage({ id, plans: JSON.stringify(plans), count: plans.length } satisfies ToWriter)
+        worker.postMessage({ id, ...packPlans(plans) } satisfies ToWriter)
       })
     },
     async close() {

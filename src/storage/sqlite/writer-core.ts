@@ -2,9 +2,9 @@
 import { StoreError } from '#/base/store-error.ts'
 import type { Change, Plan } from '#/ports/store/plan.ts'
 import type { Faults } from '../faults.ts'
-import { INTERNED_MAX } from '../limits.ts'
+import { POSITIONS_RESERVED } from '../limits.ts'
 import { putMeta } from '../migrations/index.ts'
-import { GuardFailed, Known, PlanContext } from '../ops/context.ts'
+import { GuardFailed, Interned, Known, PlanContext } from '../ops/context.ts'
 import { foreseeTxns } from '../ops/events.ts'
 import { applyPlan } from '../ops/interpreter.ts'
 import { writeTails } from '../ops/state-log.ts'
@@ -19,21 +19,29 @@ const SQLITE_FULL = 13
 const SQLITE_IOERR_FSYNC = 1034
 const SQLITE_IOERR_DIR_FSYNC = 1290
 
+const BEGIN: Statement = { text: 'BEGIN IMMEDIATE', params: [] }
+const COMMIT: Statement = { text: 'COMMIT', params: [] }
+
 export class WriterCore {
   readonly #connection: Connection
-  readonly #interned = new Map<string, number>()
+  readonly #interned = new Interned()
   readonly #known = new Known()
   readonly #faults: Faults | undefined
   #position: number
-  /** What the database says of it. A group that failed leaves numbers behind that are neither used nor written. */
-  #written: number
+  /**
+   * What the database says of it: ahead by a block of numbers, so that few groups write it. A new start goes on from
+   * there, above all that was ever told, by groups that failed as well; numbers that nothing has mean nothing.
+   */
+  #reserved: number
 
   constructor(connection: Connection, position: number, faults?: Faults) {
     this.#connection = connection
     this.#position = position
-    this.#written = position
+    this.#reserved = position
     this.#faults = faults
   }
+
+  readonly #source = { next: () => ++this.#position }
 
   get position(): number {
     return this.#position
@@ -62,7 +70,7 @@ export class WriterCore {
       if (groups === undefined) throw new StoreError('invalid', 'a plan failed outside of its savepoint')
     }
     this.#faults?.('committed')
-    if (this.#interned.size > INTERNED_MAX) this.#interned.clear()
+    if (this.#interned.overfull) this.#interned.clear()
     return groups
   }
 
@@ -73,8 +81,8 @@ export class WriterCore {
   ): GroupOutcome[] | undefined {
     const db = this.#connection.db
     try {
-      db.exec('BEGIN IMMEDIATE')
-      this.#known.clear()
+      this.#connection.execute(BEGIN)
+      this.#known.begin()
       if (this.#known.deferred) runSync(foreseeTxns(this.#known, batches.flat()), this.#execute)
       const groups = batches.map((plans) => {
         const changes: Change[] = []
@@ -82,14 +90,15 @@ export class WriterCore {
         return { outcomes, changes, position: this.#position }
       })
       runSync(writeTails(this.#known), this.#execute)
-      const moved = this.#position !== this.#written
-      if (moved) this.#connection.run(putMeta('position', String(this.#position)))
+      const reserved = this.#position <= this.#reserved ? this.#reserved : this.#position + POSITIONS_RESERVED
+      if (reserved !== this.#reserved) this.#connection.run(putMeta('position', String(reserved)))
       this.#faults?.('commit')
-      db.exec('COMMIT')
-      this.#written = this.#position
+      this.#connection.execute(COMMIT)
+      this.#reserved = reserved
       return groups
     } catch (error) {
       this.#interned.clear()
+      this.#known.clear()
       if (db.isTransaction) db.exec('ROLLBACK')
       if (error instanceof Refused) return undefined
       throw storeError(error)
@@ -123,7 +132,7 @@ export class WriterCore {
   }
 
   #run(plan: Plan, changes: Change[]): PlanOutcome {
-    const ctx = new PlanContext({ next: () => ++this.#position }, this.#interned, this.#known)
+    const ctx = new PlanContext(this.#source, this.#interned, this.#known, this.#execute)
     const results = runSync(applyPlan(ctx, plan), this.#execute)
     for (const change of ctx.changes) changes.push(change)
     return { ok: true, results, position: ctx.position === 0 ? this.#position : ctx.position }

@@ -69,6 +69,8 @@ interface Reached {
   readonly version: number
   /** Position up to which it has its messages. */
   readonly toDevice: number
+  /** Whether the client may hold that somebody types. */
+  readonly typed: boolean
 }
 
 interface Answer {
@@ -127,7 +129,8 @@ export class SyncService {
     }
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
     const { toDevice = request.since } = request
-    let since: Reached = { position: request.since, version: seen, toDevice }
+    const typed = request.seen?.typing ?? false
+    let since: Reached = { position: request.since, version: seen, toDevice, typed }
     const hasNews = (): boolean =>
       user.hasNewsSince(since.position) ||
       user.hasEphemeralSince(since.version) ||
@@ -136,7 +139,7 @@ export class SyncService {
       if (hasNews()) {
         const { position, version, toDevice } = since
         const ask = { ...request, since: position, toDevice, confirmed: request.since }
-        const quick = this.#quickAnswer(user, inbox, ask, version)
+        const quick = this.#quickAnswer(user, inbox, ask, since)
         const made = quick instanceof Promise ? await quick : quick
         const { json, empty, reached } = made ?? (await this.#answer(user, inbox, ask, version))
         if (!empty) return json
@@ -145,19 +148,20 @@ export class SyncService {
           position: Math.max(since.position, reached.position),
           version: Math.max(since.version, reached.version),
           toDevice: Math.max(since.toDevice, reached.toDevice),
+          typed: reached.typed,
         }
       }
       const left = deadline - clock.monotonic()
       if (left <= 0 || request.signal.aborted || feed.stopping) {
         const e2ee = await this.#deps.e2ee.counts(user, request.deviceId)
-        return answerJson(this.#token(user, since), NOTHING, '', e2ee)
+        return answerJson(this.#token(since), NOTHING, '', e2ee)
       }
       await waitForNews(clock, user, left, request, hasNews)
     }
   }
 
-  #token(user: ActiveUser, { position, version, toDevice: given }: Reached): string {
-    const ephemeral = this.#ephemeral.seen(user, version)
+  #token({ position, version, toDevice: given, typed }: Reached): string {
+    const ephemeral = this.#ephemeral.seen(version, typed)
     const toDevice = given < position ? given : undefined
     return formatStream({ epoch: this.#deps.store.epoch, position, ephemeral, toDevice })
   }
@@ -167,7 +171,7 @@ export class SyncService {
     user: ActiveUser,
     inbox: Inbox,
     request: SyncRequest,
-    seen: number,
+    { version: seen, typed }: Pick<Reached, 'version' | 'typed'>,
     again = false,
   ): Answer | undefined | Promise<Answer | undefined> {
     const { ephemeral } = this.#deps
@@ -176,13 +180,15 @@ export class SyncService {
     const parts = quickParts(this.#quick, user, request)
     if (parts instanceof Promise) {
       /* Where that fails the long way tells why. */
-      return again ? undefined : parts.then(() => this.#quickAnswer(user, inbox, request, seen, true), NEVER)
+      return again
+        ? undefined
+        : parts.then(() => this.#quickAnswer(user, inbox, request, { version: seen, typed }, true), NEVER)
     }
     if (parts === undefined) return undefined
     const { now, groups, e2ee } = parts
     /* News of typing and presence that the reader is yet to be told of come behind what the token says. */
-    const reached = { position: now, version: seen, toDevice: now }
-    return { json: answerJson(this.#token(user, reached), NOTHING, groups, e2ee), empty: false, reached }
+    const reached = { position: now, version: seen, typed, toDevice: now }
+    return { json: answerJson(this.#token(reached), NOTHING, groups, e2ee), empty: false, reached }
   }
 
   async #answer(user: ActiveUser, inbox: Inbox, request: SyncRequest, seen: number): Promise<Answer> {
@@ -204,8 +210,9 @@ export class SyncService {
     const lists = [...Object.values(global), ...Object.values(rooms).map((group) => [...group.keys()])]
     const e2ee = await this.#deps.e2ee.part(user, request.deviceId, since, now)
     const empty = !e2ee.news && lists.every((list) => list.length === 0)
-    const reached = { position: now, version: part.version, toDevice: messages.reached }
-    const json = answerJson(this.#token(user, reached), global, groupsJson(rooms), e2ee.members)
+    const { version, typed } = part
+    const reached = { position: now, version, typed, toDevice: messages.reached }
+    const json = answerJson(this.#token(reached), global, groupsJson(rooms), e2ee.members)
     return { json, empty, reached }
   }
 
