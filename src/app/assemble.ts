@@ -34,6 +34,7 @@ import { createEphemeral } from '#/services/ephemeral/create-ephemeral.ts'
 import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
+import { KnownCounts } from '#/services/push/known-counts.ts'
 import { createPush } from '#/services/push/push.ts'
 import { AUTO_JOIN_KIND, AutoJoin } from '#/services/rooms/auto-join.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
@@ -129,7 +130,9 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const jobs = new JobScheduler({ store, world, log })
   const lastSeen = new LastSeen({ store, clock, log })
   const expiry = options.retention && new Expiry({ store, clock, policy: options.retention })
-  const readStore: ReadStore = expiry ? { ...store, expiry } : store
+  const knownCounts = new KnownCounts(store)
+  const counting = { ...store, push: { ...store.push, counts: knownCounts.counts } }
+  const readStore: ReadStore = expiry ? { ...counting, expiry } : counting
   const reading = createReading({ store: readStore, clock })
   const { clientEvents, ignored } = reading
   const push = createPush({ store: readStore, clock, serverName, clientEvents, ignored })
@@ -200,9 +203,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const feed = new Feed(store, clock, options.cacheBytes / 4)
   const { sessions } = accounts.services
   sessions.onEnded((userId) => feed.sessionEnded(userId))
-  const stillIn = async ({ sessionId }: Requester): Promise<void> => {
-    if (typeof sessionId === 'string') await sessions.check(sessionId)
-  }
+  const stillIn = ({ sessionId }: Requester): Promise<void> | undefined =>
+    typeof sessionId === 'string' ? sessions.check(sessionId) : undefined
   const stateCache = new StateCache({ store, clientEvents, cacheBytes: options.cacheBytes / 2 })
   const relations = createRelations({
     store: readStore,
@@ -250,6 +252,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const sync = new SyncService({
     ...syncing,
     clock,
+    counts: (user, room, upto) => knownCounts.known(user, room, upto),
     hidesInvite: (userId, sender) => people.invites.hides(userId, sender),
   })
   const send = new SendService({
@@ -375,6 +378,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       push.close()
       e2ee.close()
       slidingSync.close()
+      knownCounts.close()
       expiry?.close()
       reads.close()
       reading.close()

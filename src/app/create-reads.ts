@@ -26,7 +26,7 @@ export interface ReadsDeps {
   readonly defaultAccountData: DefaultAccountData
   readonly ephemeral: EphemeralDeps
   /** Throws when the session of a request has ended since. */
-  readonly stillIn: (who: Requester) => Promise<void>
+  readonly stillIn: (who: Requester) => Promise<void> | undefined
 }
 
 export interface Reads {

@@ -14,3 +14,14 @@ test('the entry touched longest ago goes first', () => {
   lru.clear()
   assert.equal(lru.size, 0)
 })
+
+test('what was touched lately stays, however seldom it is moved', () => {
+  const lru = new Lru<number, number>(100)
+  for (let i = 0; i < 100; i++) lru.set(i, i)
+  for (let i = 100; i < 1000; i++) {
+    /* The youngest half is touched again and again. */
+    for (let used = 50; used < 100; used++) assert.equal(lru.get(used), used)
+    lru.set(i, i)
+    assert.equal(lru.size, 100)
+  }
+})

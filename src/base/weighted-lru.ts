@@ -1,9 +1,13 @@
-/** A map with a budget in bytes: when its values weigh too much, those touched longest ago go. */
+/**
+ * A map with a budget in bytes: when its values weigh too much, those touched longest ago go. As in `Lru`, an entry that
+ * was moved lately stays where it is, so what goes is among the oldest quarter.
+ */
 export class WeightedLru<K, V> {
-  readonly #entries = new Map<K, { readonly value: V; bytes: number }>()
+  readonly #entries = new Map<K, { readonly value: V; bytes: number; at: number }>()
   readonly #maxBytes: number
   readonly #mayGo: (value: V) => boolean
   #bytes = 0
+  #moves = 0
 
   /** @param mayGo whether a value may be forgotten just now */
   constructor(maxBytes: number, mayGo: (value: V) => boolean = () => true) {
@@ -20,12 +24,15 @@ export class WeightedLru<K, V> {
     return this.#bytes
   }
 
-  /** The value, which becomes the youngest. */
+  /** The value, which becomes the youngest, or stays one of the younger ones. */
   get(key: K): V | undefined {
     const entry = this.#entries.get(key)
     if (!entry) return undefined
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
+    if (this.#moves - entry.at >= this.#entries.size >> 2) {
+      entry.at = ++this.#moves
+      this.#entries.delete(key)
+      this.#entries.set(key, entry)
+    }
     return entry.value
   }
 
@@ -34,9 +41,13 @@ export class WeightedLru<K, V> {
     return this.#entries.get(key)?.value
   }
 
+  keys(): IterableIterator<K> {
+    return this.#entries.keys()
+  }
+
   set(key: K, value: V, bytes: number): void {
     this.delete(key)
-    this.#entries.set(key, { value, bytes })
+    this.#entries.set(key, { value, bytes, at: ++this.#moves })
     this.#bytes += bytes
     this.#shrink(key)
   }

@@ -1,4 +1,5 @@
 /** A request as dispatch takes it and as handlers see it. No sockets. */
+import { type ClientSignal, clientSignalOf } from '#/base/client-signal.ts'
 import type { Log } from '#/base/log.ts'
 import { parseQuery, type Query } from './query.ts'
 
@@ -24,6 +25,8 @@ export interface DispatchRequest {
   readonly remote: string
   /** Aborts when the client has gone or the server stops. */
   readonly signal: AbortSignal
+  /** The same in the form for requests that wait; absent where there is the signal alone. */
+  readonly client?: ClientSignal
   /** Every value of a header, where `headers` keeps only the first of a repeated one. */
   headerAll?(name: string): readonly string[]
   /** A request id given by a trusted proxy. */
@@ -85,6 +88,11 @@ export class RequestInfo {
   /** Aborts when the client has gone or the server stops. Made on first use, because few handlers wait. */
   get signal(): AbortSignal {
     return this.#request.signal
+  }
+
+  /** Tells of the same, for handlers that wait and are many. */
+  get client(): ClientSignal {
+    return this.#request.client ?? clientSignalOf(this.#request.signal)
   }
 
   /** All values of a header that may be repeated, such as Authorization between servers. */

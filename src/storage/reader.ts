@@ -124,6 +124,7 @@ export function readerOver(read: RunQuery): Reader {
       countedRooms: bind(push.countedRooms),
       threadOf: bind(push.threadOfEvent),
       counts: bind(push.pushCounts),
+      countsToKeep: bind(push.pushCountsToKeep),
       countsOfRooms: bind(pushCountsOfRooms),
       notifications: bind(notificationList),
       pushers: bind(push.pushersOf),

@@ -186,10 +186,12 @@ export const PLANTED: Record<string, PlantedBug> = {
       ...store,
       push: {
         ...store.push,
-        counts: async (...args) => {
-          const { room, main, threads } = await store.push.counts(...args)
+        countsToKeep: async (...args) => {
+          const kept = await store.push.countsToKeep(...args)
+          const { main } = kept.counts
           const more = main.notifications > 0 ? 1 : 0
-          return { room, main: { ...main, notifications: main.notifications + more }, threads }
+          const counts = { ...kept.counts, main: { ...main, notifications: main.notifications + more } }
+          return { ...kept, counts }
         },
       },
     }),

@@ -1,5 +1,6 @@
 /** One request and its answer on a connection: the bridge between node:http and dispatch. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ClientSignal } from '#/base/client-signal.ts'
 import type { Log } from '#/base/log.ts'
 import type { Dispatch } from '#/http/dispatch.ts'
 import type { Reply, ReplyBody } from '#/http/reply.ts'
@@ -22,7 +23,7 @@ export interface ExchangeContext {
   encode?(reply: Reply, message: IncomingMessage): Reply | Promise<Reply>
 }
 
-export class Exchange implements DispatchRequest {
+export class Exchange implements DispatchRequest, ClientSignal {
   readonly message: IncomingMessage
   readonly response: ServerResponse
   readonly method: string
@@ -39,7 +40,8 @@ export class Exchange implements DispatchRequest {
   bytesWritten = -1
   readonly #waits: boolean
   #abort: AbortController | undefined
-  #gone = false
+  #listeners: (() => void)[] | undefined
+  aborted = false
 
   constructor(message: IncomingMessage, response: ServerResponse, context: ExchangeContext, waits: boolean) {
     this.message = message
@@ -59,9 +61,26 @@ export class Exchange implements DispatchRequest {
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController()
-      if (this.#gone) this.#abort.abort()
+      if (this.aborted) this.#abort.abort()
     }
     return this.#abort.signal
+  }
+
+  get client(): ClientSignal {
+    return this
+  }
+
+  throwIfAborted(): void {
+    if (this.aborted) this.signal.throwIfAborted()
+  }
+
+  onAbort(listener: () => void): void {
+    if (this.#listeners) this.#listeners.push(listener)
+    else this.#listeners = [listener]
+  }
+
+  offAbort(listener: () => void): void {
+    this.#listeners = this.#listeners?.filter((each) => each !== listener)
   }
 
   headerAll(name: string): readonly string[] {
@@ -70,8 +89,11 @@ export class Exchange implements DispatchRequest {
 
   /** Tells the handler that nobody waits for the answer any more. */
   abort(): void {
-    this.#gone = true
+    this.aborted = true
     this.#abort?.abort()
+    const listeners = this.#listeners
+    this.#listeners = undefined
+    for (const listener of listeners ?? []) listener()
     if (this.body?.reading === true) this.message.destroy()
   }
 

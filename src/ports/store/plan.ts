@@ -14,7 +14,7 @@ import type { EventOp, EventRow } from './events.ts'
 import type { JobOp } from './jobs.ts'
 import type { KeyOp } from './keys.ts'
 import type { PeopleOp } from './people.ts'
-import type { PushOp } from './push.ts'
+import type { CountedEvent, PushOp } from './push.ts'
 import type { ReceiptOp, ReceiptRow } from './receipts.ts'
 import type { RelationOp } from './relations.ts'
 import type { ReportOp } from './reports.ts'
@@ -55,7 +55,11 @@ export interface Plan {
   readonly ops: readonly Op[]
 }
 
-/** What moved in a commit, for whoever waits on a stream: positions, never content. */
+/**
+ * What moved in a commit, for whoever waits on a stream: positions, never content. A `counts` change is none that clients
+ * hear of: what is unread must be counted anew in the room, or for the user, or for the user in that room; with neither
+ * for everybody everywhere.
+ */
 export interface Change {
   readonly stream:
     | 'events'
@@ -68,6 +72,7 @@ export interface Change {
     | 'one_time_keys'
     | 'to_device'
     | 'rooms'
+    | 'counts'
   readonly position: number
   /** Room of an `events` or `receipts` change, and of room account data. */
   readonly room?: number
@@ -75,6 +80,8 @@ export interface Change {
   readonly user?: string
   /** The event itself where this process wrote it; anyone else reads it by its position. */
   readonly event?: EventRow
+  /** How that event counts; absent where it does not. */
+  readonly counted?: CountedEvent
   /** Rooms in which the change of somebody's device list is news; absent where it is news to the viewer alone. */
   readonly rooms?: readonly number[]
   readonly viewer?: string

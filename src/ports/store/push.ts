@@ -129,6 +129,22 @@ export interface RoomCounts {
   readonly threads: readonly (UnreadCount & { readonly thread: string })[]
 }
 
+/** Counts with all that tells how the events of after them change them. */
+export interface CountsToKeep {
+  readonly counts: RoomCounts
+  /** The user's profile for all rooms, and for this one, for events behind the position of the counts. */
+  readonly profile: string
+  readonly roomProfile: string
+  /** Threads with events behind the unthreaded mark, as many as were looked at. */
+  readonly threads: number
+}
+
+/** How a live event counts: part of its `push.event`. */
+export type CountedEvent = Pick<
+  Extract<PushOp, { op: 'push.event' }>,
+  'thread' | 'kind' | 'readBy' | 'actions'
+>
+
 export interface PushReader {
   user(user: string): Promise<PushUserRow | undefined>
   /** Local members of a room whose rules are custom or who have pushers. */
@@ -139,7 +155,9 @@ export interface PushReader {
   threadOf(event: number): Promise<string | undefined>
   /** Counts of a user in a room up to a position; messages of before `overBefore` (ms) count as read. */
   counts(user: string, room: number, upto: number, overBefore?: number): Promise<RoomCounts>
-  /** The same for many rooms. */
+  /** The same without `overBefore`, for whoever goes on counting from there. */
+  countsToKeep(user: string, room: number, upto: number): Promise<CountsToKeep>
+  /** Counts of many rooms. */
   countsOfRooms(user: string, rooms: readonly number[], upto: number): Promise<RoomCounts[]>
   /**
    * Notifications of a user before an event, newest first: looks at no more than `scan` events and gives where to go

@@ -53,6 +53,11 @@ export class ErasedUsers {
     return erased
   }
 
+  /** Whether it is known without a wait that a user is not erased. */
+  isNot(user: string): boolean {
+    return this.#any === false || (this.#any === true && this.#known.get(user) === false)
+  }
+
   close(): void {
     this.#stop()
   }

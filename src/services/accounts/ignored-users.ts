@@ -6,10 +6,16 @@ import { IGNORING_USERS_CACHED_MAX } from './limits.ts'
 
 const NOBODY: ReadonlySet<string> = new Set()
 
+interface List {
+  readonly reading: Promise<ReadonlySet<string>>
+  /** What was read, as soon as it was. */
+  users: ReadonlySet<string> | undefined
+}
+
 /** Keeps the lists of users who read ready, and follows their account data. */
 export class IgnoredUsers {
   readonly #store: Store
-  readonly #lists = new Lru<string, Promise<ReadonlySet<string>>>(IGNORING_USERS_CACHED_MAX)
+  readonly #lists = new Lru<string, List>(IGNORING_USERS_CACHED_MAX)
   readonly #stop: () => void
 
   constructor(store: Store) {
@@ -24,13 +30,23 @@ export class IgnoredUsers {
   /** Ids of the users whom `userId` ignores, never `userId` itself. Right as of the last commit. */
   ignoredBy(userId: string): Promise<ReadonlySet<string>> {
     const known = this.#lists.get(userId)
-    if (known) return known
-    const reading = this.#read(userId)
-    this.#lists.set(userId, reading)
-    reading.catch(() => {
-      if (this.#lists.peek(userId) === reading) this.#lists.delete(userId)
-    })
-    return reading
+    if (known) return known.reading
+    const list: List = { reading: this.#read(userId), users: undefined }
+    this.#lists.set(userId, list)
+    list.reading.then(
+      (users) => {
+        list.users = users
+      },
+      () => {
+        if (this.#lists.peek(userId) === list) this.#lists.delete(userId)
+      },
+    )
+    return list.reading
+  }
+
+  /** The same, where it is known without a wait. */
+  known(userId: string): ReadonlySet<string> | undefined {
+    return this.#lists.get(userId)?.users
   }
 
   close(): void {

@@ -20,6 +20,8 @@ export const LOCALPART_TRIES = 5
 export const TOKEN_BYTES = 32
 /** Sessions kept ready for authentication. One takes about 700 bytes. */
 export const SESSIONS_CACHED_MAX = 20_000
+/** Access tokens whose digest is remembered. */
+export const DIGESTS_KNOWN_MAX = 10_000
 /** Times a login is checked again because the password's hash changed meanwhile. */
 export const LOGIN_TRIES = 3
 

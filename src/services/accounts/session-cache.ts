@@ -25,8 +25,9 @@ export interface CachedSession {
 
 export class SessionCache {
   readonly #max: number
-  /** From the session used longest ago to the youngest. */
-  readonly #byDigest = new Map<string, CachedSession>()
+  /** From the session used longest ago to the youngest; one that was moved lately stays where it is. */
+  readonly #byDigest = new Map<string, CachedSession & { moved: number }>()
+  #moves = 0
   readonly #byUser = new Map<string, Set<string>>()
   #generation = 0
 
@@ -46,14 +47,17 @@ export class SessionCache {
   get(digest: string): CachedSession | undefined {
     const known = this.#byDigest.get(digest)
     if (known === undefined) return undefined
-    this.#byDigest.delete(digest)
-    this.#byDigest.set(digest, known)
+    if (this.#moves - known.moved >= this.#max >> 2) {
+      known.moved = ++this.#moves
+      this.#byDigest.delete(digest)
+      this.#byDigest.set(digest, known)
+    }
     return known
   }
 
   set(digest: string, cached: CachedSession): void {
     this.#drop(digest)
-    this.#byDigest.set(digest, cached)
+    this.#byDigest.set(digest, { ...cached, moved: ++this.#moves })
     const { userId } = cached.session
     const digests = this.#byUser.get(userId)
     if (digests) digests.add(digest)

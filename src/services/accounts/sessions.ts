@@ -4,6 +4,7 @@
  */
 import { KeyedLock } from '#/base/async/keyed-lock.ts'
 import { SingleFlight } from '#/base/async/single-flight.ts'
+import { Lru } from '#/base/lru.ts'
 import type { World } from '#/base/world.ts'
 import type { AccountOp, AccountRow, TokenRow } from '#/ports/store/accounts.ts'
 import type { Store } from '#/ports/store/store.ts'
@@ -13,7 +14,7 @@ import type { UserId } from '#/protocol/ids/user-id.ts'
 import { newDeviceId } from './device-id.ts'
 import { Granter, type Tokens } from './grants.ts'
 import type { LastSeen, Seen } from './last-seen.ts'
-import { DEVICES_PER_USER_MAX, SESSIONS_CACHED_MAX } from './limits.ts'
+import { DEVICES_PER_USER_MAX, DIGESTS_KNOWN_MAX, SESSIONS_CACHED_MAX } from './limits.ts'
 import type { SessionOptions } from './options.ts'
 import { type CachedSession, type Session, SessionCache } from './session-cache.ts'
 import { digestOf, sessionEndOf } from './tokens.ts'
@@ -40,6 +41,8 @@ export class Sessions {
   readonly #granter: Granter
   readonly #cache: SessionCache
   readonly #lastSeen: LastSeen | undefined
+  /** Digests of tokens that were used lately, since a client sends the same one all day. */
+  readonly #digests: Lru<string, string>
   /** Logins, changes of password and deactivation of one user come one after the other. */
   readonly #users = new KeyedLock()
   readonly #loading = new SingleFlight<string, CachedSession>()
@@ -61,6 +64,7 @@ export class Sessions {
     this.#granter = new Granter(deps)
     this.#lastSeen = deps.lastSeen
     this.#cache = new SessionCache(deps.cachedMax ?? SESSIONS_CACHED_MAX)
+    this.#digests = new Lru(Math.min(deps.cachedMax ?? DIGESTS_KNOWN_MAX, DIGESTS_KNOWN_MAX))
     /* Whoever deletes a device ends its tokens, also where nobody thinks of this cache. */
     this.#stop = deps.store.onChange((changes) => {
       for (const change of changes) {
@@ -71,10 +75,16 @@ export class Sessions {
 
   /**
    * Throws when the session of a digest is not what it was: M_UNKNOWN_TOKEN, M_USER_LOCKED. For requests that last.
+   * Without a promise when the session is known.
    */
-  async check(digest: string): Promise<void> {
-    const found = this.#cache.get(digest) ?? (await this.#loading.run(digest, () => this.#load(digest)))
-    this.#refuse(found, false)
+  check(digest: string): Promise<void> | undefined {
+    const known = this.#cache.get(digest)
+    if (known !== undefined) {
+      this.#refuse(known, false)
+      return undefined
+    }
+    const loaded = this.#loading.run(digest, () => this.#load(digest))
+    return loaded.then((found) => this.#refuse(found, false))
   }
 
   /** Hears of users one of whose sessions has ended, or may have. */
@@ -97,9 +107,12 @@ export class Sessions {
    * `evenLocked` says so (logging out). Throws M_UNKNOWN_TOKEN, M_USER_LOCKED.
    */
   find(accessToken: string, evenLocked = false, from?: UsedFrom): Session | Promise<Session> {
-    const digest = digestOf(accessToken)
+    const digest = this.#digests.get(accessToken) ?? digestOf(accessToken)
     const known = this.#cache.get(digest)
-    if (known !== undefined) return this.#admit(known, evenLocked, from)
+    if (known !== undefined) {
+      this.#digests.set(accessToken, digest)
+      return this.#admit(known, evenLocked, from)
+    }
     const loaded = this.#loading.run(digest, () => this.#load(digest))
     return loaded.then((found) => this.#admit(found, evenLocked, from))
   }

@@ -31,6 +31,11 @@ export class KeyCountCache {
     this.#stop()
   }
 
+  /** `members`, where they are known without a wait. */
+  known(user: string, device: string): string | undefined {
+    return this.#known.get(nameOf(user, device))
+  }
+
   /** The members `device_one_time_keys_count` and `device_unused_fallback_key_types` of a sync answer, as JSON text. */
   async members(user: string, device: string): Promise<string> {
     const name = nameOf(user, device)

@@ -42,3 +42,10 @@ export const PUSHER_DATA_BYTES_MAX = 8 * 1024
 export const PUSHER_NAME_CHARS_MAX = 255
 /** Muted rooms of a user that are looked up one by one. */
 export const MUTED_ROOMS_SMALL = 20
+/** Counts of readers and events of rooms kept ready together. */
+export const COUNTS_KEPT_MAX = 50_000
+/** Of these in one room: events, readers ... */
+export const COUNTED_EVENTS_KEPT = 50
+export const COUNTED_READERS_MAX = 10_000
+/** ... and threads with events that one reader has not read; with more the store is asked. */
+export const COUNTED_THREADS_MAX = 100

@@ -173,6 +173,9 @@ export class ActiveUser {
     this.forgets++
   }
 
+  /** When it became the youngest of the users kept ready, as the feed counts. */
+  moved = 0
+
   /** Requests that use this object; while there are any it stays the one that hears of news. */
   busy = 0
 
@@ -181,8 +184,8 @@ export class ActiveUser {
     return this.#waiting.size > 0
   }
 
-  /** Calls `wake` once at the next news. Returns a function that stops waiting. */
-  wait(wake: () => void): () => void {
+  /** Calls `wake` once at the next news, unless `stopWaiting` is told of it before. */
+  wait(wake: () => void): void {
     if (this.#waiting.size >= WAITING_PER_USER_MAX) {
       const oldest = this.#waiting.values().next().value
       if (oldest) {
@@ -191,7 +194,10 @@ export class ActiveUser {
       }
     }
     this.#waiting.add(wake)
-    return () => this.#waiting.delete(wake)
+  }
+
+  stopWaiting(wake: () => void): void {
+    this.#waiting.delete(wake)
   }
 
   /** How often a session of the user has ended, or may have. */
@@ -204,6 +210,7 @@ export class ActiveUser {
   }
 
   wake(): void {
+    if (this.#waiting.size === 0) return
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const call of waiting) call()

@@ -40,6 +40,9 @@ export class Feed {
   /** The newest version of typing and presence that was told. */
   #ephemeral = 0
 
+  /** Counts how often a user became the youngest of `#users`. */
+  #moves = 0
+
   constructor(store: Store, clock: Clock, cacheBytes: number = RECENT_BYTES_DEFAULT) {
     this.#clock = clock
     this.#wakes = new Slices(clock, FEED_WAKES_PER_TURN)
@@ -74,13 +77,20 @@ export class Feed {
 
   /** What is kept ready of a user; loaded when new. */
   async user(userId: string): Promise<ActiveUser> {
+    return this.known(userId) ?? this.#loading.run(userId, () => this.#load(userId))
+  }
+
+  /** The same, where it is kept already. */
+  known(userId: string): ActiveUser | undefined {
     const known = this.#users.get(userId)
-    if (known) {
+    if (!known) return undefined
+    /* One that was moved lately stays among the younger ones. */
+    if (this.#moves - known.moved >= ACTIVE_USERS_MAX >> 2) {
+      known.moved = ++this.#moves
       this.#users.delete(userId)
       this.#users.set(userId, known)
-      return known
     }
-    return this.#loading.run(userId, () => this.#load(userId))
+    return known
   }
 
   /** Memberships of a user, who is not kept ready for it. */
@@ -102,6 +112,11 @@ export class Feed {
     this.#rooms.delete(room)
   }
 
+  /** Events of a room in (after, upto], newest first, where they are kept ready. */
+  kept(room: number, after: number, upto: number, limit: number): EventRow[] | undefined {
+    return this.#rooms.get(room)?.newest(after, upto, limit)
+  }
+
   /** Events of a room in (after, upto], newest first; those that are not kept from `reads`. */
   async newest(
     room: number,
@@ -110,8 +125,9 @@ export class Feed {
     limit: number,
     reads: Store = this.#store,
   ): Promise<EventRow[]> {
-    const recent = this.#rooms.get(room)?.newest(after, upto, limit)
-    return recent ?? reads.events.timeline({ room, after, upto, limit, dir: 'b' })
+    return (
+      this.kept(room, after, upto, limit) ?? reads.events.timeline({ room, after, upto, limit, dir: 'b' })
+    )
   }
 
   async #load(userId: string): Promise<ActiveUser> {
@@ -130,6 +146,7 @@ export class Feed {
       }
       const user = new ActiveUser(userId, memberships, floor, this.#ephemeral)
       this.#makeRoom()
+      user.moved = ++this.#moves
       this.#users.set(userId, user)
       for (const [room, { membership }] of memberships) if (membership === 'join') this.#enter(room, user)
       for (const change of this.#during.get(userId) ?? []) this.#catchUp(user, change)

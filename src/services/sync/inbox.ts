@@ -6,7 +6,7 @@ export class Inbox {
   first = Number.POSITIVE_INFINITY
   /** Position of the last message that came; 0 for none. */
   #last = 0
-  /** Settles when the store has said what waits. */
+  /** Settles when the store has said what waits; undefined from then on. */
   loading: Promise<void> | undefined
 
   constructor(user: string, device: string) {

@@ -43,23 +43,23 @@ export class Inboxes {
     this.#deps = deps
   }
 
-  /** The inbox of a device of a user who syncs; one without a device gets nothing. */
-  async of(user: ActiveUser, device: string): Promise<Inbox> {
+  /** The inbox of a device of a user who syncs; one without a device gets nothing. No promise where it is known. */
+  of(user: ActiveUser, device: string): Inbox | Promise<Inbox> {
     if (device === '') return new Inbox(user.userId, device)
-    let inbox = user.inboxes.get(device)
-    if (!inbox) {
-      inbox = new Inbox(user.userId, device)
-      user.inboxes.set(device, inbox)
-      inbox.loading = this.#load(user, inbox)
-    }
-    await inbox.loading
-    return inbox
+    const known = user.inboxes.get(device)
+    if (known) return known.loading?.then(() => known) ?? known
+    const inbox = new Inbox(user.userId, device)
+    user.inboxes.set(device, inbox)
+    const loading = this.#load(user, inbox)
+    inbox.loading = loading
+    return loading.then(() => inbox)
   }
 
   async #load(user: ActiveUser, inbox: Inbox): Promise<void> {
     try {
       const bounds = await this.#deps.store.toDevice.bounds(inbox.user, inbox.device)
       if (bounds) inbox.found(bounds.first, bounds.last)
+      inbox.loading = undefined
     } catch (error) {
       user.inboxes.delete(inbox.device)
       throw error

@@ -61,8 +61,9 @@ test('too many waiting requests of one user: the oldest is answered', () => {
   const woken: number[] = []
   for (let i = 0; i <= WAITING_PER_USER_MAX; i++) user.wait(() => woken.push(i))
   assert.deepEqual(woken, [0])
-  const stop = user.wait(() => woken.push(999))
-  stop()
+  const stops = (): void => void woken.push(999)
+  user.wait(stops)
+  user.stopWaiting(stops)
   user.wake()
   assert.equal(woken.length, WAITING_PER_USER_MAX + 1, 'each but the one that stopped was woken once')
 })

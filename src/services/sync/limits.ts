@@ -34,6 +34,8 @@ export const RECENT_BYTES_DEFAULT = 32 * 1024 * 1024
 export const ACTIVE_USERS_MAX = 5000
 /** Changes remembered per user; an older token is answered from the store. */
 export const CHANGES_PER_USER = 500
+/** Versions of typing and presence that a token stays behind while they do not concern its reader. */
+export const SEEN_BEHIND_MAX = 500
 /** Rooms of one answer that are prepared side by side. */
 export const ROOMS_AT_ONCE = 4
 /** The same where rooms are told whole, which share their reads; fewer where their timelines are longer ... */

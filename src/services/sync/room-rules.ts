@@ -12,6 +12,11 @@ export class RoomRules {
     this.#store = store
   }
 
+  /** The rules of a room that is known here. */
+  known(room: number): RoomVersionRules | undefined {
+    return this.#known.get(room)
+  }
+
   /** Undefined for a room that is gone and for a version that this release does not know. */
   async of(room: number, reads: Store = this.#store): Promise<RoomVersionRules | undefined> {
     const known = this.#known.get(room)

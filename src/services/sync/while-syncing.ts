@@ -18,7 +18,7 @@ export async function whileSyncing(
   request: Syncing,
   answer: (user: ActiveUser) => Promise<string>,
 ): Promise<string> {
-  const user = await feed.user(request.userId)
+  const user = feed.known(request.userId) ?? (await feed.user(request.userId))
   user.busy++
   const reader = { userId: user.userId, rooms: user.memberships }
   const ended = presence.syncing(reader, request.deviceId, request.presence)

@@ -4,6 +4,7 @@
  * late together.
  */
 import { KeyedLock } from '#/base/async/keyed-lock.ts'
+import type { ClientSignal } from '#/base/client-signal.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { WHOLE_SYNC_RETRY_MS, WHOLE_SYNCS_AT_ONCE, WHOLE_SYNCS_WAITING_MAX } from './limits.ts'
 
@@ -24,7 +25,11 @@ export class WholeSyncs {
    * Runs `task` when there is a place for it, in the order of asking; a user has one place, whatever the number of
    * devices. Throws M_LIMIT_EXCEEDED when too many wait, and the signal's reason when the client has gone meanwhile.
    */
-  async run<T>(userId: string, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+  async run<T>(
+    userId: string,
+    signal: Pick<ClientSignal, 'throwIfAborted'>,
+    task: () => Promise<T>,
+  ): Promise<T> {
     if (this.#waiting >= this.#waitingMax) {
       throw new MatrixError(
         'M_LIMIT_EXCEEDED',

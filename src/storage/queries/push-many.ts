@@ -40,7 +40,7 @@ function* countsOfList(user: string, rooms: readonly number[], upto: number): Sq
   for (const room of rooms) {
     const read = marksFrom(marks.get(room) ?? [])
     const after = Math.max(read.all, read.byThread.get(MAIN_THREAD) ?? 0)
-    if ((threads.get(room) ?? 0) > read.all) counts.push(yield* countsOf(user, room, upto))
+    if ((threads.get(room) ?? 0) > read.all) counts.push((yield* countsOf(user, room, upto)).counts)
     else if ((newest.get(room) ?? 0) <= after) counts.push({ room, main: NOTHING, threads: [] })
     else open.push({ room, after, newest: newest.get(room)! })
   }
@@ -127,7 +127,7 @@ function* countsOfOpen(user: string, open: readonly Open[], upto: number): Sql<R
     const history = historyFrom([...profiles.all, ...(profiles.byRoom.get(room) ?? [])])
     const [part, ...more] = history.within(after, upto)
     if (!part || more.length > 0) {
-      counts.push(yield* countsOf(user, room, upto))
+      counts.push((yield* countsOf(user, room, upto)).counts)
       continue
     }
     const end = ends.get(room)!

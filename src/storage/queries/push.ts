@@ -1,5 +1,12 @@
 /** Reading notification counts, notifications and pushers. */
-import type { PusherRow, PushUserRow, QueuedPushRow, RoomCounts, UnreadCount } from '#/ports/store/push.ts'
+import type {
+  CountsToKeep,
+  PusherRow,
+  PushUserRow,
+  QueuedPushRow,
+  RoomCounts,
+  UnreadCount,
+} from '#/ports/store/push.ts'
 import { outcomeFor } from '#/protocol/push-rules/profile.ts'
 import { MAIN_THREAD } from '#/protocol/push-rules/thread.ts'
 import { THREADS_COUNTED_MAX } from '../limits.ts'
@@ -200,8 +207,10 @@ const THREADS = `SELECT thread, latest FROM thread_news WHERE room = ?1 AND late
  * and the unthreaded mark, each with the outcome of its kind under the user's profile of then, or its own where one
  * is kept.
  */
-export function* countsOf(user: string, room: number, upto: number, overBefore?: number): Sql<RoomCounts> {
+export function* countsOf(user: string, room: number, upto: number, overBefore?: number): Sql<CountsToKeep> {
   const { marks, history, newest, threadEvent } = yield* standingOf(user, room, upto)
+  const rules = history.at(upto)
+  const kept = { profile: rules.profile, roomProfile: rules.room }
   /* What is over counts as read. */
   const over = overBefore === undefined ? 0 : yield* overUpTo(room, overBefore, upto)
   const stretchOf = (thread: string): Stretch => ({
@@ -217,7 +226,9 @@ export function* countsOf(user: string, room: number, upto: number, overBefore?:
   const recent = threadEvent > allRead ? yield* run(THREADS, room, allRead, THREADS_COUNTED_MAX) : []
   const news = recent.filter((row) => (row.latest as number) > stretchOf(row.thread as string).after)
   const none = { notifications: 0, highlights: 0 }
-  if (!isUnread && news.length === 0) return { room, main: none, threads: [] }
+  if (!isUnread && news.length === 0) {
+    return { counts: { room, main: none, threads: [] }, ...kept, threads: recent.length }
+  }
   const threads: (UnreadCount & { thread: string })[] = []
   for (const row of news) {
     const thread = row.thread as string
@@ -225,7 +236,7 @@ export function* countsOf(user: string, room: number, upto: number, overBefore?:
     if (count.notifications > 0) threads.push({ thread, ...count })
   }
   const unread = isUnread ? yield* unreadIn(main, history, newest.totals) : none
-  return { room, main: unread, threads }
+  return { counts: { room, main: unread, threads }, ...kept, threads: recent.length }
 }
 
 /* The oldest event by its time of those that are not over; whatever came before it is. */
@@ -242,7 +253,15 @@ function* overUpTo(room: number, overBefore: number, upto: number): Sql<number> 
 export const pushCounts = query(
   'push.counts',
   'small',
-  (user: string, room: number, upto: number, overBefore?: number) => countsOf(user, room, upto, overBefore),
+  function* (user: string, room: number, upto: number, overBefore?: number): Sql<RoomCounts> {
+    return (yield* countsOf(user, room, upto, overBefore)).counts
+  },
+)
+
+export const pushCountsToKeep = query(
+  'push.countsToKeep',
+  'small',
+  (user: string, room: number, upto: number) => countsOf(user, room, upto),
 )
 
 function pusherFrom(row: Row): PusherRow {

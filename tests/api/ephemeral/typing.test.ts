@@ -152,9 +152,9 @@ test('who stops typing while the answer is made that shows it does not type for 
     ...store,
     push: {
       ...store.push,
-      counts: async (...ask) => {
+      countsToKeep: async (...ask) => {
         await meanwhile?.()
-        return store.push.counts(...ask)
+        return store.push.countsToKeep(...ask)
       },
     },
   })

@@ -26,7 +26,7 @@ export interface OldSyncDeps {
   readonly eventStream: EventStreamService
   readonly epoch: number
   /** Throws when the session of a request has ended since. */
-  readonly stillIn: (who: Requester) => Promise<void>
+  readonly stillIn: (who: Requester) => Promise<void> | undefined
 }
 
 function positionOf(d: OldSyncDeps, text: string | undefined): number | undefined {
@@ -68,7 +68,7 @@ export const oldSyncRoutes = (d: OldSyncDeps): Route[] => [
         from: positionOf(d, query.from),
         roomId,
         timeoutMs: query.timeout ?? EVENTS_TIMEOUT_MS_DEFAULT,
-        signal: request.signal,
+        signal: request.client,
         stillIn: () => d.stillIn(who),
       })
       return jsonText(

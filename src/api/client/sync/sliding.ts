@@ -37,7 +37,7 @@ export interface SlidingRouteDeps {
   readonly presence: Presence
   readonly limits: RateLimits<LimitName>
   /** Throws when the session of a requester has ended. */
-  readonly stillIn: (who: Requester) => Promise<void>
+  readonly stillIn: (who: Requester) => Promise<void> | undefined
 }
 
 const name = t.text(FILTER_NAME_CHARS_MAX)
@@ -240,7 +240,7 @@ function commonOf<T>(
     connId: body.conn_id ?? '',
     subscriptions: new Map(subscribed.map(([roomId, asked]) => [roomId, wish(asked)])),
     extensions: extensionsOf(body.extensions),
-    signal: request.signal,
+    signal: request.client,
     stillIn: () => d.stillIn(who),
   }
 }

@@ -2,7 +2,7 @@
 import { Lru } from '#/base/lru.ts'
 import type { RateLimits } from '#/base/rate-limit.ts'
 import type { LimitName } from '#/http/limit-names.ts'
-import { jsonText } from '#/http/reply.ts'
+import { jsonText, type Reply } from '#/http/reply.ts'
 import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
@@ -26,7 +26,7 @@ export interface SyncRouteDeps {
   readonly presence: Presence
   readonly limits: RateLimits<LimitName>
   /** Throws when the session of a requester has ended. */
-  readonly stillIn: (who: Requester) => Promise<void>
+  readonly stillIn: (who: Requester) => Promise<void> | undefined
 }
 
 /** Filters as they are asked for: the JSON text itself, or user and number. A client repeats the same one all day. */
@@ -38,11 +38,14 @@ class Filters {
     this.#stored = stored
   }
 
-  async of(userId: string, text: string | undefined): Promise<SyncFilter> {
+  /** Without a promise where the filter is known. */
+  of(userId: string, text: string | undefined): SyncFilter | Promise<SyncFilter> {
     if (text === undefined) return DEFAULT_FILTER
     const name = text.startsWith('{') ? text : `${userId} ${text}`
-    const known = this.#known.get(name)
-    if (known) return known
+    return this.#known.get(name) ?? this.#make(userId, text, name)
+  }
+
+  async #make(userId: string, text: string, name: string): Promise<SyncFilter> {
     const json = name === text ? text : await this.#textOf(userId, text)
     const filter = parseSyncFilter(inlineFilter(json))
     if (json.length <= FILTER_KNOWN_CHARS_MAX) this.#known.set(name, filter)
@@ -76,9 +79,13 @@ export function presenceOf(
   who: Requester,
   asked: PresenceName = 'online',
 ): PresenceName | undefined {
+  /* Who is to be taken for nobody is not counted as somebody. */
+  if (asked === 'offline') return asked
   if (d.presence.deviceState(who.userId, who.deviceId ?? '') === asked) return asked
   return isAllowed(d.limits, who, 'rc_presence.per_user', who.userId) ? asked : undefined
 }
+
+const replyOf = (text: string): Reply => jsonText(text)
 
 export function syncRoutes(d: SyncRouteDeps): Route[] {
   const filters = new Filters(d.filterOf)
@@ -102,23 +109,27 @@ export function syncRoutes(d: SyncRouteDeps): Route[] {
         use_state_after: t.opt(t.bool),
         'org.matrix.msc4222.use_state_after': t.opt(t.bool),
       }),
-      async handle({ who, query, request }) {
+      handle({ who, query, request }) {
         const since = sinceOf(d, query.since)
-        const text = await d.sync.sync({
-          userId: who.userId,
-          deviceId: who.deviceId ?? '',
-          since: since?.position,
-          toDevice: since?.toDevice ?? since?.position,
-          seen: since?.ephemeral,
-          filter: await filters.of(who.userId, query.filter),
-          fullState: query.full_state ?? false,
-          stateAfter: stateAfterOf(query.use_state_after, query['org.matrix.msc4222.use_state_after']),
-          presence: presenceOf(d, who, query.set_presence),
-          timeoutMs: query.timeout ?? 0,
-          signal: request.signal,
-          stillIn: () => d.stillIn(who),
-        })
-        return jsonText(text)
+        const answer = (filter: SyncFilter): Promise<Reply> =>
+          d.sync
+            .sync({
+              userId: who.userId,
+              deviceId: who.deviceId ?? '',
+              since: since?.position,
+              toDevice: since?.toDevice ?? since?.position,
+              seen: since?.ephemeral,
+              filter,
+              fullState: query.full_state ?? false,
+              stateAfter: stateAfterOf(query.use_state_after, query['org.matrix.msc4222.use_state_after']),
+              presence: presenceOf(d, who, query.set_presence),
+              timeoutMs: query.timeout ?? 0,
+              signal: request.client,
+              stillIn: () => d.stillIn(who),
+            })
+            .then(replyOf)
+        const filter = filters.of(who.userId, query.filter)
+        return filter instanceof Promise ? filter.then(answer) : answer(filter)
       },
     }),
   ]

@@ -48,6 +48,8 @@ export interface BundleReader {
 interface Known {
   readonly at: number
   readonly reading: Promise<ReadonlyMap<string, RelationTarget>>
+  /** What was read, as soon as it was. */
+  targets?: ReadonlyMap<string, RelationTarget>
 }
 
 /** An event with something to tell, and what relates to it. */
@@ -126,9 +128,21 @@ export class Bundles {
     const answers = await Promise.all(readings)
     return candidates.flatMap((candidate, index) => {
       const target = answers[index]!.get(candidate.row.eventId)
-      const told = target && (target.edits > 0 || target.references > 0 || target.threadCount > 0)
-      return told ? [{ ...candidate, target }] : []
+      return target && isTold(target) ? [{ ...candidate, target }] : []
     })
+  }
+
+  /** Whether it is known without a wait that an event has no bundle. */
+  isBare(row: EventRow): boolean {
+    const known = this.#known.get(row)
+    if (known?.targets === undefined || this.#news.lastIn(row.room) > known.at) return false
+    const target = known.targets.get(row.eventId)
+    return target === undefined || !isTold(target)
+  }
+
+  /** Finds out what `isBare` says of events. */
+  async prepare(candidates: readonly Candidate[], reads: Store): Promise<void> {
+    await this.#subjects(candidates, reads)
   }
 
   /** Asks of events of one room. */
@@ -137,11 +151,16 @@ export class Bundles {
     const reading = reads.relations
       .targets(rows[0]!.room, ids)
       .then((targets) => new Map(targets.map((target) => [target.eventId, target])))
-    const known = { at, reading }
+    const known: Known = { at, reading }
     for (const row of rows) this.#known.set(row, known)
-    reading.catch(() => {
-      for (const row of rows) if (this.#known.get(row) === known) this.#known.delete(row)
-    })
+    reading.then(
+      (targets) => {
+        known.targets = targets
+      },
+      () => {
+        for (const row of rows) if (this.#known.get(row) === known) this.#known.delete(row)
+      },
+    )
   }
 
   async #ofRoom(
@@ -287,6 +306,11 @@ export class Bundles {
     const others = rows.filter((each) => !ignored.has(each.sender))
     return (await visibleTo(this.#store, others, reader.userId, reader.rules))[0]
   }
+}
+
+/** Whether there is something to tell of what relates to an event. */
+function isTold({ edits, references, threadCount }: RelationTarget): boolean {
+  return edits > 0 || references > 0 || threadCount > 0
 }
 
 /** What relates to another event is no root of a thread. */

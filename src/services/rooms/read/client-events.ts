@@ -57,6 +57,7 @@ export class ClientEvents {
   readonly #bundles: Bundles
   readonly #erased: ErasedUsers | undefined
   readonly #shared = new WeakMap<EventRow, Shared | Promise<Made>>()
+  readonly #preparing = new WeakMap<EventRow, Promise<void>>()
 
   constructor(deps: { store: Store; clock: Clock; bundles: Bundles; erased?: ErasedUsers }) {
     this.#erased = deps.erased
@@ -87,16 +88,48 @@ export class ClientEvents {
     ])
     const now = this.#clock.now()
     return rows.map((row, index) => {
-      const shared = parts[index]!
-      let unsigned = `"age":${Math.max(0, now - row.ts)}${shared.unsigned}`
-      const txn = txns.get(row.nid)
-      if (txn !== undefined) unsigned += `,"transaction_id":${JSON.stringify(txn)}`
-      const membership = options.membershipAt?.(row)
-      if (membership !== undefined) unsigned += `,"membership":${JSON.stringify(membership)}`
-      const bundle = bundles.get(row.nid)
-      if (bundle !== undefined) unsigned += `,"m.relations":${bundle}`
-      return `${headOf(row, shared, options)},"unsigned":{${unsigned}}}`
+      return textOf(row, parts[index]!, options, now, txns.get(row.nid), bundles.get(row.nid))
     })
+  }
+
+  /**
+   * `view` without a wait, for messages of others to which nothing relates; undefined where it is not known that they
+   * are, as before `prepare`.
+   */
+  ready(rows: readonly EventRow[], viewer: Viewer, options: ViewOptions): string[] | undefined {
+    const now = this.#clock.now()
+    const texts: string[] = []
+    for (const row of rows) {
+      const shared = this.#shared.get(row)
+      if (shared === undefined || shared instanceof Promise || row.sender === viewer.userId) return undefined
+      if (this.#erased?.isNot(row.sender) === false) return undefined
+      if (canHaveBundle({ row, relType: shared.relType }) && !this.#bundles.isBare(row)) return undefined
+      texts.push(textOf(row, shared, options, now, undefined, undefined))
+    }
+    return texts
+  }
+
+  /** Makes what `ready` needs of events. Whoever asks for the same events meanwhile waits for the same. */
+  prepare(rows: readonly EventRow[], { rules, reads = this.#store }: ViewOptions): Promise<unknown> {
+    const missing = rows.filter((row) => !this.#preparing.has(row))
+    if (missing.length > 0) {
+      const preparing = this.#prepare(missing, rules, reads)
+      for (const row of missing) this.#preparing.set(row, preparing)
+      const done = (): void => {
+        for (const row of missing) this.#preparing.delete(row)
+      }
+      preparing.then(done, done)
+    }
+    const [first] = rows
+    if (first && rows.length === 1) return this.#preparing.get(first)!
+    return Promise.all(rows.map((row) => this.#preparing.get(row)))
+  }
+
+  async #prepare(rows: readonly EventRow[], rules: RoomVersionRules, reads: Store): Promise<void> {
+    await this.#erased?.among(senders(rows))
+    const parts = await this.#sharedOf(rows, rules, reads)
+    const candidates = rows.map((row, index) => ({ row, relType: parts[index]!.relType }))
+    await this.#bundles.prepare(candidates.filter(canHaveBundle), reads)
   }
 
   /**
@@ -223,6 +256,23 @@ export class ClientEvents {
     const txns = await store.events.txnsOf(viewer.userId, viewer.deviceId, nids)
     return new Map(txns.map((txn) => [txn.event, txn.txnId]))
   }
+}
+
+/** The text for one reader: what is the same for all, and what is not. */
+function textOf(
+  row: EventRow,
+  shared: Shared,
+  options: ViewOptions,
+  now: number,
+  txn: string | undefined,
+  bundle: string | undefined,
+): string {
+  let unsigned = `"age":${Math.max(0, now - row.ts)}${shared.unsigned}`
+  if (txn !== undefined) unsigned += `,"transaction_id":${JSON.stringify(txn)}`
+  const membership = options.membershipAt?.(row)
+  if (membership !== undefined) unsigned += `,"membership":${JSON.stringify(membership)}`
+  if (bundle !== undefined) unsigned += `,"m.relations":${bundle}`
+  return `${headOf(row, shared, options)},"unsigned":{${unsigned}}}`
 }
 
 const NO_BUNDLES: ReadonlyMap<number, string> = new Map()

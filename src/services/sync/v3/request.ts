@@ -56,21 +56,26 @@ export interface GlobalAnswer {
   readonly toDevice: readonly string[]
 }
 
-/** The whole answer; groups without rooms are left out. `e2ee` are the members about encryption. */
-export function answerJson(
-  nextBatch: string,
-  { accountData, presence, toDevice }: GlobalAnswer,
-  rooms: RoomsAnswer,
-  e2ee: string,
-): string {
+/** The groups of rooms as members of an object; those without rooms are left out. */
+export function groupsJson(rooms: RoomsAnswer): string {
   const groups: string[] = []
   for (const name of ['join', 'invite', 'knock', 'leave'] as const) {
     if (rooms[name].size > 0) groups.push(`"${name}":${objectJson(rooms[name])}`)
   }
+  return groups.join(',')
+}
+
+/** The whole answer. `groups` are those of rooms, `e2ee` the members about encryption. */
+export function answerJson(
+  nextBatch: string,
+  { accountData, presence, toDevice }: GlobalAnswer,
+  groups: string,
+  e2ee: string,
+): string {
   let json = `{"next_batch":${JSON.stringify(nextBatch)}`
   if (accountData.length > 0) json += `,"account_data":${eventsJson(accountData)}`
   if (presence.length > 0) json += `,"presence":${eventsJson(presence)}`
   if (toDevice.length > 0) json += `,"to_device":${eventsJson(toDevice)}`
-  if (groups.length > 0) json += `,"rooms":{${groups.join(',')}}`
+  if (groups !== '') json += `,"rooms":{${groups}}`
   return `${json},${e2ee}}`
 }

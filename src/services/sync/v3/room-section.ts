@@ -145,12 +145,16 @@ async function eventParts(
     ? await deps.stateCache.texts(state.rows, rules)
     : pick(await deps.clientEvents.view(state.rows, request, viewOf(deps, ask)), request)
   const stateTexts = state.whole === '' ? changed : [state.whole, ...changed]
-  const prev = JSON.stringify(prevBatch(deps.store, timeline.rows, ask.now))
+  const prev = prevBatch(deps.store, timeline.rows, ask.now)
   return [
-    `"timeline":{"events":[${timelineTexts.join(',')}],"limited":${timeline.limited},"prev_batch":${prev}}`,
+    timelinePart(timelineTexts, timeline.limited, prev),
     `"${request.stateAfter ?? 'state'}":${eventsJson(stateTexts)}`,
     `"account_data":${eventsJson(ask.accountData)}`,
   ]
+}
+
+export function timelinePart(texts: readonly string[], limited: boolean, prevBatch: string): string {
+  return `"timeline":{"events":[${texts.join(',')}],"limited":${limited},"prev_batch":${JSON.stringify(prevBatch)}}`
 }
 
 /** The timeline's events; those that are there as state without what held before them, which is hidden too. */
@@ -268,7 +272,7 @@ async function stateEvents(
 }
 
 /** Whether the reader wants events in no form of their own. */
-function asEverybody({ filter }: SyncRequest): boolean {
+export function asEverybody({ filter }: SyncRequest): boolean {
   return filter.eventFields === undefined && filter.eventFormat !== 'federation'
 }
 

@@ -16,7 +16,13 @@ import { gathered } from '../gathered.ts'
 import type { Inbox } from '../inbox.ts'
 import type { Inboxes } from '../inboxes.ts'
 import { LazyMembers } from '../lazy-members.ts'
-import { ROOMS_AT_ONCE, SYNC_TIMEOUT_MS_MAX, WHOLE_EVENTS_AT_ONCE, WHOLE_ROOMS_AT_ONCE } from '../limits.ts'
+import {
+  ROOMS_AT_ONCE,
+  SEEN_BEHIND_MAX,
+  SYNC_TIMEOUT_MS_MAX,
+  WHOLE_EVENTS_AT_ONCE,
+  WHOLE_ROOMS_AT_ONCE,
+} from '../limits.ts'
 import type { SyncOptions } from '../options.ts'
 import { membershipAt, stayEnded, stayedSince, wasJoined } from '../own-membership.ts'
 import type { RoomRules } from '../room-rules.ts'
@@ -25,7 +31,8 @@ import { waitForNews } from '../wait.ts'
 import { whileSyncing } from '../while-syncing.ts'
 import { WholeSyncs } from '../whole-syncs.ts'
 import { type EphemeralDeps, type EphemeralPart, EphemeralSync } from './ephemeral.ts'
-import { answerJson, type GlobalAnswer, type RoomsAnswer, type SyncRequest } from './request.ts'
+import { type QuickDeps, quickParts } from './quick-answer.ts'
+import { answerJson, type GlobalAnswer, groupsJson, type RoomsAnswer, type SyncRequest } from './request.ts'
 import { outsideSection, roomSection, type SectionDeps } from './room-section.ts'
 import type { Summaries } from './summary.ts'
 
@@ -52,6 +59,8 @@ export interface SyncDeps {
   readonly options: SyncOptions
   readonly e2ee: E2eeSync
   readonly inboxes: Inboxes
+  /** Counts of a user in a room at a position, where they are kept. */
+  readonly counts: QuickDeps['counts']
 }
 
 /** Up to where an answer, or a client, has everything: a position of the store and a version of what is in memory. */
@@ -62,6 +71,13 @@ interface Reached {
   readonly toDevice: number
   /** Whether the client may hold that somebody types. */
   readonly typed: boolean
+}
+
+interface Answer {
+  readonly json: string
+  /** Whether it tells nothing, so that one may as well wait. */
+  readonly empty: boolean
+  readonly reached: Reached
 }
 
 /** What the rooms of one answer share. */
@@ -81,6 +97,7 @@ export class SyncService {
   /** The same for rooms that are told whole. */
   readonly #wholeSection: SectionDeps
   readonly #ephemeral: EphemeralSync
+  readonly #quick: QuickDeps
   readonly #whole = new WholeSyncs()
 
   constructor(deps: SyncDeps) {
@@ -90,6 +107,7 @@ export class SyncService {
     const lazyMembers = new LazyMembers()
     const { timelineMax } = deps.options
     this.#section = { store, clientEvents, ignored, stateCache, lazyMembers, summaries, timelineMax }
+    this.#quick = { ...deps, lazyMembers }
     this.#wholeSection = { ...this.#section, store: gathered(store, deps.clock) }
   }
 
@@ -102,7 +120,8 @@ export class SyncService {
   async #syncFor(user: ActiveUser, request: SyncRequest): Promise<string> {
     const { feed, clock } = this.#deps
     const seen = this.#ephemeral.seenBy(request)
-    const inbox = await this.#deps.inboxes.of(user, request.deviceId)
+    const found = this.#deps.inboxes.of(user, request.deviceId)
+    const inbox = found instanceof Promise ? await found : found
     if (request.toDevice !== undefined) this.#deps.inboxes.confirm(inbox, request.toDevice)
     if (request.since === undefined || request.fullState) {
       const whole = () => this.#answer(user, inbox, request, seen)
@@ -120,7 +139,9 @@ export class SyncService {
       if (hasNews()) {
         const { position, version, toDevice } = since
         const ask = { ...request, since: position, toDevice, confirmed: request.since }
-        const { json, empty, reached } = await this.#answer(user, inbox, ask, version)
+        const quick = this.#quickAnswer(user, inbox, ask, since)
+        const made = quick instanceof Promise ? await quick : quick
+        const { json, empty, reached } = made ?? (await this.#answer(user, inbox, ask, version))
         if (!empty) return json
         /* What happened is not for this client (its filter, a forgotten room): go on waiting behind it. */
         since = {
@@ -133,7 +154,7 @@ export class SyncService {
       const left = deadline - clock.monotonic()
       if (left <= 0 || request.signal.aborted || feed.stopping) {
         const e2ee = await this.#deps.e2ee.counts(user, request.deviceId)
-        return answerJson(this.#token(since), NOTHING, emptyRooms(), e2ee)
+        return answerJson(this.#token(since), NOTHING, '', e2ee)
       }
       await waitForNews(clock, user, left, request, hasNews)
     }
@@ -145,12 +166,32 @@ export class SyncService {
     return formatStream({ epoch: this.#deps.store.epoch, position, ephemeral, toDevice })
   }
 
-  async #answer(
+  /** The answer where it can be made of what is in memory, as most often while many readers wake. */
+  #quickAnswer(
     user: ActiveUser,
     inbox: Inbox,
     request: SyncRequest,
-    seen: number,
-  ): Promise<{ json: string; empty: boolean; reached: Reached }> {
+    { version: seen, typed }: Pick<Reached, 'version' | 'typed'>,
+    again = false,
+  ): Answer | undefined | Promise<Answer | undefined> {
+    const { ephemeral } = this.#deps
+    if (user.hasEphemeralSince(seen) || ephemeral.versions.version - seen > SEEN_BEHIND_MAX) return undefined
+    if (inbox.hasNewsSince(request.toDevice ?? 0)) return undefined
+    const parts = quickParts(this.#quick, user, request)
+    if (parts instanceof Promise) {
+      /* Where that fails the long way tells why. */
+      return again
+        ? undefined
+        : parts.then(() => this.#quickAnswer(user, inbox, request, { version: seen, typed }, true), NEVER)
+    }
+    if (parts === undefined) return undefined
+    const { now, groups, e2ee } = parts
+    /* News of typing and presence that the reader is yet to be told of come behind what the token says. */
+    const reached = { position: now, version: seen, typed, toDevice: now }
+    return { json: answerJson(this.#token(reached), NOTHING, groups, e2ee), empty: false, reached }
+  }
+
+  async #answer(user: ActiveUser, inbox: Inbox, request: SyncRequest, seen: number): Promise<Answer> {
     const now = this.#deps.feed.position
     const { since } = request
     const moved = since === undefined || request.fullState ? undefined : user.movedSince(since)
@@ -171,7 +212,8 @@ export class SyncService {
     const empty = !e2ee.news && lists.every((list) => list.length === 0)
     const { version, typed } = part
     const reached = { position: now, version, typed, toDevice: messages.reached }
-    return { json: answerJson(this.#token(reached), global, rooms, e2ee.members), empty, reached }
+    const json = answerJson(this.#token(reached), global, groupsJson(rooms), e2ee.members)
+    return { json, empty, reached }
   }
 
   /** With what a request's rooms are made: all of them are told whole, or few are told of at all. */
@@ -402,6 +444,8 @@ function roomsAtOnce(request: SyncRequest): number {
   const some = Math.floor(WHOLE_EVENTS_AT_ONCE / Math.max(1, request.filter.timeline.limit))
   return Math.min(WHOLE_ROOMS_AT_ONCE, Math.max(ROOMS_AT_ONCE, some))
 }
+
+const NEVER = (): undefined => undefined
 
 const NOTHING: GlobalAnswer = { accountData: [], presence: [], toDevice: [] }
 
