@@ -10,6 +10,7 @@ import { HELP, type Options, parseOptions, type Scenario } from './lib/options.t
 import { treeMemory } from './lib/proc.ts'
 import { type MemoryReading, type Outcome, type Report, render } from './lib/report.ts'
 import { runSends, Sender, type Window } from './lib/sends.ts'
+import { StallLog } from './lib/stalls.ts'
 
 const DISK_ROOM_MEMBERS = 10
 /** Senders of the delivery scenario; a message waits when all of them wait for an answer. */
@@ -19,10 +20,12 @@ class Run {
   readonly #options: Options
   readonly #setup: Setup
   readonly #window: Window
+  readonly #stalls: StallLog
 
   constructor(options: Options) {
     this.#options = options
     this.#setup = new Setup(options.target, options.registration, options.roomVersion)
+    this.#stalls = new StallLog(options.metrics)
     this.#window = {
       warmUpMs: options.warmUp * 1000,
       measureMs: options.seconds * 1000,
@@ -66,6 +69,11 @@ class Run {
       memory: { idle, after, settleSeconds: settle },
       outcomes,
     }
+  }
+
+  /** The table of the event loop's stalls; empty where the server's metrics are not read. */
+  get stalls(): string {
+    return this.#stalls.table()
   }
 
   close(): void {
@@ -130,7 +138,9 @@ class Run {
     progress(
       `${name}: ${count} senders, ${rooms.length} rooms of ${membersPerRoom}, set up in ${setUpSeconds.toFixed(1)} s`,
     )
+    await this.#stalls.skip()
     const figures = await runSends(senders, this.#window, new Meter(this.#options.processes))
+    await this.#stalls.tell(name)
     for (const { connection } of senders) connection.close()
     await this.#checkLast(senders[0]!, oneRoom ? count : 1)
     return { kind: 'send', name, senders: count, rooms: rooms.length, membersPerRoom, figures, setUpSeconds }
@@ -155,6 +165,7 @@ class Run {
       .map((user, index) => new Sender(target, user, roomId!, `${name}-${index}`, textBytes))
     const setUpSeconds = (performance.now() - start) / 1000
     progress(`${name}: ${readers} readers, ${perSecond} sends/s, set up in ${setUpSeconds.toFixed(1)} s`)
+    await this.#stalls.skip()
     const figures = await runDelivery(
       target,
       senders,
@@ -164,6 +175,7 @@ class Run {
       perSecond,
       new Meter(processes),
     )
+    await this.#stalls.tell(name)
     return { kind: 'delivery', name, figures, setUpSeconds }
   }
 
@@ -181,7 +193,9 @@ class Run {
     progress(`${name}: room of ${DISK_ROOM_MEMBERS}, set up in ${setUpSeconds.toFixed(1)} s`)
     // The two looks at the disk frame all that was sent, so there is no warm-up.
     const window = { warmUpMs: 0, measureMs: diskSeconds * 1000, operationsMax: diskMessages }
+    await this.#stalls.skip()
     const { failures } = await runSends(senders, window, new Meter(processes))
+    await this.#stalls.tell(name)
     for (const { connection } of senders) connection.close()
     const messages = senders.reduce((sum, sender) => sum + sender.sent, 0) - failures.count
     const bytesAfter = bytesOnDisk(storage)!
@@ -229,7 +243,7 @@ async function main(): Promise<number> {
   const run = new Run(options)
   const report = await run.run().finally(() => run.close())
   if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
-  console.log(render(report))
+  console.log(render(report) + run.stalls)
   for (const { name, figures } of report.outcomes) {
     for (const example of figures.failures.examples) console.error(`${name}: ${example}`)
   }

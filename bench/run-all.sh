@@ -3,12 +3,11 @@
 # Writes bench/results/<date>-<machine>.md; README.md says what the figures mean.
 #   run-all.sh [--quick] [--servers hollow,synapse,myelin] [--synapse --postgres|--sqlite] [--myelin ...] [-- LOAD OPTIONS]
 # Takes about 25 minutes with all; --quick about 5, good only to see that everything works.
-set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/.." && pwd)
-export BENCH_DIR=${BENCH_DIR:-/tmp/bench}
-node=$(ls -d "$root"/node_modules/node-*/bin/node 2>/dev/null | head -n 1)
-[ -x "$node" ] || { echo "install the packages first: npm ci" >&2 && exit 1; }
+. "$here/peers/common.sh"
+export BENCH_DIR=$bench_dir
+node=$(find_node "$root")
 
 servers=hollow,synapse,myelin
 synapse_engine=--postgres

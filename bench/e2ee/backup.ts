@@ -1,17 +1,18 @@
 /** Key backup: downloads, and uploads into a backup that grows. */
-import { ask } from '../sync/grid.ts'
+import { ask } from '../lib/bench.ts'
 import { backedUp, type Json, V3 } from './material.ts'
-import { type Run, WARM_UP } from './run.ts'
+import type { Run } from './run.ts'
 
+/** Uploads of so many keys into a backup, and downloads of a small and of the grown one. */
 export async function measureBackup(run: Run, keys: number): Promise<void> {
-  const { devices, figures, repeat } = run
+  const { devices, figures } = run
   const owner = devices[0]!
   const { version } = await ask(run.connection, run.target, owner.user, 'POST', `${V3}/room_keys/version`, {
     algorithm: 'm.megolm_backup.v1.curve25519-aes-sha2',
     auth_data: { public_key: 'k' },
   })
   const path = `${V3}/room_keys/keys?version=${version}`
-  const uploads = Array.from({ length: repeat + WARM_UP }, (_, n) =>
+  const uploads = Array.from({ length: run.repetitions }, (_, n) =>
     run.request(owner, 'PUT', path, backedUp(n, keys)),
   )
   await ask(run.connection, run.target, owner.user, 'PUT', path, backedUp(-1, keys))
@@ -22,22 +23,9 @@ export async function measureBackup(run: Run, keys: number): Promise<void> {
     if (given !== count) throw new Error(`${given} keys were given instead of ${count}`)
   }
   const request = () => download
-  await figures.measure({
-    name: `download of ${keys} backed up keys`,
-    times: repeat,
-    warmUp: WARM_UP,
-    atOnce: 1,
-    request,
-    check: expect(keys),
-  })
-  await figures.measure({
-    name: `backup of ${keys} keys`,
-    times: repeat,
-    warmUp: WARM_UP,
-    atOnce: 1,
-    request: (n) => uploads[n]!,
-  })
-  const all = keys * (1 + WARM_UP + repeat)
+  await run.repeated(`download of ${keys} backed up keys`, request, expect(keys))
+  await run.repeated(`backup of ${keys} keys`, (n) => uploads[n]!)
+  const all = keys * (1 + run.repetitions)
   await figures.measure({
     name: `download of ${all} backed up keys`,
     times: 3,

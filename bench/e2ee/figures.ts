@@ -1,9 +1,11 @@
 /** One server's figures: requests measured one scenario after the other, and the table of several servers. */
+
+import { timed } from '../lib/bench.ts'
 import { Connection, type Target } from '../lib/connection.ts'
 import { forEachLimited } from '../lib/matrix.ts'
 import { Meter, type Processes } from '../lib/meter.ts'
 import { Samples } from '../lib/samples.ts'
-import { timed } from '../sync/grid.ts'
+import type { StallLog } from '../lib/stalls.ts'
 
 /** What one scenario came to. */
 export interface Figure {
@@ -41,16 +43,19 @@ export interface Scenario {
 
 const OTHERS_EVERY_MS = 5
 
+/** Runs scenarios against one server, one after the other, and keeps what each came to. */
 export class Figures {
   readonly all: Figure[] = []
   readonly #target: Target
   readonly #processes: Processes
+  readonly #stalls: StallLog
   readonly #others: string | undefined
 
   /** With `others`, a request that somebody else makes every few milliseconds while a scenario is measured. */
-  constructor(target: Target, processes: Processes, others?: string) {
+  constructor(target: Target, processes: Processes, stalls: StallLog, others?: string) {
     this.#target = target
     this.#processes = processes
+    this.#stalls = stalls
     this.#others = others
   }
 
@@ -67,9 +72,11 @@ export class Figures {
         if (measured) samples.add(answer.ms)
       })
     await run(0, warmUp, false)
+    await this.#stalls.skip()
     const meter = new Meter(this.#processes)
     await run(warmUp, times, true)
     const { seconds, serverMs, databaseMs } = meter.stop()
+    await this.#stalls.tell(name)
     const { p50, p99 } = samples.summary()
     for (const connection of connections) connection.close()
     const cpuMs = (serverMs + databaseMs) / times

@@ -1,6 +1,6 @@
 /** Keys of devices: uploads by several devices at once, questions about many users, claims for many devices. */
 import { CURVE, type Device, deviceKeys, type Json, oneTimeKeys } from './material.ts'
-import { type Run, WARM_UP } from './run.ts'
+import type { Run } from './run.ts'
 
 const UPLOADS_AT_ONCE = 10
 /** One-time keys of a first upload, of half of the devices each. */
@@ -39,36 +39,31 @@ export async function measureUploads(run: Run): Promise<number> {
   return keys + halves[0]!.length * more
 }
 
+/** One user asks for the keys of all, again and again. */
 export async function measureQueries(run: Run): Promise<void> {
-  const { devices, figures, repeat } = run
+  const { devices } = run
   const wanted = Object.fromEntries(devices.map(({ user }) => [user.userId, []]))
   const request = run.post(devices[0]!, 'keys/query', { device_keys: wanted })
-  await figures.measure({
-    name: `query of ${devices.length} users`,
-    times: repeat,
-    warmUp: WARM_UP,
-    atOnce: 1,
-    request: () => request,
-    check: (text) => {
-      if (text.split('"algorithms":').length - 1 !== devices.length) throw new Error('devices are missing')
-    },
-  })
+  await run.repeated(
+    `query of ${devices.length} users`,
+    () => request,
+    counted('"algorithms":', devices.length),
+  )
 }
 
 /** Each round takes one key of each device; there must be as many keys as rounds, warming up included. */
 export async function measureClaims(run: Run, count: number): Promise<void> {
-  const { devices, figures, repeat } = run
+  const { devices } = run
   const some = devices.slice(0, count)
   const wishes = Object.fromEntries(some.map(({ user, id }) => [user.userId, { [id]: CURVE }]))
   const request = run.post(devices[0]!, 'keys/claim', { one_time_keys: wishes })
-  await figures.measure({
-    name: `claim of ${some.length} devices`,
-    times: repeat,
-    warmUp: WARM_UP,
-    atOnce: 1,
-    request: () => request,
-    check: (text) => {
-      if (text.split('"key":').length - 1 !== some.length) throw new Error('keys are missing')
-    },
-  })
+  await run.repeated(`claim of ${some.length} devices`, () => request, counted('"key":', some.length))
+}
+
+/** A check that an answer has a text so many times. */
+function counted(what: string, times: number): (text: string) => void {
+  return (text) => {
+    const found = text.split(what).length - 1
+    if (found !== times) throw new Error(`${found} times ${what} in an answer in place of ${times}`)
+  }
 }

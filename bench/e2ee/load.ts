@@ -9,8 +9,8 @@
  * answers is told: how long the server keeps others waiting.
  */
 import { writeFileSync } from 'node:fs'
+import { benchOf, progress } from '../lib/bench.ts'
 import { bytesOnDisk } from '../lib/disk.ts'
-import { benchOf, progress } from '../sync/grid.ts'
 import { measureBackup } from './backup.ts'
 import { compared, type Report } from './figures.ts'
 import { measureClaims, measureQueries, measureUploads } from './keys.ts'
@@ -50,5 +50,5 @@ const report: Report = {
   bytesPerKey,
 }
 if (texts['json'] !== undefined) writeFileSync(texts['json'], `${JSON.stringify(report, null, 2)}\n`)
-console.log(compared([report]))
+console.log(compared([report]) + bench.stalls.table())
 process.exit(0)

@@ -1,7 +1,7 @@
 /** Messages to devices: to many at once, to one again and again, and a sync that finds many waiting. */
-import { ask } from '../sync/grid.ts'
+import { ask } from '../lib/bench.ts'
 import { type Device, type Json, olmContent, V3 } from './material.ts'
-import { type Run, WARM_UP } from './run.ts'
+import type { Run } from './run.ts'
 
 const SENDERS = 10
 
@@ -9,16 +9,16 @@ function send(run: Run, sender: Device, txn: string, messages: Json): string {
   return run.request(sender, 'PUT', `${V3}/sendToDevice/m.room.encrypted/${txn}`, { messages })
 }
 
+/** One device writes to all others at once. */
 export async function measureFanOut(run: Run): Promise<void> {
-  const { devices, figures, repeat } = run
+  const { devices } = run
   const to = (content: (m: number) => Json): Json =>
     Object.fromEntries(devices.map(({ user, id }, m) => [user.userId, { [id]: content(m) }]))
   const measure = async (name: string, txn: string, body: (n: number) => Json): Promise<void> => {
-    const requests = Array.from({ length: repeat + WARM_UP }, (_, n) =>
+    const requests = Array.from({ length: run.repetitions }, (_, n) =>
       send(run, devices[0]!, `${txn}${n}`, body(n)),
     )
-    const request = (n: number) => requests[n]!
-    await figures.measure({ name, times: repeat, warmUp: WARM_UP, atOnce: 1, request })
+    await run.repeated(name, (n) => requests[n]!)
   }
   await measure(`message to ${devices.length} devices, one content`, 'one', (n) => {
     const content = olmContent(n, 0)

@@ -3,12 +3,11 @@
 #   run-all.sh [--servers synapse,myelin-postgres,myelin] [--ports 8118,8128] [--ready 1000] [-- OPTIONS OF load.ts]
 # --ready puts so many accounts into Myelin's database before its start, which saves the hashing of their passwords.
 # Takes about ten minutes. A server's report stays in $BENCH_DIR/run, so that one can be run again alone.
-set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-export BENCH_DIR=${BENCH_DIR:-/tmp/bench}
-node=$(ls -d "$root"/node_modules/node-*/bin/node 2>/dev/null | head -n 1)
-[ -x "$node" ] || { echo "install the packages first: npm ci" >&2 && exit 1; }
+. "$here/../peers/common.sh"
+export BENCH_DIR=$bench_dir
+node=$(find_node "$root")
 
 servers=synapse,myelin-postgres,myelin
 ports=8118,8128

@@ -1,21 +1,21 @@
 /** What the scenarios of one run share. */
+import { ask, type Bench } from '../lib/bench.ts'
 import { Connection, type Target } from '../lib/connection.ts'
 import { forEachLimited, requestText } from '../lib/matrix.ts'
-import type { Bench } from '../sync/grid.ts'
-import { ask } from '../sync/grid.ts'
 import { Figures } from './figures.ts'
 import { type Device, V3 } from './material.ts'
 
 const SETUP_AT_ONCE = 8
 /** Expensive requests that are made before those that are measured. */
-export const WARM_UP = 5
+const WARM_UP = 5
 
+/** The devices of one run on one server, and how their requests are made and measured. */
 export class Run {
   readonly target: Target
   readonly devices: readonly Device[]
   readonly figures: Figures
   /** How often an expensive request is made. */
-  readonly repeat: number
+  readonly #repeat: number
   /** For what is not measured. */
   readonly connection: Connection
 
@@ -23,8 +23,8 @@ export class Run {
     this.target = bench.target
     this.devices = devices
     const beside = requestText(bench.target, 'GET', `${V3}/account/whoami`, devices.at(-1)!.user.accessToken)
-    this.figures = new Figures(bench.target, bench.processes, others ? beside : undefined)
-    this.repeat = repeat
+    this.figures = new Figures(bench.target, bench.processes, bench.stalls, others ? beside : undefined)
+    this.#repeat = repeat
     this.connection = new Connection(bench.target)
   }
 
@@ -33,8 +33,23 @@ export class Run {
     return requestText(this.target, method, path, user.accessToken, body)
   }
 
+  /** The text of a POST by a device; `path` stands behind the client API's version. */
   post(device: Device, path: string, body: object): string {
     return this.request(device, 'POST', `${V3}/${path}`, body)
+  }
+
+  /** How many requests `repeated` makes, those that do not count included. */
+  get repetitions(): number {
+    return this.#repeat + WARM_UP
+  }
+
+  /** Measures an expensive request of a client that waits for each answer; `request` gives it by number, from 0. */
+  repeated(
+    name: string,
+    request: (n: number) => string,
+    check: (text: string) => void = () => {},
+  ): Promise<void> {
+    return this.figures.measure({ name, times: this.#repeat, warmUp: WARM_UP, atOnce: 1, request, check })
   }
 }
 

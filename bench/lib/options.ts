@@ -43,6 +43,7 @@ What to run
 What to look at
   --pid P[,P]              root processes of the server (default: whoever listens on the port)
   --db-pid P[,P]           root processes of its database server
+  --metrics URL            Myelin's metrics: adds a table of the event loop's stalls
   --data-dir DIR           where the server keeps its files; SQLite databases in it get a checkpoint first
   --size-command CMD       prints the database's size in bytes after a checkpoint, for PostgreSQL
   --fsync-dir DIR          where to time fdatasync (default: the data folder, else the working folder)
@@ -79,6 +80,7 @@ export interface Options {
   readonly diskSeconds: number
   readonly settle: number
   readonly processes: Processes
+  readonly metrics: string | undefined
   readonly storage: StorageProbe
   readonly fsyncDir: string
   readonly label: string | undefined
@@ -106,6 +108,7 @@ const STRINGS = [
   'settle',
   'pid',
   'db-pid',
+  'metrics',
   'data-dir',
   'size-command',
   'fsync-dir',
@@ -164,6 +167,7 @@ export function parseOptions(args: readonly string[]): Options | null {
     diskSeconds: number('disk-seconds', 60, 0.1, WINDOW_S_MAX),
     settle: number('settle', 30, 0, WINDOW_S_MAX),
     processes: { server: serverPids(values, target), database: pidList('db-pid', values['db-pid']) },
+    metrics: values.metrics,
     storage: { dataDir: values['data-dir'] ?? null, sizeCommand: values['size-command'] ?? null },
     fsyncDir: values['fsync-dir'] ?? values['data-dir'] ?? '.',
     label: values.label,

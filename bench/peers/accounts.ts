@@ -8,14 +8,10 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createPasswords } from '#/adapters/passwords.ts'
 import { realWorld } from '#/base/world.ts'
-import type { Op } from '#/ports/store/plan.ts'
-import { digestOf, newAccessToken } from '#/services/accounts/tokens.ts'
 import { openPostgres } from '#/storage/postgres/store.ts'
 import { openSqlite } from '#/storage/sqlite/store.ts'
 import { USERS_MAX } from '../lib/limits.ts'
-import { forEachLimited, type User } from '../lib/matrix.ts'
-
-const AT_ONCE = 200
+import { putAccounts } from '../lib/put-accounts.ts'
 
 const { values } = parseArgs({
   options: {
@@ -42,30 +38,5 @@ await using store = sqlite
   ? await openSqlite({ path: sqlite, ...common })
   : await openPostgres({ target: { connectionString: postgres! }, ...common })
 const passwordHash = await createPasswords({ rng: realWorld.rng, pepper: '' }).hash('the password of all')
-const users: User[] = []
-await forEachLimited(
-  Array.from({ length: count }, (_, n) => n),
-  AT_ONCE,
-  async (n) => {
-    const [user, device, accessToken] = [`@member-${n}:${serverName}`, 'BENCH', newAccessToken(realWorld.rng)]
-    const ts = realWorld.clock.now()
-    const ops: Op[] = [
-      { op: 'account.create', user, passwordHash, admin: false, guest: false, ts },
-      { op: 'profile.put', user, fields: JSON.stringify({ displayname: `member-${n}` }) },
-      { op: 'device.put', user, device, displayName: null, ts },
-      {
-        op: 'token.put',
-        digest: digestOf(accessToken),
-        user,
-        device,
-        kind: 'access',
-        expiresTs: null,
-        pair: null,
-      },
-    ]
-    const result = await store.commit({ lane: user, ops })
-    if (!result.ok) throw new Error(`${user}: ${JSON.stringify(result)}`)
-    users[n] = { userId: user, accessToken }
-  },
-)
+const users = await putAccounts(store, serverName, count, passwordHash)
 writeFileSync(values.out, JSON.stringify(users), { mode: 0o600 })

@@ -14,6 +14,14 @@ have() {
   command -v "$1" >/dev/null 2>&1
 }
 
+# Prints the pinned Node of the checkout $1.
+find_node() {
+  local node
+  node=$(ls -d "$1"/node_modules/node-*/bin/node 2>/dev/null | head -n 1) || true
+  [ -x "$node" ] || die 'install the packages first: npm ci'
+  echo "$node"
+}
+
 # Installs Debian packages when root; otherwise says what is missing.
 need_packages() {
   [ "$(id -u)" = 0 ] || die "please install: $*"
@@ -21,9 +29,9 @@ need_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
 }
 
-# start|--stop [--postgres|--sqlite] [--port N] [--accounts N]
+# start|--stop [--postgres|--sqlite] [--port N] [--accounts N] [--metrics]
 read_arguments() {
-  action=start engine=$1 port=$2 accounts=0
+  action=start engine=$1 port=$2 accounts=0 metrics=0
   shift 2
   while [ $# -gt 0 ]; do
     case $1 in
@@ -32,7 +40,8 @@ read_arguments() {
       --sqlite) engine=sqlite ;;
       --port) port=${2:?--port needs a number} && shift ;;
       --accounts) accounts=${2:?--accounts needs a number} && shift ;;
-      *) die "usage: $0 [--postgres|--sqlite] [--port N] [--accounts N] | --stop" ;;
+      --metrics) metrics=1 ;;
+      *) die "usage: $0 [--postgres|--sqlite] [--port N] [--accounts N] [--metrics] | --stop" ;;
     esac
     shift
   done

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Starts Myelin from this checkout on 127.0.0.1 with an empty database; prints what load.ts needs.
-#   myelin.sh [--postgres|--sqlite] [--port N] [--accounts N]   (default: SQLite; port 8128)
+#   myelin.sh [--postgres|--sqlite] [--port N] [--accounts N] [--metrics]   (default: SQLite; port 8128)
 #   myelin.sh --stop
 # --accounts puts N accounts into the database before the start (accounts.ts) and prints the file with their tokens.
+# --metrics serves metrics on the next port, which costs a little CPU, and prints their address.
 # MYELIN runs another checkout's bin/myelin, BENCH_DIR moves the data away from /tmp/bench.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -43,21 +44,28 @@ configure() {
     echo "log_config: '$dir/log.yaml'"
     echo 'trusted_key_servers: []'
     listeners
+    [ "$metrics" = 0 ] || metrics_listener
     database
     unlimited
   } >"$dir/homeserver.yaml"
+}
+
+# One more entry for the listeners section, which comes last before it.
+metrics_listener() {
+  cat <<YAML
+  - port: $((port + 1))
+    type: metrics
+    bind_addresses: ['127.0.0.1']
+enable_metrics: true
+YAML
 }
 
 # Accounts that are there from the beginning; their tokens in $dir/accounts.json.
 make_accounts() {
   local place=(--sqlite "$dir/data/homeserver.db")
   [ "$engine" = sqlite ] || place=(--postgres "postgres://postgres@localhost/myelin?host=$pg")
-  "$(node_of)" "$here/accounts.ts" --server-name "$server_name" --count "$accounts" --out "$dir/accounts.json" \
+  "$(find_node "$here/../..")" "$here/accounts.ts" --server-name "$server_name" --count "$accounts" --out "$dir/accounts.json" \
     "${place[@]}" >&2
-}
-
-node_of() {
-  (cd "$here/../.." && ls -d "$PWD"/node_modules/node-*/bin/node | head -n 1)
 }
 
 stop() {
@@ -78,6 +86,7 @@ start() {
   echo $! >"$dir/pid"
   wait_ready "http://127.0.0.1:$port" "$(cat "$dir/pid")" "$dir/out.log"
   [ "$accounts" = 0 ] || print_peer ACCOUNTS "$dir/accounts.json"
+  [ "$metrics" = 0 ] || print_peer METRICS "http://127.0.0.1:$((port + 1))/_synapse/metrics"
   local commit
   commit=$(git -C "$here" rev-parse --short HEAD)
   print_peer URL "http://127.0.0.1:$port" PID "$(cat "$dir/pid")" SHARED_SECRET "$shared_secret"

@@ -3,10 +3,11 @@
  *
  *   node bench/sync/history.ts --url U --shared-secret S --events 100000
  */
+
+import { ask, at, benchOf, progress, timed } from '../lib/bench.ts'
 import { Connection } from '../lib/connection.ts'
 import { forEachLimited, requestText } from '../lib/matrix.ts'
 import { Meter } from '../lib/meter.ts'
-import { ask, at, benchOf, progress, timed } from './grid.ts'
 
 const SENDERS = 64
 const PAGE = 100

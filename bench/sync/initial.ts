@@ -4,11 +4,12 @@
  *
  *   node bench/sync/initial.ts --url U --shared-secret S --users 50 --rooms 50 --members 50
  */
+
+import { at, type Bench, benchOf, fillRooms, progress, timed } from '../lib/bench.ts'
 import { Connection } from '../lib/connection.ts'
 import { INITIAL_SYNC_MS_MAX } from '../lib/limits.ts'
 import { requestText, type User } from '../lib/matrix.ts'
 import { Meter } from '../lib/meter.ts'
-import { at, type Bench, benchOf, fillRooms, progress, timed } from './grid.ts'
 
 const SETTINGS = [
   { name: '1T', limit: 1, lazy: true },
@@ -31,6 +32,7 @@ async function measure(
 ): Promise<string> {
   const meter = new Meter(bench.processes)
   const connections = users.map(() => new Connection(bench.target, INITIAL_SYNC_MS_MAX))
+  await bench.stalls.skip()
   meter.start()
   const begun = performance.now()
   const answers = await Promise.all(
@@ -41,6 +43,7 @@ async function measure(
   )
   const wall = (performance.now() - begun) / 1000
   const cpu = meter.stop()
+  await bench.stalls.tell(`initial sync ${setting.name}, ${users.length} at once`)
   for (const connection of connections) connection.close()
   const failed = answers.filter(({ status }) => status !== 200).length
   const times = answers.map(({ ms }) => ms / 1000)
@@ -78,5 +81,6 @@ for (const setting of SETTINGS) {
   console.log(await measure(bench, users.slice(0, 1), setting))
   console.log(await measure(bench, users.slice(0, count), setting))
 }
+console.log(bench.stalls.table())
 bench.setup.close()
 process.exit(0)

@@ -9,10 +9,10 @@
  * Without --accounts they are registered, one password hash each. --bans 0 makes no room with bans.
  */
 import { readFileSync } from 'node:fs'
+import { ask, at, benchOf, progress, timed } from '../lib/bench.ts'
 import { Connection } from '../lib/connection.ts'
 import { requestText } from '../lib/matrix.ts'
 import { Meter } from '../lib/meter.ts'
-import { ask, at, benchOf, progress, timed } from './grid.ts'
 import { rowsBySqliteTable } from './rows.ts'
 
 const SENDS = 200
@@ -35,6 +35,7 @@ function say(name: string, values: readonly number[], cpuMs: number, extra = '')
 async function measure(name: string, requests: readonly string[], extra?: () => string): Promise<void> {
   const times: number[] = []
   let bytes = 0
+  await bench.stalls.skip()
   meter.start()
   for (const request of requests) {
     const answer = await timed(connection, request)
@@ -43,6 +44,7 @@ async function measure(name: string, requests: readonly string[], extra?: () => 
     bytes = answer.bytes
   }
   const cpu = meter.stop()
+  await bench.stalls.tell(name)
   say(name, times, cpu.serverMs + cpu.databaseMs, extra?.() ?? `${bytes} bytes`)
 }
 
@@ -121,5 +123,6 @@ if (count > 0) {
     requestText(target, 'POST', url, owner!.accessToken, request),
   ])
 }
+console.log(bench.stalls.table())
 bench.setup.close()
 process.exit(0)

@@ -4,9 +4,10 @@
  *
  *   node bench/sync/quiet.ts --url U --shared-secret S --rooms 5000
  */
+
+import { ask, at, benchOf, fillRooms, progress, timed } from '../lib/bench.ts'
 import { Connection } from '../lib/connection.ts'
 import { requestText } from '../lib/matrix.ts'
-import { ask, at, benchOf, fillRooms, progress, timed } from './grid.ts'
 
 const ROUNDS = 200
 const SLIDING = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync'
@@ -16,7 +17,8 @@ const { target } = bench
 const [many, other, few] = await bench.setup.users(3)
 const connection = new Connection(target)
 
-function say(name: string, values: readonly number[], bytes: number): void {
+async function say(name: string, values: readonly number[], bytes: number): Promise<void> {
+  await bench.stalls.tell(name)
   const cells = [
     name,
     values.length,
@@ -36,10 +38,11 @@ for (const [user, rooms] of [
   progress(`filling ${rooms} rooms`)
   const memberships = Array.from({ length: rooms }, () => [other!, user])
   const ids = await fillRooms(bench, memberships, 1)
+  await bench.stalls.skip()
   const get = (path: string) => timed(connection, requestText(target, 'GET', path, user.accessToken))
   const first = await get('/_matrix/client/v3/sync?timeout=0&set_presence=offline')
   if (first.status !== 200) throw new Error(`initial sync: ${first.status}`)
-  say(`initial sync, ${rooms} rooms`, [first.ms], first.bytes)
+  await say(`initial sync, ${rooms} rooms`, [first.ms], first.bytes)
   let since = String((JSON.parse(first.text) as { next_batch: string }).next_batch)
   const idle: number[] = []
   let bytes = 0
@@ -49,7 +52,7 @@ for (const [user, rooms] of [
     idle.push(answer.ms)
     bytes = answer.bytes
   }
-  say(`nothing new, ${rooms} rooms`, idle, bytes)
+  await say(`nothing new, ${rooms} rooms`, idle, bytes)
   const one: number[] = []
   for (let n = 0; n < ROUNDS; n++) {
     const room = encodeURIComponent(ids[(n * 7919) % ids.length]!)
@@ -61,7 +64,7 @@ for (const [user, rooms] of [
     one.push(answer.ms)
     bytes = answer.bytes
   }
-  say(`one message, ${rooms} rooms`, one, bytes)
+  await say(`one message, ${rooms} rooms`, one, bytes)
   const required = [
     ['m.room.avatar', ''],
     ['m.room.encryption', ''],
@@ -79,7 +82,8 @@ for (const [user, rooms] of [
     sliding.push(answer.ms)
     bytes = answer.bytes
   }
-  if (sliding.length > 0) say(`sliding sync, first window of 20, ${rooms} rooms`, sliding, bytes)
+  if (sliding.length > 0) await say(`sliding sync, first window of 20, ${rooms} rooms`, sliding, bytes)
 }
+console.log(bench.stalls.table())
 bench.setup.close()
 process.exit(0)

@@ -4,11 +4,12 @@
  *
  *   node bench/sync/waiting.ts --url U --shared-secret S --clients 1000 --rate 200 --seconds 30
  */
+
+import { benchOf, fillRooms, progress } from '../lib/bench.ts'
 import { runDelivery } from '../lib/delivery.ts'
 import { Meter } from '../lib/meter.ts'
 import { treeMemory } from '../lib/proc.ts'
 import { Sender } from '../lib/sends.ts'
-import { benchOf, fillRooms, progress } from './grid.ts'
 
 const ROOM_MEMBERS = 10
 const TEXT_BYTES = 100

@@ -35,3 +35,21 @@ test('process_* figures under the names Prometheus knows', async () => {
     assert.match(text, new RegExp(`^${name} `, 'm'), name)
   }
 })
+
+test('many figures are told over several turns of the event loop', async () => {
+  const metrics = metricsProm()
+  const counter = metrics.counter({ name: 'many', help: 'Back\\slash and\nline.', labels: ['n'] })
+  for (let n = 0; n < 1000; n++) counter.cell({ n: String(n) }).inc(n)
+  let turns = 0
+  let over = false
+  const count = (): void => {
+    turns++
+    if (!over) setImmediate(count)
+  }
+  setImmediate(count)
+  const { text } = await metrics.expose()
+  over = true
+  assert.ok(turns >= 3, `${turns} turns`)
+  assert.match(text, /^# HELP many_total Back\\\\slash and\\nline\.\n# TYPE many_total counter\n/)
+  assert.equal(text.match(/^many_total\{n="\d+"\} \d+$/gm)?.length, 1000)
+})

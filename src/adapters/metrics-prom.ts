@@ -1,6 +1,7 @@
 /** Metrics in Prometheus' text format, by prom-client. */
 import * as prom from 'prom-client'
 import type { GaugeCell, Labels, MetricSpec, Metrics } from '#/base/metrics.ts'
+import { realWorld, turn } from '#/base/world.ts'
 
 const NO_LABELS: Labels = {}
 
@@ -44,6 +45,42 @@ class NumberCell implements GaugeCell {
   }
 }
 
+/** Lines of the exposition that are made without letting others go first. */
+const LINES_PER_TURN = 300
+
+/** All metrics as text. prom-client makes it at once, which takes it 10 ms and more. */
+async function exposition(registry: prom.Registry): Promise<string> {
+  const texts: string[] = []
+  let lines = 0
+  for (const { name } of registry.getMetricsAsArray()) {
+    const metric = await registry.getSingleMetric(name)?.get()
+    if (metric === undefined) continue
+    texts.push(`# HELP ${name} ${escapeHelp(metric.help)}\n# TYPE ${name} ${metric.type}\n`)
+    for (const value of metric.values) {
+      texts.push(lineOf(name, value))
+      if (++lines % LINES_PER_TURN === 0) await turn(realWorld.clock)
+    }
+    texts.push('\n')
+  }
+  return texts.join('')
+}
+
+function lineOf(name: string, value: prom.MetricValue<string> & { readonly metricName?: string }): string {
+  const labels = Object.entries(value.labels).map(
+    ([label, text]) => `${label}="${escapeLabel(String(text))}"`,
+  )
+  const list = labels.length === 0 ? '' : `{${labels.join(',')}}`
+  return `${value.metricName ?? name}${list} ${numberText(value.value)}\n`
+}
+
+function numberText(value: number): string {
+  if (Number.isNaN(value)) return 'NaN'
+  return Number.isFinite(value) ? String(value) : value < 0 ? '-Inf' : '+Inf'
+}
+
+const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+const escapeLabel = (text: string): string => escapeHelp(text).replaceAll('"', '\\"')
+
 /** A registry of its own, with the process's figures (process_*, nodejs_*) when asked for. */
 export function metricsProm(options: { readonly process?: boolean } = {}): Metrics {
   const registry = new prom.Registry()
@@ -86,6 +123,6 @@ export function metricsProm(options: { readonly process?: boolean } = {}): Metri
       })
       return { cell: (labels = NO_LABELS) => histogram.labels(labels) }
     },
-    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    expose: async () => ({ contentType: registry.contentType, text: await exposition(registry) }),
   }
 }

@@ -158,7 +158,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
         ...e2eeDeactivationOps(userId),
       ],
       onDeactivated: () => jobs.poke(),
-      accountDataOps: (userId, type, content) => push.rules.accountDataOps(userId, type, content),
+      accountDataOps: (userId, type, content) => {
+        people.invites.checkRules(type, content)
+        return push.rules.accountDataOps(userId, type, content)
+      },
       onAccountData: (userId) => push.changed(userId),
       registrationOps: (userId) => autoJoin.ops(userId),
       onRegistered: (userId) => autoJoin.now(userId),
@@ -194,7 +197,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     forgetOnLeave: options.rooms.forgetOnLeave,
     onForget: (userId, room) => feed.forget(userId, room),
   })
-  const feed = new Feed(store, options.cacheBytes / 4)
+  const feed = new Feed(store, clock, options.cacheBytes / 4)
   const { sessions } = accounts.services
   sessions.onEnded((userId) => feed.sessionEnded(userId))
   const stillIn = async ({ sessionId }: Requester): Promise<void> => {
@@ -210,7 +213,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   })
   const ephemeral = createEphemeral({ store, world, options: options.presence })
   ephemeral.typing.onChange((room, version) => feed.typingMoved(room, version))
-  ephemeral.presence.onNews((news) => void feed.presenceMoved(news, clock))
+  ephemeral.presence.onNews((news) => void feed.presenceMoved(news))
   const { staleDevicesMs } = options
   const keys = await createKeys({ store, clock, log, feed, jobs, accounts, staleDevicesMs })
   const e2ee = createE2ee({
@@ -241,6 +244,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const slidingSync = new SlidingSyncService({
     ...syncing,
     world,
+    invites: people.invites,
     threadSubscriptions: options.experimental.threadSubscriptions ? relations.threadSubscriptions : undefined,
   })
   const sync = new SyncService({

@@ -31,6 +31,7 @@ export interface Keys {
   close(): void
 }
 
+/** Builds what keeps the keys of devices and users, with its routes; its jobs are named. */
 export async function createKeys(deps: {
   store: Store
   clock: Clock

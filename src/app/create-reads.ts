@@ -37,6 +37,7 @@ export interface Reads {
   close(): void
 }
 
+/** Builds what reads rooms, with its routes. */
 export function createReads(deps: ReadsDeps): Reads {
   const reads = new RoomReads(deps)
   const messages = new MessagesService(deps)

@@ -39,6 +39,8 @@ export interface PeopleOptions {
   readonly rtcTransports: readonly JsonObject[]
   /** `block_non_admin_invites`. */
   readonly onlyAdminsInvite: boolean
+  /** `msc4155_enabled`: users say by whom they want to be invited. */
+  readonly inviteRules: boolean
   readonly profileRules: ProfileRules
 }
 
@@ -58,6 +60,7 @@ export interface People {
   readonly openid: OpenidTokens
 }
 
+/** Builds devices, the directory of users, tags and the like, with their routes; its jobs are named. */
 export async function createPeople(deps: PeopleDeps): Promise<People> {
   const { store, world, serverName, accounts, jobs, ignored, options } = deps
   const { sessions, accountData } = accounts.services
@@ -66,7 +69,11 @@ export async function createPeople(deps: PeopleDeps): Promise<People> {
   jobs.handle(REBUILD_KIND, rebuildHandler(store, DIRECTORY_VERSION))
   await ensureDirectory(store, world.clock, DIRECTORY_VERSION)
   return {
-    invites: new InviteGuard({ store, ignored, adminsOnly: options.onlyAdminsInvite }),
+    invites: new InviteGuard({
+      ...{ store, ignored },
+      adminsOnly: options.onlyAdminsInvite,
+      withRules: options.inviteRules,
+    }),
     openid,
     routes: [
       ...deviceRoutes({ devices, sessions, uia: accounts.uia, reauthFlows: () => accounts.reauthFlows() }),

@@ -1,5 +1,6 @@
 /** `serve`: from configuration files to a running server, and its end. */
 import { logPino, type OwnedLog } from '#/adapters/log-pino.ts'
+import { collectEverywhere } from '#/base/collection.ts'
 import type { LogLevel } from '#/base/log.ts'
 import { realWorld } from '#/base/world.ts'
 import type { Config } from './config/config.ts'
@@ -37,10 +38,8 @@ export async function serve(options: ServeOptions): Promise<void> {
 
 /** Only where `bin/myelin` has made the collector callable. */
 function collectMemory(): void {
-  const { gc } = globalThis
-  if (!gc) return
-  const collect = (): void => void gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-  collectWhenIdle({ clock: realWorld.clock, busyShare: eventLoopShare(), collect })
+  if (!globalThis.gc) return
+  collectWhenIdle({ clock: realWorld.clock, busyShare: eventLoopShare(), collect: collectEverywhere })
 }
 
 function say(text: string): void {

@@ -58,7 +58,7 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
   const { registration, passwords, sessions, server } = config
   const { policy } = passwords
   const { defaultRoomVersion } = server
-  const { msc3814Enabled, msc3912Enabled, msc4069ProfileInhibitPropagation, msc4306Enabled } =
+  const { msc3814Enabled, msc3912Enabled, msc4069ProfileInhibitPropagation, msc4155Enabled, msc4306Enabled } =
     config.experimental.experimentalFeatures
   return {
     experimental: {
@@ -119,6 +119,7 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
         'org.matrix.msc3882': sessions.loginViaExistingSession.enabled,
         'org.matrix.msc3912': msc3912Enabled,
         'org.matrix.msc4069': msc4069ProfileInhibitPropagation,
+        'org.matrix.msc4155': msc4155Enabled,
         'org.matrix.msc4306': msc4306Enabled,
         'org.matrix.msc3814': msc3814Enabled,
       },
@@ -186,6 +187,7 @@ function peopleOptions(config: Config): PeopleOptions {
     },
     rtcTransports: rtcTransports(config),
     onlyAdminsInvite: server.blockNonAdminInvites,
+    inviteRules: config.experimental.experimentalFeatures.msc4155Enabled,
     profileRules: {
       onInvite: server.includeProfileDataOnInvite,
       perRoom: blocking.allowPerRoomProfiles,

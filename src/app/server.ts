@@ -15,6 +15,7 @@ import { diskReader } from './config/files.ts'
 import { openStore } from './database.ts'
 import { firstToken } from './first-token.ts'
 import { listenerOptions } from './listen.ts'
+import { measureLoopStalls } from './loop-stalls.ts'
 import { passwordsFor } from './passwords.ts'
 import { configuredRates } from './rate-limits.ts'
 import { checkedServerName } from './server-name.ts'
@@ -46,6 +47,10 @@ export async function startServer(
   await using owned = new AsyncDisposableStack()
   const store = owned.use(await openStore(config, world, onFatal))
   const metrics = config.metrics.enableMetrics ? metricsProm({ process: true }) : noMetrics
+  if (config.metrics.enableMetrics) {
+    const stalls = measureLoopStalls(world.clock, metrics)
+    owned.defer(() => stalls.cancel())
+  }
   const limits = new RateLimiter(world.clock, configuredRates(config.rateLimits))
   const server = await assemble({
     store,

@@ -9,6 +9,7 @@ import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import { createDispatch, type DispatchDeps, type DispatchRequest } from './dispatch.ts'
 import { LIMITS } from './limit-names.ts'
+import { BODY_BYTES_PER_TURN } from './limits.ts'
 import { RateLimiter, unlimited } from './rate-limiter.ts'
 import { content, jsonText, type Reply } from './reply.ts'
 import type { Authenticator, Requester } from './requester.ts'
@@ -475,4 +476,22 @@ test('a bad table does not start', () => {
     /another parameter/,
   )
   assert.throws(() => server([echo({ path: '/x/:a' }), echo({ path: '/x/:b' })]), /declared twice/)
+})
+
+test('a large body is read in a turn of the event loop of its own', async () => {
+  let turns = 0
+  const defer = (fn: () => void): void => {
+    turns++
+    realWorld.clock.defer(fn)
+  }
+  const routes = [echo({ path: '/u', auth: 'user', body: t.json })]
+  const { call, as } = server(routes, { clock: { ...realWorld.clock, defer } })
+  const turnsFor = async (bytes: number): Promise<number> => {
+    turns = 0
+    const { status } = await call('POST', '/u', `{"a":"${'x'.repeat(bytes)}"}`, as('alice'))
+    assert.equal(status, 200)
+    return turns
+  }
+  assert.equal(await turnsFor(100), 0)
+  assert.equal(await turnsFor(BODY_BYTES_PER_TURN), 2)
 })

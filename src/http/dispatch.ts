@@ -6,11 +6,11 @@
 import type { Log } from '#/base/log.ts'
 import type { Metrics } from '#/base/metrics.ts'
 import type { RateLimits } from '#/base/rate-limit.ts'
-import type { Clock } from '#/base/world.ts'
+import { type Clock, turn } from '#/base/world.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { isObject, type JsonValue } from '#/protocol/json/value.ts'
 import { addressKey } from './address.ts'
-import { parseJson, parseJsonObject, readBody, streamBody } from './body.ts'
+import { type NumberReading, parseJson, readBody, streamBody } from './body.ts'
 import {
   CLIENT_GONE,
   COMPRESSED_BODY,
@@ -22,6 +22,7 @@ import {
 } from './errors.ts'
 import { HttpMetrics } from './http-metrics.ts'
 import type { LimitName } from './limit-names.ts'
+import { BODY_BYTES_PER_TURN } from './limits.ts'
 import { BASE_HEADERS, JSON_HEADERS, Reply } from './reply.ts'
 import { type DispatchRequest, RequestInfo } from './request.ts'
 import type { Authenticator, Requester, RequestingServer } from './requester.ts'
@@ -132,13 +133,13 @@ class Dispatcher {
     const query = compiled.readQuery?.(info.query)
     let body: unknown
     if (route.auth === 'server') {
-      const content = await signedContent(compiled, request)
+      const content = await signedContent(compiled, request, this.#deps.clock)
       state.who = await this.#identifyServer(info, content)
       body = content
       if (route.body === 'event') requireObject(content)
       else compiled.checkBody?.(content)
     } else if (route.body !== undefined) {
-      body = await bodyOf(compiled, request)
+      body = await bodyOf(compiled, request, this.#deps.clock)
     }
     const call = { who: state.who, params, query, body, request: info } as unknown as Call<
       never,
@@ -238,7 +239,7 @@ function admit(route: Route, who: Requester): void {
   }
 }
 
-async function bodyOf(compiled: CompiledRoute, request: DispatchRequest): Promise<unknown> {
+async function bodyOf(compiled: CompiledRoute, request: DispatchRequest, clock: Clock): Promise<unknown> {
   const { route, bodyBytesMax } = compiled
   if (route.body === 'stream') return streamBody(request.body, bodyBytesMax)
   const bytes = await readBody(request.body, bodyBytesMax)
@@ -248,10 +249,19 @@ async function bodyOf(compiled: CompiledRoute, request: DispatchRequest): Promis
     compiled.checkBody?.(nothing)
     return nothing
   }
-  if (route.body === 'event') return parseJsonObject(bytes, 'strict')
-  const value = parseJson(bytes, route.strictJson === true ? 'strict' : 'plain')
+  const numbers = route.body === 'event' || route.strictJson === true ? 'strict' : 'plain'
+  const value = await parseInTurn(bytes, numbers, clock)
   requireObject(value)
-  compiled.checkBody?.(value)
+  if (route.body !== 'event') compiled.checkBody?.(value)
+  return value
+}
+
+/** Parses a body; a large one between two turns of the event loop, so that it alone keeps others waiting. */
+async function parseInTurn(bytes: Uint8Array, numbers: NumberReading, clock: Clock): Promise<JsonValue> {
+  if (bytes.byteLength <= BODY_BYTES_PER_TURN) return parseJson(bytes, numbers)
+  await turn(clock)
+  const value = parseJson(bytes, numbers)
+  await turn(clock)
   return value
 }
 
@@ -259,9 +269,10 @@ async function bodyOf(compiled: CompiledRoute, request: DispatchRequest): Promis
 async function signedContent(
   compiled: CompiledRoute,
   request: DispatchRequest,
+  clock: Clock,
 ): Promise<JsonValue | undefined> {
   const bytes = await readBody(request.body, compiled.bodyBytesMax)
-  return bytes.byteLength === 0 ? undefined : parseJson(bytes, 'lenient')
+  return bytes.byteLength === 0 ? undefined : parseInTurn(bytes, 'lenient', clock)
 }
 
 function requireObject(value: JsonValue | undefined): void {

@@ -3,8 +3,13 @@ import { PDU_BYTES_MAX } from '#/protocol/limits.ts'
 
 /** Body of a request whose sender we do not know yet. Registration with a captcha answer is the largest. */
 export const BODY_BYTES_ANONYMOUS = 64 * 1024
-/** Body of a request with an access token; 200 events, as Synapse allows (its max_request_body_size). */
-export const BODY_BYTES_USER = 200 * PDU_BYTES_MAX
+/**
+ * Body of a request with an access token, where the route does not say otherwise. Reading this much JSON holds the
+ * event loop for up to ten milliseconds; what may be larger is read in slices or streamed.
+ */
+export const BODY_BYTES_USER = 16 * PDU_BYTES_MAX
+/** A larger body is read in a turn of the event loop of its own, and so is the work for it. */
+export const BODY_BYTES_PER_TURN = 128 * 1024
 /**
  * Body of a request signed by a server: a transaction of 50 PDUs and 100 EDUs. The signature covers the body,
  * so it must be read first.

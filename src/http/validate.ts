@@ -1,5 +1,5 @@
 /** Schemas at work: compiled checks of bodies and query strings, and the sentences of their refusals. */
-import { Compile } from 'typebox/compile'
+import { Compile, type Validator } from 'typebox/compile'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { Query } from './query.ts'
 import type { TSchema } from './schema.ts'
@@ -12,6 +12,12 @@ interface Finding {
   readonly instancePath: string
   readonly message: string
   readonly params: object
+}
+
+/** A start would take a quarter longer if all schemas were compiled then; most servers use a part of them. */
+function compiledAtFirstUse(schema: TSchema): () => Validator {
+  let validator: Validator | undefined
+  return () => (validator ??= Compile(schema))
 }
 
 /** Names of required members that are absent, or undefined when something else is wrong too. */
@@ -35,8 +41,9 @@ const dotted = (pointer: string): string => pointer.slice(1).replaceAll('/', '.'
  * A check of request bodies: M_MISSING_PARAM when members are absent and all else is well, else M_BAD_JSON.
  */
 export function bodyCheck(schema: TSchema): Check {
-  const validator = Compile(schema)
+  const compiled = compiledAtFirstUse(schema)
   return (value) => {
+    const validator = compiled()
     if (validator.Check(value)) return
     const findings = validator.Errors(value) as readonly Finding[]
     const missing = missingOnly(findings)
@@ -82,7 +89,7 @@ const WANTED: Readonly<Record<string, string>> = {
 
 /** Reads the parameters that a schema names. M_MISSING_PARAM, M_INVALID_PARAM. */
 export function queryReader(schema: TSchema): (query: Query) => unknown {
-  const validator = Compile(schema)
+  const compiled = compiledAtFirstUse(schema)
   const fields = Object.entries((schema as Json).properties ?? {}).map(([name, field]) => ({
     name,
     list: field.type === 'array',
@@ -100,6 +107,7 @@ export function queryReader(schema: TSchema): (query: Query) => unknown {
       }
       out[name] = list ? values : values[0]
     }
+    const validator = compiled()
     if (validator.Check(out)) return out
     const findings = validator.Errors(out) as readonly Finding[]
     const missing = missingOnly(findings)

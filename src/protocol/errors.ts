@@ -105,9 +105,6 @@ interface Extra {
   M_WRONG_ROOM_KEYS_VERSION: { readonly current_version: string }
 }
 
-/** The extra fields that an error code must carry; `undefined` for none. */
-export type ErrorExtra<C extends Errcode> = C extends keyof Extra ? Extra[C] : undefined
-
 /** A refusal to a caller. Thrown by services and routes, rendered in one place. */
 export class MatrixError<C extends Errcode = Errcode> extends Error {
   readonly errcode: C

@@ -10,6 +10,8 @@ export const GROUP_PLANS_MAX = 1000
 export const GATHER_PLANS_MAX = 32
 /** ... and no longer than this, milliseconds. */
 export const GATHER_MS = 1
+/** Plans that are answered in one turn of the event loop; each answer makes somebody go on. */
+export const ANSWERS_PER_TURN = 16
 /** Plans that may wait for the writer; more are refused as busy. */
 export const QUEUED_PLANS_MAX = 20_000
 /** Bytes of a state key's older events kept in its row; more spill into rows of their own. */

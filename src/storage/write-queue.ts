@@ -1,11 +1,12 @@
 /** Plans that wait for the writer, in order, and what is told when a group is on disk. */
+import { Slices } from '#/base/async/slices.ts'
 import { StoreError } from '#/base/store-error.ts'
 import type { Clock, Timer } from '#/base/world.ts'
 import type { CommitResult, Plan } from '#/ports/store/plan.ts'
 import type { Announcer } from './announcer.ts'
-import { GATHER_MS, GATHER_PLANS_MAX, GROUP_PLANS_MAX, QUEUED_PLANS_MAX } from './limits.ts'
+import { ANSWERS_PER_TURN, GATHER_MS, GATHER_PLANS_MAX, GROUP_PLANS_MAX, QUEUED_PLANS_MAX } from './limits.ts'
 import type { GroupOutcome } from './outcome.ts'
-import { settle, type Waiting } from './waiting.ts'
+import { settleAll, type Waiting } from './waiting.ts'
 import { withEvents } from './written-events.ts'
 
 export interface GroupWriter {
@@ -18,6 +19,7 @@ export class WriteQueue {
   readonly #clock: Clock
   readonly #announcer: Announcer
   readonly #onFatal: (error: Error) => void
+  readonly #answers: Slices
   #queue: Waiting[] = []
   #underWay = 0
   #scheduled = false
@@ -32,6 +34,7 @@ export class WriteQueue {
     this.#clock = clock
     this.#announcer = announcer
     this.#onFatal = onFatal
+    this.#answers = new Slices(clock, ANSWERS_PER_TURN)
   }
 
   commit(plan: Plan): Promise<CommitResult> {
@@ -95,7 +98,7 @@ export class WriteQueue {
     this.#wanted = Math.min(GATHER_PLANS_MAX, group.length + this.#queue.length)
     this.#announcer.works()
     this.#announcer.moveTo(outcome.position)
-    for (const [index, waiting] of group.entries()) settle(waiting, outcome.outcomes[index])
+    settleAll(group, outcome.outcomes, this.#answers)
     this.#announcer.tell(withEvents(outcome.changes, group, outcome.outcomes))
     this.#done()
   }

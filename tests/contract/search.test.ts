@@ -159,6 +159,29 @@ onEveryEngine('search', (bench) => {
     }
   })
 
+  it('forgets what a purge takes at once, from segments and the tail, and finds the rest', async () => {
+    const { store } = bench()
+    await on(store)
+    const at = await newRoom(store)
+    const count = 3 * SEARCH_TAIL_EVENTS + 10
+    const words = (n: number): string => `common rare${n}`
+    const all = await say(store, at, ...Array.from({ length: count }, (_, n) => words(n)))
+    const before = Number.MAX_SAFE_INTEGER
+    const purge = (limit: number, after?: { ts: number; arrival: number }): Op => ({
+      ...{ op: 'room.purge', room: at.room, before, limit },
+      ...(after && { after }),
+    })
+    const some = SEARCH_TAIL_EVENTS + 20
+    const { results } = await accepted(store, at.lane, purge(some))
+    const { gone, next } = results[0] as { gone: number; next: { ts: number; arrival: number } }
+    assert.equal(gone, some)
+    assert.deepEqual(await eventsOf(store, [at.room], 'common'), all.slice(some).toReversed())
+    assert.deepEqual(await eventsOf(store, [at.room], `rare${some - 1}`), [])
+    assert.deepEqual(await eventsOf(store, [at.room], `rare${some}`), [all[some]])
+    await accepted(store, at.lane, purge(count, next))
+    assert.deepEqual(await eventsOf(store, [at.room], 'common'), [])
+  })
+
   it('indexes nothing of a room that is encrypted', async () => {
     const { store } = bench()
     await on(store)

@@ -19,5 +19,6 @@ export const PLAIN_PEOPLE: PeopleOptions = {
   },
   rtcTransports: [],
   onlyAdminsInvite: false,
+  inviteRules: false,
   profileRules: { onInvite: true, perRoom: true },
 }

@@ -13,8 +13,6 @@ export const TO_DEVICE_TXN_CHARS_MAX = 255
 /** Messages that wait for one device, and their characters; of more the oldest go. */
 export const INBOX_MESSAGES_MAX = 50_000
 export const INBOX_CHARS_MAX = 64 * 1024 * 1024
-/** Code points of the id of a message of another server. https://spec.matrix.org/v1.19/server-server-api/#send-to-device-messaging */
-export const MESSAGE_ID_CHARS_MAX = 32
 
 /** Bytes of a request that uploads room keys: tens of thousands of them. */
 export const BACKUP_BODY_BYTES_MAX = 13 * 1024 * 1024

@@ -20,6 +20,7 @@ export interface PushServices {
   close(): void
 }
 
+/** Builds push rules, counts and what follows live events for them. */
 export function createPush(deps: {
   store: ReadStore
   clock: Clock

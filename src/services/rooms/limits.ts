@@ -8,6 +8,8 @@ export const LIVE_ROOMS_BYTES_DEFAULT = 32 * 1024 * 1024
 export const LIVE_STATE_KEYS_MAX = 2000
 /** Transaction ids whose events are remembered, so that a repetition is not built and refused by the store. */
 export const RECENT_TXNS_MAX = 5000
+/** Events of all rooms that are built and signed in one turn of the event loop. */
+export const BUILDS_PER_TURN = 16
 /** Writes that may wait for one room; more are refused. */
 export const ROOM_QUEUE_MAX = 5000
 /** When a sender may try again in a room that is too busy. */
@@ -18,6 +20,8 @@ export const STATE_KEYS_PER_READ = 100
 export const ADDITIONAL_CREATORS_MAX = 50
 /** Initial events of a createRoom request. */
 export const INITIAL_STATE_MAX = 10_000
+/** Body of a createRoom request, which these are most of. */
+export const CREATE_ROOM_BODY_BYTES_MAX = 2 * 1024 * 1024
 /** Events of a new room that are written at once; the writer takes some milliseconds for them. */
 export const ROOM_EVENTS_PER_PLAN = 30
 /** Events signed before others get a turn. */
@@ -28,8 +32,6 @@ export const UNFINISHED_ROOM_MS = 10 * 60_000
 export const CREATE_INVITES_MAX = 100
 /** Characters of a reason given with a membership change. */
 export const REASON_CHARS_MAX = 512
-/** How long the original of a redacted event is kept, without a setting. */
-export const REDACTION_RETENTION_MS_DEFAULT = 7 * 24 * 3600 * 1000
 /** Characters kept of the name and of the type of a room, for lists of rooms. */
 export const ROOM_FACT_CHARS_MAX = 255
 /** Kinds of relations named with a redaction that takes related events with it. */

@@ -9,11 +9,12 @@ import { signingKeyFromSeed } from '#/protocol/crypto/ed25519.ts'
 import type { RoomId } from '#/protocol/ids/room-id.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
+import { handTurns } from '../../../tests/support/hand-turns.ts'
 import { openMemoryStore } from '../../../tests/support/memory-store.ts'
 import { createSigner } from '../keys/signer.ts'
 import { CreateRoomService } from './create/create-room.ts'
 import { createDirectory } from './directory/create-directory.ts'
-import { REPLAN_MAX } from './limits.ts'
+import { BUILDS_PER_TURN, REPLAN_MAX } from './limits.ts'
 import { MembershipService } from './membership.ts'
 import { ROOM_OPTIONS_DEFAULT as options } from './options.ts'
 import { RoomWriter } from './room-writer.ts'
@@ -205,4 +206,28 @@ test('a refusal is no reason to read the room anew for the others', async () => 
   assert.equal(waiting.length, 2)
   for (const each of waiting) each.go()
   assert.notEqual(await good, await next)
+})
+
+test('a turn of the event loop builds so many events and no more, whoever sends them', async () => {
+  const plans: Plan[] = []
+  const never = new Promise<CommitResult>(() => {})
+  const store: Store = {
+    ...plain,
+    commit: (plan) => {
+      plans.push(plan)
+      return never
+    },
+  }
+  const byHand = handTurns()
+  const writer = new RoomWriter({ store, signer, clock: byHand.clock })
+  const draft = () => ({ type: 'm.room.message', sender: ALICE, content: {} })
+  for (let n = 0; n < 2 * BUILDS_PER_TURN + 1; n++) void writer.write({ roomId, draft })
+  const built: number[] = []
+  for (let n = 0; n < 4; n++) {
+    await turns()
+    built.push(plans.length)
+    byHand.turn()
+  }
+  assert.deepEqual(built, [BUILDS_PER_TURN, 2 * BUILDS_PER_TURN, plans.length, plans.length])
+  assert.equal(plans.length, 2 * BUILDS_PER_TURN + 1)
 })

@@ -3,6 +3,7 @@
  * side by side, so that many senders in one room share an fsync. See docs/decisions/0001-write-path.md.
  */
 import { KeyedLock } from '#/base/async/keyed-lock.ts'
+import { Slices } from '#/base/async/slices.ts'
 import { WeightedLru } from '#/base/weighted-lru.ts'
 import type { Clock } from '#/base/world.ts'
 import type { CommitResult, Conflict, Op } from '#/ports/store/plan.ts'
@@ -19,7 +20,13 @@ import { rulesOf } from '#/protocol/room-version/rules.ts'
 import type { Signer } from '../keys/signer.ts'
 import { passLocal } from './ingest/gate.ts'
 import type { VerifiedPdu } from './ingest/verified.ts'
-import { LIVE_ROOMS_BYTES_DEFAULT, REPLAN_MAX, RETRY_BUSY_MS, ROOM_QUEUE_MAX } from './limits.ts'
+import {
+  BUILDS_PER_TURN,
+  LIVE_ROOMS_BYTES_DEFAULT,
+  REPLAN_MAX,
+  RETRY_BUSY_MS,
+  ROOM_QUEUE_MAX,
+} from './limits.ts'
 import { LiveRoom } from './live-room.ts'
 import { inRoomFormat } from './old-format.ts'
 import { duplicateAnnotation } from './relating.ts'
@@ -89,6 +96,7 @@ export class RoomWriter {
   readonly #lock = new KeyedLock()
   readonly #rooms: WeightedLru<string, LiveRoom>
   readonly #follow: FollowEvent | undefined
+  readonly #builds: Slices
 
   constructor(deps: {
     store: Store
@@ -103,6 +111,7 @@ export class RoomWriter {
     this.#store = deps.store
     this.#signer = deps.signer
     this.#clock = deps.clock
+    this.#builds = new Slices(deps.clock, BUILDS_PER_TURN)
   }
 
   /**
@@ -150,6 +159,7 @@ export class RoomWriter {
   }
 
   async #build(request: WriteRequest): Promise<Built | Already> {
+    await this.#builds.place()
     const room = await this.#open(request.roomId)
     if (request.needs) await room.load(this.#store.state, request.needs)
     const draft = await request.draft(room)

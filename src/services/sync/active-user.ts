@@ -176,6 +176,11 @@ export class ActiveUser {
   /** Requests that use this object; while there are any it stays the one that hears of news. */
   busy = 0
 
+  /** Whether a request waits for news. */
+  get awaited(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** Calls `wake` once at the next news. Returns a function that stops waiting. */
   wait(wake: () => void): () => void {
     if (this.#waiting.size >= WAITING_PER_USER_MAX) {

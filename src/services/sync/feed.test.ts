@@ -1,12 +1,14 @@
 /** The feed: what it keeps, whom it wakes, and what may come while it loads. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { realWorld } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Change } from '#/ports/store/plan.ts'
 import type { Membership, MembershipRow } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
+import { handTurns } from '../../../tests/support/hand-turns.ts'
 import { Feed } from './feed.ts'
-import { ACTIVE_USERS_MAX } from './limits.ts'
+import { ACTIVE_USERS_MAX, FEED_WAKES_PER_TURN } from './limits.ts'
 
 const ROOM = 7
 const ROOM_ID = '!r:x'
@@ -76,7 +78,7 @@ function gate(): { promise: Promise<void>; open: () => void } {
 
 test('an event that comes while somebody loads is kept once and noted for everybody once', async () => {
   const fake = new FakeStore()
-  const feed = new Feed(fake.store)
+  const feed = new Feed(fake.store, realWorld.clock)
   fake.join('@a:x')
   fake.join('@b:x')
   const a = await feed.user('@a:x')
@@ -99,7 +101,7 @@ test('an event that comes while somebody loads is kept once and noted for everyb
 
 test('news that others had before somebody loaded stay in order for them', async () => {
   const fake = new FakeStore()
-  const feed = new Feed(fake.store)
+  const feed = new Feed(fake.store, realWorld.clock)
   fake.join('@a:x')
   const a = await feed.user('@a:x')
   const { promise, open } = gate()
@@ -116,7 +118,7 @@ test('news that others had before somebody loaded stay in order for them', async
 
 test('a join and a leave that come while the user loads are taken', async () => {
   const fake = new FakeStore()
-  const feed = new Feed(fake.store)
+  const feed = new Feed(fake.store, realWorld.clock)
   const { promise, open } = gate()
   fake.gate = promise
   const loading = feed.user('@a:x')
@@ -136,7 +138,7 @@ test('a join and a leave that come while the user loads are taken', async () => 
 
 test('account data that comes while the user loads is news', async () => {
   const fake = new FakeStore()
-  const feed = new Feed(fake.store)
+  const feed = new Feed(fake.store, realWorld.clock)
   const { promise, open } = gate()
   fake.gate = promise
   const loading = feed.user('@a:x')
@@ -148,14 +150,14 @@ test('account data that comes while the user loads is news', async () => {
 
 test('users that ask side by side are loaded once', async () => {
   const fake = new FakeStore()
-  const feed = new Feed(fake.store)
+  const feed = new Feed(fake.store, realWorld.clock)
   const all = await Promise.all([feed.user('@a:x'), feed.user('@a:x'), feed.user('@a:x')])
   assert.deepEqual([new Set(all).size, fake.loads], [1, 1])
 })
 
 test('those in the room are woken, those outside are not', async () => {
   const fake = new FakeStore()
-  const feed = new Feed(fake.store)
+  const feed = new Feed(fake.store, realWorld.clock)
   fake.join('@a:x')
   const [a, b] = [await feed.user('@a:x'), await feed.user('@b:x')]
   const woken: string[] = []
@@ -169,7 +171,7 @@ test('those in the room are woken, those outside are not', async () => {
 
 test('a redaction lets the kept events go, because one of them changed', async () => {
   const fake = new FakeStore()
-  const feed = new Feed(fake.store)
+  const feed = new Feed(fake.store, realWorld.clock)
   fake.join('@a:x')
   await feed.user('@a:x')
   fake.event()
@@ -180,7 +182,7 @@ test('a redaction lets the kept events go, because one of them changed', async (
 
 test('a user who is being served is kept, however many others come', async () => {
   const fake = new FakeStore()
-  const feed = new Feed(fake.store)
+  const feed = new Feed(fake.store, realWorld.clock)
   fake.join('@busy:x')
   const busy = await feed.user('@busy:x')
   busy.busy++
@@ -196,7 +198,7 @@ test('a user who is being served is kept, however many others come', async () =>
 
 test('where everybody is being served a newcomer is served as well', async () => {
   const fake = new FakeStore()
-  const feed = new Feed(fake.store)
+  const feed = new Feed(fake.store, realWorld.clock)
   for (let i = 0; i < ACTIVE_USERS_MAX; i++) (await feed.user(`@u${i}:x`)).busy++
   fake.join('@new:x')
   const newcomer = await feed.user('@new:x')
@@ -206,7 +208,7 @@ test('where everybody is being served a newcomer is served as well', async () =>
 
 test('stopping wakes all who wait', async () => {
   const fake = new FakeStore()
-  const feed = new Feed(fake.store)
+  const feed = new Feed(fake.store, realWorld.clock)
   const a = await feed.user('@a:x')
   let woken = false
   a.wait(() => {
@@ -214,4 +216,27 @@ test('stopping wakes all who wait', async () => {
   })
   feed.stopWaiting()
   assert.deepEqual([woken, feed.stopping], [true, true])
+})
+
+test('one event wakes those who wait over several turns, each of them once', async () => {
+  const fake = new FakeStore()
+  const { clock, turn } = handTurns()
+  const feed = new Feed(fake.store, clock)
+  const woken: string[] = []
+  for (let i = 0; i < 2 * FEED_WAKES_PER_TURN + 1; i++) {
+    fake.join(`@u${i}:x`)
+    const user = await feed.user(`@u${i}:x`)
+    user.wait(() => woken.push(user.userId))
+  }
+  fake.join('@idle:x')
+  await feed.user('@idle:x')
+  fake.event()
+  assert.equal(woken.length, FEED_WAKES_PER_TURN)
+  fake.event()
+  feed.typingMoved(ROOM, 1)
+  turn()
+  assert.equal(woken.length, 2 * FEED_WAKES_PER_TURN)
+  turn()
+  assert.equal(new Set(woken).size, 2 * FEED_WAKES_PER_TURN + 1)
+  assert.deepEqual([woken.length, turn(), turn()], [2 * FEED_WAKES_PER_TURN + 1, 1, 0])
 })

@@ -4,6 +4,7 @@
  */
 
 import { SingleFlight } from '#/base/async/single-flight.ts'
+import { Slices } from '#/base/async/slices.ts'
 import { WeightedLru } from '#/base/weighted-lru.ts'
 import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
@@ -13,7 +14,7 @@ import type { Store } from '#/ports/store/store.ts'
 import type { PresenceNews } from '../ephemeral/presence.ts'
 import { ActiveUser, type KnownMembership, MOVED, NO_ROOM } from './active-user.ts'
 import { answeredKnock } from './answered-knock.ts'
-import { ACTIVE_USERS_MAX, FEED_WAKES_AT_ONCE, RECENT_BYTES_DEFAULT } from './limits.ts'
+import { ACTIVE_USERS_MAX, FEED_USERS_PER_TURN, FEED_WAKES_PER_TURN, RECENT_BYTES_DEFAULT } from './limits.ts'
 import { RecentEvents } from './recent-events.ts'
 
 /** Row id of a room that a user forgot. */
@@ -23,6 +24,10 @@ interface Forgotten {
 
 export class Feed {
   readonly #store: Store
+  readonly #clock: Clock
+  readonly #wakes: Slices
+  /** Users for whom a turn to be woken is awaited. */
+  readonly #toWake = new Set<ActiveUser>()
   readonly #users = new Map<string, ActiveUser>()
   /** Users kept ready, by the room they are joined to. */
   readonly #byRoom = new Map<number, Set<ActiveUser>>()
@@ -35,7 +40,9 @@ export class Feed {
   /** The newest version of typing and presence that was told. */
   #ephemeral = 0
 
-  constructor(store: Store, cacheBytes: number = RECENT_BYTES_DEFAULT) {
+  constructor(store: Store, clock: Clock, cacheBytes: number = RECENT_BYTES_DEFAULT) {
+    this.#clock = clock
+    this.#wakes = new Slices(clock, FEED_WAKES_PER_TURN)
     this.#rooms = new WeightedLru(cacheBytes)
     this.#store = store
     this.#stop = store.onChange((changes) => this.#take(changes))
@@ -185,7 +192,7 @@ export class Feed {
       this.#takeOne(change, woken)
       for (const waiting of this.#during.values()) waiting.push(change)
     }
-    for (const user of woken) user.wake()
+    this.#wake(woken)
   }
 
   #takeOne(change: Change, woken: Set<ActiveUser>): void {
@@ -272,11 +279,11 @@ export class Feed {
     this.#ephemeral = Math.max(this.#ephemeral, version)
     const users = [...(this.#byRoom.get(room) ?? [])]
     for (const user of users) user.touchEphemeral(version)
-    for (const user of users) user.wake()
+    this.#wake(users)
   }
 
   /** Tells those in some rooms, and some users wherever they are, that the presence of others changed. */
-  async presenceMoved({ rooms, users: named, version }: PresenceNews, clock: Clock): Promise<void> {
+  async presenceMoved({ rooms, users: named, version }: PresenceNews): Promise<void> {
     this.#ephemeral = Math.max(this.#ephemeral, version)
     const users = new Set<ActiveUser>()
     for (const userId of named) {
@@ -287,14 +294,22 @@ export class Feed {
     for (const room of rooms) {
       for (const user of this.#byRoom.get(room) ?? []) users.add(user)
       steps += this.#byRoom.get(room)?.size ?? 0
-      if (steps < FEED_WAKES_AT_ONCE * 10) continue
+      if (steps < FEED_USERS_PER_TURN) continue
       steps = 0
-      await turn(clock)
+      await turn(this.#clock)
     }
+    for (const user of users) user.touchEphemeral(version)
+    this.#wake(users)
+  }
+
+  #wake(users: Iterable<ActiveUser>): void {
     for (const user of users) {
-      user.touchEphemeral(version)
-      user.wake()
-      if (++steps % FEED_WAKES_AT_ONCE === 0) await turn(clock)
+      if (!user.awaited || this.#toWake.has(user)) continue
+      this.#toWake.add(user)
+      this.#wakes.run(() => {
+        this.#toWake.delete(user)
+        user.wake()
+      })
     }
   }
 

@@ -58,8 +58,10 @@ export const DELIVERED_ROWS = 500
 export const HERO_SCAN_MAX = 100
 /** Changes of the reader's own member event that are followed back; with more the room is told anew. */
 export const OWN_CHANGES_MAX = 20
-/** Users woken for presence without letting others go first. */
-export const FEED_WAKES_AT_ONCE = 200
+/** Users who are woken in one turn of the event loop, each of whom then composes an answer ... */
+export const FEED_WAKES_PER_TURN = 8
+/** ... and those who are looked through for it. */
+export const FEED_USERS_PER_TURN = 2000
 /** Events of one answer of `/events`. */
 export const EVENTS_CHUNK_MAX = 100
 /** How long `/events` waits when the client does not say. */

@@ -126,11 +126,13 @@ export function* readMeta(): Sql<OpenedSchema> {
   }
 }
 
+/** A remark of the database about itself; undefined when it was never made. */
 export function* metaText(name: string): Sql<string | undefined> {
   const row = yield* first('SELECT value FROM myelin_meta WHERE name = ?1', name)
   return row?.value as string | undefined
 }
 
+/** Makes a remark of the database about itself, or changes it. */
 export function* putMeta(name: string, value: string): Sql<void> {
   yield* run(
     `INSERT INTO myelin_meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,

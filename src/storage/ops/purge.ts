@@ -4,10 +4,10 @@ import { domainOf } from '#/protocol/ids/domain.ts'
 import { hiddenRoomId, ROOM_GOING } from '../sql/room-state.ts'
 import { first, lists, placeholders, type Row, run, type Sql } from '../sql/sql.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
-import { uncount } from './push.ts'
+import { uncountEvents } from './push.ts'
 import { dropRelation } from './relations.ts'
 import { deleteRoom } from './rooms.ts'
-import { unindexEvent } from './search.ts'
+import { unindexEvents } from './search.ts'
 import { forgetKnown } from './state-log.ts'
 
 type OpOf<K extends RoomOp['op']> = Extract<RoomOp, { op: K }>
@@ -53,17 +53,16 @@ export function* purgeRoom(ctx: PlanContext, op: OpOf<'room.purge'>): Sql<PurgeR
 /** Takes events out of what is known about others: relations, counts and the index of messages. */
 function* forgetEvents(room: number, nids: readonly number[]): Sql<void> {
   for (const list of lists(nids)) {
-    const rows = yield* run(
-      `SELECT nid, type, state_key, json FROM events WHERE nid IN (${placeholders(1, list.length)})`,
-      ...list,
-    )
-    for (const row of rows) {
-      const nid = row.nid as number
+    const among = placeholders(1, list.length)
+    const rows = yield* run(`SELECT nid, type, state_key, json FROM events WHERE nid IN (${among})`, ...list)
+    const events = rows.map((row) => {
       const { type, json } = row as { type: string; json: string }
-      yield* unindexEvent(room, nid, { type, stateKey: row.state_key as string | null, json })
-      yield* dropRelation(nid)
-      yield* uncount(room, nid)
-    }
+      return [row.nid as number, { type, stateKey: row.state_key as string | null, json }] as const
+    })
+    yield* unindexEvents(room, new Map(events))
+    const relating = yield* run(`SELECT event FROM event_relations WHERE event IN (${among})`, ...list)
+    for (const row of relating) yield* dropRelation(row.event as number)
+    yield* uncountEvents(room, list)
   }
 }
 

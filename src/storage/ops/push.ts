@@ -3,7 +3,7 @@ import type { PushOp } from '#/ports/store/push.ts'
 import { MAIN_THREAD } from '#/protocol/push-rules/thread.ts'
 import { PROFILE_STEPS_MAX, PUSH_QUEUE_MAX } from '../limits.ts'
 import { addKind, NO_TOTALS } from '../sql/kind-totals.ts'
-import { first, run, type Sql } from '../sql/sql.ts'
+import { first, lists, placeholders, run, type Sql } from '../sql/sql.ts'
 import { putAccountData } from './account-data.ts'
 import { GuardFailed, type PlanContext } from './context.ts'
 
@@ -125,19 +125,23 @@ function* enqueue(user: string, room: number, event: number, actions: string): S
 }
 
 /** A redacted event notifies nobody any more. */
-export function* uncount(room: number, event: number): Sql<void> {
-  const row = yield* first('SELECT thread, kind FROM event_kinds WHERE event = ?1', event)
-  if (row) {
+export function uncount(room: number, event: number): Sql<void> {
+  return uncountEvents(room, [event])
+}
+
+/** The same for many events of a room. */
+export function* uncountEvents(room: number, events: readonly number[]): Sql<void> {
+  for (const list of lists(events)) {
+    const among = placeholders(2, list.length)
     yield* run(
-      'INSERT INTO redacted_kinds (room, thread, event, kind) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING',
-      room,
-      row.thread as string,
-      event,
-      row.kind as number,
+      `INSERT INTO redacted_kinds (room, thread, event, kind)
+       SELECT k.room, k.thread, k.event, k.kind FROM event_kinds k
+       WHERE k.event IN (${placeholders(1, list.length)}) ON CONFLICT DO NOTHING`,
+      ...list,
     )
+    yield* run(`DELETE FROM push_actions WHERE room = ?1 AND event IN (${among})`, room, ...list)
+    yield* run(`DELETE FROM push_queue WHERE room = ?1 AND event IN (${among})`, room, ...list)
   }
-  yield* run('DELETE FROM push_actions WHERE room = ?1 AND event = ?2', room, event)
-  yield* run('DELETE FROM push_queue WHERE room = ?1 AND event = ?2', room, event)
 }
 
 /** Who is out of a room has nothing unread in it. */

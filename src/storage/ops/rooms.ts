@@ -146,6 +146,7 @@ const ROOM_TABLES = [
   'DELETE FROM rooms WHERE nid = ?1',
 ] as const
 
+/** Takes all rows of a room away at once. */
 export function* deleteRoom(ctx: PlanContext, op: OpOf<'room.delete'>): Sql<void> {
   yield* forgetKnown(ctx)
   for (const text of ROOM_TABLES) yield* run(text, op.room)

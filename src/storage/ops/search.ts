@@ -20,7 +20,7 @@ import {
   unpackPage,
   unpackTerms,
 } from '../sql/search-codec.ts'
-import { first, run, type Sql } from '../sql/sql.ts'
+import { first, lists, placeholders, run, type Sql } from '../sql/sql.ts'
 import type { PlanContext } from './context.ts'
 
 type OpOf<K extends SearchOp['op']> = Extract<SearchOp, { op: K }>
@@ -191,27 +191,42 @@ function* merge(room: number, segments: readonly Segment[]): Sql<void> {
 }
 
 /** Takes an event out of the index; `event` is what it was when it was indexed. */
-export function* unindexEvent(room: number, nid: number, event: Indexed): Sql<void> {
-  const terms = termsOf(event)
-  if (!terms || terms.length === 0) return
-  const waiting = yield* run(
-    'DELETE FROM search_tail WHERE room = ?1 AND event = ?2 RETURNING event',
-    room,
-    nid,
-  )
-  if (waiting.length > 0) return
-  const segments = (yield* run(
-    'SELECT upto, since, postings, parts FROM search_segments WHERE room = ?1 AND upto >= ?2 AND since <= ?2',
-    room,
-    nid,
-  )) as unknown as Segment[]
-  for (const segment of segments) yield* removeFrom(room, segment, nid, terms)
+export function unindexEvent(room: number, nid: number, event: Indexed): Sql<void> {
+  return unindexEvents(room, new Map([[nid, event]]))
 }
 
-function* removeFrom(room: number, segment: Segment, nid: number, terms: readonly number[]): Sql<void> {
-  const { upto, since, parts } = segment
-  const only = new Set(terms)
-  for (const part of new Set(terms.map((term) => partOf(term, parts)))) {
+/** The same for many events of a room, by row id: each page of the index is written once. */
+export function* unindexEvents(room: number, events: ReadonlyMap<number, Indexed>): Sql<void> {
+  const going = new Map<number, readonly number[]>()
+  for (const [nid, event] of events) {
+    const terms = termsOf(event)
+    if (terms && terms.length > 0) going.set(nid, terms)
+  }
+  for (const list of lists([...going.keys()])) {
+    const waiting = yield* run(
+      `DELETE FROM search_tail WHERE room = ?1 AND event IN (${placeholders(2, list.length)}) RETURNING event`,
+      room,
+      ...list,
+    )
+    for (const row of waiting) going.delete(row.event as number)
+  }
+  if (going.size === 0) return
+  const segments = (yield* run(
+    'SELECT upto, since, postings, parts FROM search_segments WHERE room = ?1 AND upto >= ?2 AND since <= ?3',
+    room,
+    Math.min(...going.keys()),
+    Math.max(...going.keys()),
+  )) as unknown as Segment[]
+  for (const segment of segments) yield* removeFrom(room, segment, going)
+}
+
+/** `going` are events with their terms. */
+function* removeFrom(
+  room: number,
+  { upto, since, parts }: Segment,
+  going: ReadonlyMap<number, readonly number[]>,
+): Sql<void> {
+  for (const [part, leaving] of byPart(going, { upto, since, parts })) {
     const row = yield* first(
       'SELECT data FROM search_pages WHERE room = ?1 AND upto = ?2 AND part = ?3',
       room,
@@ -222,15 +237,34 @@ function* removeFrom(room: number, segment: Segment, nid: number, terms: readonl
     const postings: Postings = new Map()
     unpackPage(row.data as Uint8Array, since, postings)
     let removed = false
-    for (const [term, events] of postings) {
-      if (!only.has(term) || !events.includes(nid)) continue
+    for (const [term, nids] of leaving) {
+      const held = postings.get(term)
+      const rest = held?.filter((nid) => !nids.has(nid))
+      if (!held || !rest || rest.length === held.length) continue
       removed = true
-      const rest = events.filter((each) => each !== nid)
       if (rest.length > 0) postings.set(term, rest)
       else postings.delete(term)
     }
     if (removed) yield* writePage(room, upto, part, packPage([...postings.keys()], postings, since))
   }
+}
+
+/** Events of a segment by part of it and by term. */
+function byPart(
+  going: ReadonlyMap<number, readonly number[]>,
+  { upto, since, parts }: Pick<Segment, 'upto' | 'since' | 'parts'>,
+): Map<number, Map<number, Set<number>>> {
+  const found = new Map<number, Map<number, Set<number>>>()
+  for (const [nid, terms] of going) {
+    if (nid < since || nid > upto) continue
+    for (const term of terms) {
+      const part = partOf(term, parts)
+      const leaving = found.get(part) ?? new Map<number, Set<number>>()
+      found.set(part, leaving)
+      leaving.set(term, (leaving.get(term) ?? new Set()).add(nid))
+    }
+  }
+  return found
 }
 
 /** Rows of the index that belong to a room. */

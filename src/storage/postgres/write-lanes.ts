@@ -2,14 +2,15 @@
  * The connections that write. A plan's lane chooses its connection; each takes the plans that wait for it as one batch.
  * Answers and notices go out when nothing older is under way, so that whoever is answered can read what was written.
  */
+import { Slices } from '#/base/async/slices.ts'
 import { StoreError } from '#/base/store-error.ts'
 import { sleep, type World } from '#/base/world.ts'
 import type { CommitResult, Op, Plan } from '#/ports/store/plan.ts'
 import type { Announcer } from '../announcer.ts'
-import { BATCH_PLANS_MAX, BATCH_RETRIES_MAX, QUEUED_PLANS_MAX } from '../limits.ts'
+import { ANSWERS_PER_TURN, BATCH_PLANS_MAX, BATCH_RETRIES_MAX, QUEUED_PLANS_MAX } from '../limits.ts'
 import { Interned } from '../ops/context.ts'
 import type { GroupOutcome } from '../outcome.ts'
-import { settle, type Waiting } from '../waiting.ts'
+import { settleAll, type Waiting } from '../waiting.ts'
 import { withEvents } from '../written-events.ts'
 import { applyBatch } from './batch.ts'
 import { CommitInDoubt, isRetryable, unavailable } from './errors.ts'
@@ -47,6 +48,7 @@ const XACT_STATUS = 'SELECT pg_xact_status(CAST(CAST(?1 AS TEXT) AS xid8)) AS st
 
 export class WriteLanes {
   readonly #options: WriteLanesOptions
+  readonly #answers: Slices
   readonly #writers: Writer[] = []
   readonly #positions: Positions
   #finished: Told[] = []
@@ -61,6 +63,7 @@ export class WriteLanes {
 
   constructor(options: WriteLanesOptions) {
     this.#options = options
+    this.#answers = new Slices(options.world.clock, ANSWERS_PER_TURN)
     for (let i = 0; i < options.writers; i++) {
       this.#writers.push({
         queue: [],
@@ -181,7 +184,7 @@ export class WriteLanes {
   }
 
   #tell(group: Waiting[], outcome: GroupOutcome): void {
-    for (const [index, waiting] of group.entries()) settle(waiting, outcome.outcomes[index])
+    settleAll(group, outcome.outcomes, this.#answers)
     this.#options.announcer.tell(withEvents(outcome.changes, group, outcome.outcomes))
   }
 

@@ -30,6 +30,7 @@ export const eventById = query('events.byId', 'small', function* (id: string): S
   return row && eventFrom(row)
 })
 
+/** Events by row id or event id, in no order; unknown ones are left out. */
 export function* eventsWhere(column: 'nid' | 'event_id', values: readonly SqlValue[]): Sql<EventRow[]> {
   const events = new Map<number, EventRow>()
   for (const list of lists(values)) {

@@ -179,6 +179,7 @@ export interface Standing {
   readonly threadEvent: number
 }
 
+/** How far a user has read a room, under which rules, and what is the newest there to count, up to a position. */
 export function* standingOf(user: string, room: number, upto: number): Sql<Standing> {
   const rows = yield* run(STANDING, user, room, MAIN_THREAD, upto)
   const of = (what: string): Row[] => rows.filter((row) => row.what === what)

@@ -1,5 +1,6 @@
 /** A thread for reads of any length. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { collectWhenAsked } from '#/base/collection.ts'
 import { StoreError } from '#/base/store-error.ts'
 import { READ_PAGE_ROWS } from '../limits.ts'
 import '../queries/all.ts'
@@ -13,6 +14,8 @@ if (!port) throw new Error('a reader runs as a thread of the server')
 
 const connection = new Connection({ path: (workerData as ReaderData).path, readOnly: true, cacheKib: 8192 })
 const send = (message: FromReader): void => port.postMessage(message)
+
+collectWhenAsked()
 
 port.on('message', (message: ToReader | 'close') => {
   if (message === 'close') {

@@ -1,5 +1,6 @@
 /** The thread that writes. It takes all plans that wait, applies them as one group, and answers after the fsync. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { collectWhenAsked } from '#/base/collection.ts'
 import type { Plan } from '#/ports/store/plan.ts'
 import { GROUP_PLANS_MAX } from '../limits.ts'
 import { Connection } from './connection.ts'
@@ -26,6 +27,8 @@ function applyBatches(batches: { id: number; plans: Plan[] }[]): void {
     for (const batch of batches) send({ id: batch.id, error: { message, fatal: isFsyncFailure(error) } })
   }
 }
+
+collectWhenAsked()
 
 port.on('message', (first: ToWriter) => {
   const batches: { id: number; plans: Plan[] }[] = []

@@ -36,6 +36,47 @@ test('whoever blocks invites gets none, by whatever request', () =>
     }
   }))
 
+test('MSC4155 rules by user and server: refused, hidden, and shown as an exception', () =>
+  withServer(people({ inviteRules: true }), async (server) => {
+    const me = await server.user('me')
+    const [friend, bore, pest] = [
+      await server.user('friend'),
+      await server.user('bore'),
+      await server.user('pest'),
+    ]
+    const rules = {
+      allowed_users: [friend.userId.toUpperCase()],
+      ignored_users: ['@bo?e*', 7, ''],
+      blocked_servers: ['test.exam*'],
+    }
+    await setData(me, 'org.matrix.msc4155.invite_permission_config', rules)
+    await pest.refused('403 M_INVITE_BLOCKED', 'POST', `${V3}/createRoom`, { invite: [me.userId] })
+    const hidden = await createRoom(bore, { invite: [me.userId] })
+    const shown = await createRoom(friend, { invite: [me.userId] })
+    assert.deepEqual(await invites(me), [shown])
+    const loop = new SlidingLoop(me)
+    assert.deepEqual(Object.keys((await loop.next()).rooms), [shown])
+    await setData(me, 'org.matrix.msc4155.invite_permission_config', {})
+    assert.deepEqual(Object.keys((await loop.next()).rooms), [hidden])
+    const many = Array.from({ length: 1001 }, (_, n) => `*${n}`)
+    await me.refused(
+      '400 M_BAD_JSON',
+      'PUT',
+      `${V3}/user/${me.userId}/account_data/org.matrix.msc4155.invite_permission_config`,
+      { blocked_users: many },
+    )
+    await setData(me, 'm.invite_permission_config', { default_action: 'block' })
+    await friend.refused('403 M_INVITE_BLOCKED', 'POST', `${V3}/createRoom`, { invite: [me.userId] })
+  }))
+
+test('MSC4155 is off where the operator has not switched it on', () =>
+  withServer({}, async (server) => {
+    const [me, other] = [await server.user('me'), await server.user('other')]
+    await setData(me, 'org.matrix.msc4155.invite_permission_config', { blocked_servers: ['*'] })
+    const room = await createRoom(other, { invite: [me.userId] })
+    assert.deepEqual(await invites(me), [room])
+  }))
+
 test('whoever blocks invites is shown none in sliding sync, and all again afterwards', () =>
   withServer({}, async (server) => {
     const [me, other] = [await server.user('me'), await server.user('other')]

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { REFUSED_ROUTES } from '#/api/client/people/suspension.ts'
 import type { ApiClient } from '../../support/api-client.ts'
 import { covers } from '../../support/covers.ts'
 import {
@@ -156,4 +157,13 @@ test('whois tells oneself and administrators of sessions', () =>
     await other.refused('403 M_FORBIDDEN', 'GET', whois)
     await server.anonymous().refused('401 M_MISSING_TOKEN', 'GET', whois)
     await user.refused('400 M_INVALID_PARAM', 'GET', `${V3}/admin/whois/nobody`)
+  }))
+
+test('§5.13 every request that suspended accounts are refused is one that the server knows', () =>
+  withServer({}, async (server) => {
+    const known = new Set(server.assembled.routes.map(({ method, path }) => `${method} ${path}`))
+    assert.deepEqual(
+      REFUSED_ROUTES.filter((name) => !known.has(name)),
+      [],
+    )
   }))

@@ -29,6 +29,7 @@ const TOKEN_CHARS_MAX = 100
 
 const objectOf = t.opt(t.nullable(t.json))
 
+/** The device whose keys a request is about. Throws M_FORBIDDEN for a token without one. */
 export function deviceOf(who: Requester): string {
   if (who.deviceId !== undefined) return who.deviceId
   throw new MatrixError('M_FORBIDDEN', 'This access token has no device, so it can have no keys.')

@@ -46,5 +46,5 @@ function suspended(): MatrixError<'M_USER_SUSPENDED'> {
   return new MatrixError('M_USER_SUSPENDED', 'You cannot perform this action while suspended.')
 }
 
-/** For a test that the table names routes that exist. */
+/** Their names, by method and path, for a test that there are such routes. */
 export const REFUSED_ROUTES: readonly string[] = [...REFUSED]

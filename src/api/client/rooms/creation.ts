@@ -1,13 +1,14 @@
 /** Creating rooms. https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3createroom */
 import type { RateLimits } from '#/base/rate-limit.ts'
 import type { LimitName } from '#/http/limit-names.ts'
+import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { parseUserId, serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import { type CreateRoomService, invitedBy } from '#/services/rooms/create/create-room.ts'
 import type { Preset } from '#/services/rooms/create/presets.ts'
-import { CREATE_INVITES_MAX, INITIAL_STATE_MAX } from '#/services/rooms/limits.ts'
+import { CREATE_INVITES_MAX, CREATE_ROOM_BODY_BYTES_MAX, INITIAL_STATE_MAX } from '#/services/rooms/limits.ts'
 import { count } from '../../rate.ts'
 
 export interface CreationDeps {
@@ -28,6 +29,22 @@ function userIds(texts: readonly string[]): UserId[] {
   })
 }
 
+/** Counts invitations against their limits. Throws M_LIMIT_EXCEEDED, M_INVALID_PARAM for too many or unknown users. */
+async function admitInvitations(d: CreationDeps, who: Requester, invited: readonly UserId[]): Promise<void> {
+  if (invited.length > CREATE_INVITES_MAX) {
+    const most = `A new room invites at most ${CREATE_INVITES_MAX} users; please invite others later.`
+    throw new MatrixError('M_INVALID_PARAM', most)
+  }
+  for (const target of invited) {
+    count(d.limits, who, 'rc_invites.per_issuer', who.userId)
+    count(d.limits, who, 'rc_invites.per_user', target)
+    if (serverOf(target) === serverOf(who.userId) && !(await d.accountExists(target))) {
+      throw new MatrixError('M_INVALID_PARAM', `There is no user ${target} on this server.`)
+    }
+  }
+}
+
+/** `POST /createRoom`. */
 export const creationRoutes = (d: CreationDeps): Route[] => [
   route({
     method: 'POST',
@@ -41,6 +58,7 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
     servlet: 'RoomCreateRestServlet',
     strictJson: true,
     emptyBody: true,
+    bodyBytesMax: CREATE_ROOM_BODY_BYTES_MAX,
     body: t.object({
       visibility: t.opt(t.oneOf('public', 'private')),
       room_alias_name: t.opt(t.nullable(t.text(255))),
@@ -68,18 +86,7 @@ export const creationRoutes = (d: CreationDeps): Route[] => [
         stateKey: event.state_key ?? '',
         content: event.content,
       }))
-      const invited = invitedBy({ invite, initialState })
-      if (invited.length > CREATE_INVITES_MAX) {
-        const most = `A new room invites at most ${CREATE_INVITES_MAX} users; please invite others later.`
-        throw new MatrixError('M_INVALID_PARAM', most)
-      }
-      for (const target of invited) {
-        count(d.limits, who, 'rc_invites.per_issuer', who.userId)
-        count(d.limits, who, 'rc_invites.per_user', target)
-        if (serverOf(target) === serverOf(who.userId) && !(await d.accountExists(target))) {
-          throw new MatrixError('M_INVALID_PARAM', `There is no user ${target} on this server.`)
-        }
-      }
+      await admitInvitations(d, who, invitedBy({ invite, initialState }))
       const preset: Preset = body.preset ?? (body.visibility === 'public' ? 'public_chat' : 'private_chat')
       const roomId = await d.createRoom.create({
         creator: who.userId,

@@ -73,7 +73,7 @@ export const experimental = {
       'MSC4140: delayed events one user may hold.',
     ),
     msc4143_enabled: option(bool, always, false, 'MSC4143: group calls and their transports.'),
-    msc4155_enabled: off('MSC4155: users filter their invites.'),
+    msc4155_enabled: option(bool, supported, false, 'MSC4155: users filter their invites.'),
     msc4169_enabled: option(bool, always, false, 'MSC4169: redaction by the ordinary send.'),
     msc4210_enabled: off('MSC4210: without the old rules about mentions.'),
     msc4222_enabled: settled('MSC4222: `state_after` in sync.'),

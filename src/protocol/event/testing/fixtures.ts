@@ -6,7 +6,7 @@ import type { RoomId } from '../../ids/room-id.ts'
 import type { ServerName } from '../../ids/server-name.ts'
 import type { UserId } from '../../ids/user-id.ts'
 import type { JsonObject, JsonValue } from '../../json/value.ts'
-import { ROOM_VERSIONS, type RoomVersion, type RoomVersionRules } from '../../room-version/rules.ts'
+import { ROOM_VERSIONS, type RoomVersionRules } from '../../room-version/rules.ts'
 import { parsePdu } from '../parse.ts'
 import type { Pdu } from '../pdu.ts'
 
@@ -18,8 +18,6 @@ export const server = (name: string) => name as ServerName
 export const user = (id: string) => id as UserId
 export const roomId = (id: string) => id as RoomId
 export const eventId = (id: string) => id as EventId
-
-export const ALL_VERSIONS = Object.keys(ROOM_VERSIONS) as RoomVersion[]
 
 /** Every version's rules for which `keep` holds. */
 export function versions(keep: (rules: RoomVersionRules) => boolean): RoomVersionRules[] {

@@ -1,5 +1,5 @@
 /** Creating a room, which exists whole or not at all. */
-import type { World } from '#/base/world.ts'
+import { turn, type World } from '#/base/world.ts'
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { deactivatedAccount, MatrixError } from '#/protocol/errors.ts'
@@ -12,7 +12,7 @@ import type { Signer } from '../../keys/signer.ts'
 import { addedAliases, badAlias } from '../directory/canonical.ts'
 import type { Directory } from '../directory/create-directory.ts'
 import type { VerifiedPdu } from '../ingest/verified.ts'
-import { ADDITIONAL_CREATORS_MAX } from '../limits.ts'
+import { ADDITIONAL_CREATORS_MAX, EVENTS_PER_TURN } from '../limits.ts'
 import type { MayInvite, MemberProfile, ProfileRules } from '../membership.ts'
 import type { RoomOptions } from '../options.ts'
 import { profileGuard, profileSpreadOp } from '../profile-spread.ts'
@@ -112,12 +112,13 @@ export class CreateRoomService {
     staged: StagedRoom,
     alias: RoomAlias | undefined,
   ): Promise<RoomId> {
-    const { profile } = this.#deps
+    const { profile, world } = this.#deps
     await staged.add({ type: 'm.room.create', stateKey: '', content: createContent(rules, room) })
     const creator = await profile(room.creator)
     const joined: JsonObject = { membership: 'join', ...creator }
     await staged.add({ type: 'm.room.member', stateKey: room.creator, content: joined })
     const state = firstState(rules, room, alias, this.#deps.options)
+    if (state.length > EVENTS_PER_TURN) await turn(world.clock)
     for (const event of state) if (!isInvitation(event)) await staged.add(event)
     for (const event of state) if (isInvitation(event)) await this.#invite(staged, event)
     for (const user of room.invite) {
@@ -175,8 +176,9 @@ export class CreateRoomService {
 export function invitedBy(room: Pick<NewRoom, 'invite' | 'initialState'>): UserId[] {
   const users = new Set(room.invite)
   for (const { type, stateKey, content } of room.initialState) {
+    if (type !== 'm.room.member' || content['membership'] !== 'invite') continue
     const user = parseUserId(stateKey)
-    if (type === 'm.room.member' && content['membership'] === 'invite' && user) users.add(user)
+    if (user) users.add(user)
   }
   return [...users]
 }

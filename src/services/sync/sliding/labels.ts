@@ -2,8 +2,9 @@
 import { Lru } from '#/base/lru.ts'
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { isObject, type JsonValue } from '#/protocol/json/value.ts'
-import { blocksInvites } from '../../accounts/invite-guard.ts'
+import type { InviteFilter } from '#/protocol/invites/invite-filter.ts'
+import { isObject } from '#/protocol/json/value.ts'
+import type { InviteGuard } from '../../accounts/invite-guard.ts'
 import type { ActiveUser } from '../active-user.ts'
 import { NO_ROOM } from '../active-user.ts'
 import { LABELS_KNOWN_MAX } from './limits.ts'
@@ -17,18 +18,18 @@ export interface Labels {
   readonly direct: ReadonlySet<string>
   /** Tags by the room's row id. */
   readonly tags: ReadonlyMap<number, ReadonlySet<string>>
-  /** Whether the user wants to see no invites. */
-  readonly blocksInvites: boolean
+  /** Which invites the user wants to see. */
+  readonly invites: InviteFilter
 }
-
-const INVITES = 'm.invite_permission_config'
 
 export class LabelsCache {
   readonly #store: Store
+  readonly #guard: InviteGuard
   readonly #known = new Lru<string, Labels>(LABELS_KNOWN_MAX)
 
-  constructor(store: Store) {
+  constructor(store: Store, guard: InviteGuard) {
     this.#store = store
+    this.#guard = guard
   }
 
   /** The labels as they are at the store's position. */
@@ -47,20 +48,21 @@ export class LabelsCache {
     const direct = await this.#store.accountData.get(userId, NO_ROOM, 'm.direct')
     const tags = new Map<number, ReadonlySet<string>>()
     for (const row of await this.#store.accountData.ofType(userId, 'm.tag')) tags.set(row.room, tagsOf(row))
-    const blocks = blocksOf(await this.#store.accountData.get(userId, NO_ROOM, INVITES))
-    return { position: now, version: now, direct: directOf(direct), tags, blocksInvites: blocks }
+    const invites = await this.#guard.filterOf(userId)
+    return { position: now, version: now, direct: directOf(direct), tags, invites }
   }
 
   async #moved(userId: string, known: Labels, now: number): Promise<Labels> {
-    let { version, direct, tags, blocksInvites: blocks } = known
+    let { version, direct, tags, invites } = known
     for (const row of await this.#store.accountData.since(userId, known.position, now)) {
       if (row.room === NO_ROOM && row.type === 'm.direct') direct = directOf(row)
       else if (row.type === 'm.tag') tags = new Map(tags).set(row.room, tagsOf(row))
-      else if (row.room === NO_ROOM && row.type === INVITES) blocks = blocksOf(row)
-      else continue
+      else if (row.room === NO_ROOM && this.#guard.concerns(row.type)) {
+        invites = await this.#guard.filterOf(userId)
+      } else continue
       version = now
     }
-    return { position: now, version, direct, tags, blocksInvites: blocks }
+    return { position: now, version, direct, tags, invites }
   }
 }
 
@@ -73,11 +75,6 @@ function directOf(row: AccountDataRow | undefined): Set<string> {
     for (const room of list) if (typeof room === 'string') rooms.add(room)
   }
   return rooms
-}
-
-function blocksOf(row: AccountDataRow | undefined): boolean {
-  const content = row && (JSON.parse(row.content) as JsonValue)
-  return isObject(content) && blocksInvites(content)
 }
 
 function tagsOf(row: AccountDataRow): Set<string> {

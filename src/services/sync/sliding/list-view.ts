@@ -1,5 +1,6 @@
 /** One filtered list of a user's rooms in its order, moved on as rooms change. */
 import type { RoomFactsRow } from '#/ports/store/room-facts.ts'
+import type { InviteFilter } from '#/protocol/invites/invite-filter.ts'
 import type { ActiveUser, KnownMembership } from '../active-user.ts'
 import type { FactsCache } from './facts-cache.ts'
 import type { Labels } from './labels.ts'
@@ -21,8 +22,8 @@ export interface ListSources {
 export interface Hiding {
   /** Ids of users whose invites the user does not see. */
   readonly ignored: ReadonlySet<string>
-  /** Whether the user wants to see no invites at all. */
-  readonly blocksInvites: boolean
+  /** Which invites the user wants to see. */
+  readonly invites: InviteFilter
   /** Ids of rooms that the operator shows to nobody. */
   readonly excluded: ReadonlySet<string>
 }
@@ -33,6 +34,7 @@ export class ListView {
   /** Everything up to it is taken. */
   #position = -1
   #version = ''
+  #invites: InviteFilter | undefined
   /** Rooms whose facts were not ready when the list was made: looked at again each time. */
   #lacking = new Set<number>()
   /** Rooms may have come into sight without news of their own, because others went, at this position last. */
@@ -48,15 +50,16 @@ export class ListView {
     const labelled = isDm !== undefined || tags !== undefined || notTags !== undefined
     const { hiding } = from
     const ignored = [...hiding.ignored].sort().join(' ')
-    const seen = `${from.user.forgets} ${hiding.blocksInvites} ${ignored}`
+    const seen = `${from.user.forgets} ${ignored}`
     const version = `${labelled ? from.labels.version : ''} ${from.spaces?.version ?? ''} ${seen}`
     const changed = this.#position < 0 ? undefined : from.user.changedSince(this.#position)
-    const anew = changed === undefined || version !== this.#version
+    const anew = changed === undefined || version !== this.#version || hiding.invites !== this.#invites
     const lacking = this.#lacking
     this.#lacking = new Set()
     if (anew) this.#rebuild(now, from)
     else for (const room of new Set([...changed, ...lacking])) this.#move(room, now, from)
     this.#version = version
+    this.#invites = hiding.invites
     this.#position = Math.max(this.#position, now)
     return anew
   }
@@ -102,7 +105,7 @@ export function isListed(known: KnownMembership): boolean {
 export function isHidden({ roomId, membership, inviter }: KnownMembership, hiding: Hiding): boolean {
   if (hiding.excluded.has(roomId)) return true
   if (membership !== 'invite') return false
-  return hiding.blocksInvites || (inviter !== undefined && hiding.ignored.has(inviter))
+  return hiding.invites.answer(inviter) !== 'allow' || (inviter !== undefined && hiding.ignored.has(inviter))
 }
 
 /** The membership as the user sees it: behind a hidden invite their own knock, or nothing. */

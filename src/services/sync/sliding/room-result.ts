@@ -63,6 +63,7 @@ export interface RoomResult {
   readonly initial?: boolean
 }
 
+/** What an answer tells of a room, and what the connection then knows of it. */
 export async function roomResult(deps: ResultDeps, ask: RoomAsk): Promise<RoomResult> {
   const { known, sent } = ask
   if (known.membership === 'invite' || known.membership === 'knock') return strippedResult(deps.store, ask)

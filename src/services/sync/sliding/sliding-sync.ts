@@ -8,6 +8,7 @@ import { turn, type World } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
+import type { InviteGuard } from '../../accounts/invite-guard.ts'
 import type { Ephemeral } from '../../ephemeral/create-ephemeral.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
 import type { ReadStore } from '../../rooms/read/expiry.ts'
@@ -49,6 +50,7 @@ export interface SlidingSyncDeps {
   readonly roomRules: RoomRules
   readonly ephemeral: Ephemeral
   readonly ignored: IgnoredUsers
+  readonly invites: InviteGuard
   readonly threadSubscriptions: ThreadSubscriptions | undefined
   readonly inboxes: Inboxes
   readonly defaultAccountData: DefaultAccountData
@@ -83,7 +85,7 @@ export class SlidingSyncService {
   constructor(deps: SlidingSyncDeps) {
     this.#deps = deps
     this.#facts = new FactsCache(deps.store)
-    this.#labels = new LabelsCache(deps.store)
+    this.#labels = new LabelsCache(deps.store, deps.invites)
     this.#spaces = new SpacesCache(deps.store, this.#facts)
     this.#connections = new Connections(deps.world.rng)
     const { store, feed, clientEvents, stateCache, summaries } = deps
@@ -199,7 +201,7 @@ export class SlidingSyncService {
       const labels = await this.#labels.of(user)
       const ignored = await this.#deps.ignored.ignoredBy(user.userId)
       const { excludedRooms: excluded, timelineMax } = this.#deps.options
-      const hiding = { ignored, blocksInvites: labels.blocksInvites, excluded }
+      const hiding = { ignored, invites: labels.invites, excluded }
       const windows: (Window & { readonly sources: ListSources; readonly key: string })[] = []
       for (const [name, list] of request.lists) {
         const { spaces: ids } = list.filters

@@ -4,6 +4,7 @@ import type { StrippedEvent } from '#/protocol/stripped/stripped-state.ts'
 import { knockState } from '../answered-knock.ts'
 import type { RoomAsk, RoomResult } from './room-result.ts'
 
+/** The same of a room to which the reader is invited or at which they knock. */
 export async function strippedResult(store: Store, ask: RoomAsk): Promise<RoomResult> {
   const { room, viewer, known, sent, direct, config, lists } = ask
   const { membership } = known

@@ -1,16 +1,20 @@
 /** What the sync benchmarks share: the command line, rooms full of members, and single measured requests. */
+/** What the benches of one server share: their command line, requests that are timed, rooms that are filled. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { Connection, loopbackTarget, type Target } from '../lib/connection.ts'
-import { SETUP_CONCURRENCY } from '../lib/limits.ts'
-import { call, forEachLimited, requestText, Setup, type User } from '../lib/matrix.ts'
-import type { Processes } from '../lib/meter.ts'
-import { findListeners } from '../lib/proc.ts'
+import { Connection, loopbackTarget, type Target } from './connection.ts'
+import { SETUP_CONCURRENCY } from './limits.ts'
+import { call, forEachLimited, requestText, Setup, type User } from './matrix.ts'
+import type { Processes } from './meter.ts'
+import { findListeners } from './proc.ts'
+import { StallLog } from './stalls.ts'
 
 export interface Bench {
   readonly target: Target
   readonly setup: Setup
   readonly processes: Processes
+  /** Stalls of the server's event loop, where `--metrics` said where to read them. */
+  readonly stalls: StallLog
   /** Where the server keeps its files, if that was said. */
   readonly dataDir: string | undefined
   /** Numbers given on the command line, or their defaults. */
@@ -20,11 +24,11 @@ export interface Bench {
 }
 
 /**
- * Reads `--url`, `--shared-secret`, `--pid`, `--db-pid`, `--accounts`, `--data-dir` (what `bench/peers/*.sh`
- * print), the named numbers and texts. Throws with the option's name where one is missing or wrong.
+ * Reads `--url`, `--shared-secret`, `--pid`, `--db-pid`, `--metrics`, `--accounts`, `--data-dir` (what
+ * `bench/peers/*.sh` print), the named numbers and texts. Throws with the option's name where one is missing or wrong.
  */
 export function benchOf(defaults: Readonly<Record<string, number>>, texts: readonly string[] = []): Bench {
-  const own = ['url', 'shared-secret', 'pid', 'db-pid', 'accounts', 'data-dir']
+  const own = ['url', 'shared-secret', 'pid', 'db-pid', 'metrics', 'accounts', 'data-dir']
   const names = [...own, ...Object.keys(defaults), ...texts]
   const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
   const { values } = parseArgs({ options })
@@ -48,6 +52,7 @@ export function benchOf(defaults: Readonly<Record<string, number>>, texts: reado
     target,
     setup: new Setup(target, { by: 'shared-secret', secret }, undefined, ready),
     processes,
+    stalls: new StallLog(text('metrics')),
     dataDir: text('data-dir'),
     numbers,
     texts: Object.fromEntries(texts.map((name) => [name, text(name)])),
@@ -136,6 +141,7 @@ export function at(values: readonly number[], p: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN
 }
 
+/** A line on standard error with the time of day. */
 export function progress(text: string): void {
   console.error(`[${new Date().toISOString().slice(11, 19)}] ${text}`)
 }
