@@ -31,6 +31,8 @@ export const QUERY_VALUES_MAX = 50
 export const TOKEN_CHARS_MAX = 2048
 /** A string in a request body where the schema names no other length. */
 export const TEXT_CHARS_DEFAULT = 1024
+/** What is told about one request body that is not as the schema wants. */
+export const FINDINGS_MAX = 8
 /** Matrix ids. https://spec.matrix.org/v1.16/appendices/#user-identifiers */
 export const ID_CHARS_MAX = 255
 

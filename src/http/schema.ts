@@ -1,8 +1,22 @@
 /**
- * Schemas of query strings and request bodies: a short vocabulary over TypeBox, so that every string has a
- * length (adv-34) and every type follows. Import `t` from here, not TypeBox.
+ * Schemas of query strings and request bodies: a short vocabulary, so that every string has a length (adv-34). TypeBox
+ * gives the types, and nothing of it runs; what checks is in schema-check.ts.
  */
-import { type Static, type TObject, type TProperties, type TSchema, type TUnsafe, Type } from 'typebox'
+import type {
+  Static,
+  TArray,
+  TBoolean,
+  TInteger,
+  TNull,
+  TNumber,
+  TObject,
+  TProperties,
+  TSchema,
+  TString,
+  TUnion,
+  TUnsafe,
+  Type,
+} from 'typebox'
 import type { EventId } from '#/protocol/ids/event-id.ts'
 import type { RoomAlias } from '#/protocol/ids/room-alias.ts'
 import type { RoomId } from '#/protocol/ids/room-id.ts'
@@ -13,22 +27,37 @@ import { ID_CHARS_MAX, TEXT_CHARS_DEFAULT } from './limits.ts'
 
 export type { Static, TSchema }
 
+/** Members that may be absent. */
+const optional = new WeakSet<object>()
+
+/** A schema as JSON Schema writes it, with the type that TypeBox gives to it. */
+const schema = <T>(keywords: object): T => keywords as T
+
 /** An object; members that are not named are allowed and kept, as the specification wants of servers. */
 function object<P extends TProperties>(properties: P): TObject<P> {
-  return Type.Object(properties)
+  const required = Object.keys(properties).filter((name) => !optional.has(properties[name] as object))
+  return schema({ type: 'object', ...(required.length > 0 ? { required } : {}), properties })
+}
+
+/** The same schema of a member that may be absent. */
+function opt<S extends TSchema>(present: S): ReturnType<typeof Type.Optional<S>> {
+  const copy = { ...present }
+  optional.add(copy)
+  return schema(copy)
 }
 
 /** One of some strings. */
 function oneOf<const V extends readonly string[]>(...values: V): TUnsafe<V[number]> {
-  return Type.Unsafe<V[number]>({ type: 'string', enum: [...values] })
+  return schema({ type: 'string', enum: [...values] })
 }
 
 /** An integer between two others, 2^53-1 by default. */
 function int(minimum = -Number.MAX_SAFE_INTEGER, maximum = Number.MAX_SAFE_INTEGER) {
-  return Type.Integer({ minimum, maximum })
+  return schema<TInteger>({ type: 'integer', minimum, maximum })
 }
 
-const id = <T extends string>() => Type.Unsafe<T>({ type: 'string', minLength: 1, maxLength: ID_CHARS_MAX })
+const id = <T extends string>() =>
+  schema<TUnsafe<T>>({ type: 'string', minLength: 1, maxLength: ID_CHARS_MAX })
 
 /** The vocabulary. Ids are checked for length here and by the parsers of protocol/ids where they are used. */
 export const t = {
@@ -36,24 +65,24 @@ export const t = {
   oneOf,
   int,
   /** A string of at most `maxLength` characters. */
-  text: (maxLength: number = TEXT_CHARS_DEFAULT) => Type.String({ maxLength }),
-  bool: Type.Boolean(),
+  text: (maxLength: number = TEXT_CHARS_DEFAULT) => schema<TString>({ type: 'string', maxLength }),
+  bool: schema<TBoolean>({ type: 'boolean' }),
   /** Any finite number, fractions included (`order` of tags, `ts` of old clients). */
-  number: Type.Number(),
+  number: schema<TNumber>({ type: 'number' }),
   /** The member may be absent. */
-  opt: Type.Optional,
+  opt,
   /** The member may be null. */
-  nullable: <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]),
-  array: <S extends TSchema>(items: S, maxItems = 10_000) => Type.Array(items, { maxItems }),
+  nullable: <S extends TSchema>(present: S) =>
+    schema<TUnion<[S, TNull]>>({ anyOf: [present, { type: 'null' }] }),
+  array: <S extends TSchema>(items: S, maxItems = 10_000) =>
+    schema<TArray<S>>({ type: 'array', items, maxItems }),
   /** An object whose keys are foreign and whose values share a schema. */
   record: <S extends TSchema>(value: S) =>
-    Type.Unsafe<{ [key: string]: Static<S> }>({ type: 'object', additionalProperties: value }),
-  union: Type.Union,
-  literal: Type.Literal,
+    schema<TUnsafe<{ [key: string]: Static<S> }>>({ type: 'object', additionalProperties: value }),
   /** Any JSON object. */
-  json: Type.Unsafe<JsonObject>({ type: 'object' }),
+  json: schema<TUnsafe<JsonObject>>({ type: 'object' }),
   /** Any JSON value. */
-  any: Type.Unsafe<JsonValue>({}),
+  any: schema<TUnsafe<JsonValue>>({}),
   userId: id<UserId>(),
   roomId: id<RoomId>(),
   eventId: id<EventId>(),

@@ -1,36 +1,19 @@
-/** Schemas at work: compiled checks of bodies and query strings, and the sentences of their refusals. */
-import { Compile, type Validator } from 'typebox/compile'
+/** Schemas at work: checks of bodies and query strings, and the sentences of their refusals. */
 import { MatrixError } from '#/protocol/errors.ts'
 import type { Query } from './query.ts'
 import type { TSchema } from './schema.ts'
+import { checkerOf, type Finding } from './schema-check.ts'
 
 /** Throws a MatrixError when `value` is not as the schema wants. */
 export type Check = (value: unknown) => void
-
-interface Finding {
-  readonly keyword: string
-  readonly instancePath: string
-  readonly message: string
-  readonly params: object
-}
-
-/** A start would take a quarter longer if all schemas were compiled then; most servers use a part of them. */
-function compiledAtFirstUse(schema: TSchema): () => Validator {
-  let validator: Validator | undefined
-  return () => (validator ??= Compile(schema))
-}
 
 /** Names of required members that are absent, or undefined when something else is wrong too. */
 function missingOnly(findings: readonly Finding[]): string[] | undefined {
   const names: string[] = []
   for (const finding of findings) {
     if (finding.keyword !== 'required') return undefined
-    const required = (finding.params as { requiredProperties?: readonly string[] }).requiredProperties ?? []
-    names.push(
-      ...required.map(
-        (name) => `${dotted(finding.instancePath)}${finding.instancePath === '' ? '' : '.'}${name}`,
-      ),
-    )
+    const where = finding.instancePath === '' ? '' : `${dotted(finding.instancePath)}.`
+    names.push(...(finding.absent ?? []).map((name) => `${where}${name}`))
   }
   return names.length === 0 ? undefined : names
 }
@@ -41,11 +24,10 @@ const dotted = (pointer: string): string => pointer.slice(1).replaceAll('/', '.'
  * A check of request bodies: M_MISSING_PARAM when members are absent and all else is well, else M_BAD_JSON.
  */
 export function bodyCheck(schema: TSchema): Check {
-  const compiled = compiledAtFirstUse(schema)
+  const checker = checkerOf(schema)
   return (value) => {
-    const validator = compiled()
-    if (validator.Check(value)) return
-    const findings = validator.Errors(value) as readonly Finding[]
+    if (checker.fits(value)) return
+    const findings = checker.findings(value)
     const missing = missingOnly(findings)
     if (missing !== undefined)
       throw new MatrixError('M_MISSING_PARAM', `The body lacks ${missing.join(', ')}.`)
@@ -89,7 +71,7 @@ const WANTED: Readonly<Record<string, string>> = {
 
 /** Reads the parameters that a schema names. M_MISSING_PARAM, M_INVALID_PARAM. */
 export function queryReader(schema: TSchema): (query: Query) => unknown {
-  const compiled = compiledAtFirstUse(schema)
+  const checker = checkerOf(schema)
   const fields = Object.entries((schema as Json).properties ?? {}).map(([name, field]) => ({
     name,
     list: field.type === 'array',
@@ -107,9 +89,8 @@ export function queryReader(schema: TSchema): (query: Query) => unknown {
       }
       out[name] = list ? values : values[0]
     }
-    const validator = compiled()
-    if (validator.Check(out)) return out
-    const findings = validator.Errors(out) as readonly Finding[]
+    if (checker.fits(out)) return out
+    const findings = checker.findings(out)
     const missing = missingOnly(findings)
     if (missing !== undefined) {
       throw new MatrixError('M_MISSING_PARAM', `The query parameter '${missing.join("', '")}' is missing.`)

@@ -15,7 +15,11 @@ export interface Waiting {
  * adds up to more than others should wait for.
  */
 export function settleAll(group: readonly Waiting[], outcomes: readonly PlanOutcome[], slices: Slices): void {
-  for (const [index, waiting] of group.entries()) slices.run(() => settle(waiting, outcomes[index]))
+  const small = slices.fits(group.length)
+  for (const [index, waiting] of group.entries()) {
+    if (small) settle(waiting, outcomes[index])
+    else slices.run(() => settle(waiting, outcomes[index]))
+  }
 }
 
 function settle(waiting: Waiting, outcome: PlanOutcome | undefined): void {

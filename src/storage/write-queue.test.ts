@@ -34,3 +34,21 @@ test('a large group is answered over several turns, in order, after everybody wa
   await settled()
   assert.deepEqual(seen, ['told', ...Array(count).keys()])
 })
+
+test('a small group is answered at once, and asks for no further turn', async () => {
+  const { clock, turn } = handTurns()
+  const writer = {
+    depth: 1,
+    apply: async (plans: readonly Plan[]) => ({
+      outcomes: plans.map(() => ({ ok: true as const, results: [], position: 1 })),
+      changes: [],
+      position: 1,
+    }),
+  }
+  const queue = new WriteQueue(writer, clock, new Announcer(0), assert.fail)
+  let answered = 0
+  for (let n = 0; n < ANSWERS_PER_TURN; n++) void queue.commit({ lane: 'l', ops: [] }).then(() => answered++)
+  turn()
+  await settled()
+  assert.deepEqual([answered, turn()], [ANSWERS_PER_TURN, 0])
+})

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LiveServer, request } from '../support/live-server.ts'
+import { inTime } from './in-time.ts'
 import type { Heard, Talker } from './talker.ts'
 
 export interface Pair {
@@ -17,11 +18,17 @@ const LANES = 20
 const KILLED_SENDS = 10
 
 export async function until(done: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
+  const inVain = () => new assert.AssertionError({ message: `waited in vain: ${what()}` })
   const end = performance.now() + WAIT_MS_MAX
-  while (!(await done())) {
-    if (performance.now() > end) assert.fail(`waited in vain: ${what()}`)
+  while (!(await inTime(Promise.resolve(done()), WAIT_MS_MAX, inVain))) {
+    if (performance.now() > end) throw inVain()
     await sleep(10)
   }
+}
+
+/** What a promise gives; rejects naming `what` when that takes too long. */
+export function within<T>(what: string, promise: Promise<T>): Promise<T> {
+  return inTime(promise, WAIT_MS_MAX, () => new Error(`waited in vain: ${what}`))
 }
 
 /** Holds the whole conversation and says goodbye. Asserts as it goes. */

@@ -42,15 +42,17 @@ async function main(): Promise<number> {
     })
 
   const files = testFiles(positionals)
-  const { programs, specDir, missing } = await prepare(say)
+  const { requirements, clients } = prepare(say)
+  const report = new Report(say)
+  const { begun, checked } = checks(report, positionals.length === 0, clients)
+  const { programs, specDir, missing } = await requirements
   if (missing.length > 0) {
-    say(`cannot run, missing:\n${missing.map((line) => `  - ${line}`).join('\n')}`)
+    cannotRun([...missing, ...(await clients)])
+    await checked
     return 1
   }
-  const report = new Report(say)
   if (!specDir)
     report.notice('the specification is absent: set MATRIX_SPEC_DIR to check responses against it')
-  const checked = checks(report, positionals.length === 0)
   await using services = await startServices(programs)
   Object.assign(process.env, {
     MYELIN_TEST_POSTGRES: services.postgres,
@@ -60,16 +62,27 @@ async function main(): Promise<number> {
     ...(specDir && { MATRIX_SPEC_DIR: specDir }),
     ...(flags.full && { MYELIN_TEST_FULL: '1' }),
   })
-  await checked
-  say(`installed, started and checked after ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  await begun
+  const sinceStart = () => `${((performance.now() - started) / 1000).toFixed(1)} s`
+  say(`services started after ${sinceStart()}`)
+  const installed = clients.then((missing) => {
+    if (missing.length === 0) return
+    cannotRun(missing)
+    interrupted.abort('what is missing')
+  })
+  // What waits for clients leaves the cores to their installation and to the checks, beside what works.
+  const prepared = Promise.all([installed, checked]).then(() =>
+    say(`installed and checked after ${sinceStart()}`),
+  )
 
   const fileMsMax = (flags.full ? FILE_MINUTES_MAX.full : FILE_MINUTES_MAX.ordinary) * 60_000
   const done = report.file.bind(report)
+  const ready = (batch: readonly string[]) => (batch.some(needsClients) ? installed : undefined)
   const run = (batches: string[][], jobs: number) =>
-    runFiles(batches, { jobs, fileMsMax, signal: interrupted.signal, done })
+    runFiles(batches, { jobs, fileMsMax, signal: interrupted.signal, done, ready })
   const { working, waiting, solo } = orderOf(files)
   const jobs = Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8)
-  await Promise.all([run(working, jobs), run(waiting, WAITING_JOBS)])
+  await Promise.all([run(working, jobs), prepared.then(() => run(waiting, WAITING_JOBS))])
   await run(solo, 1)
   if (flags.full) {
     await runFiles(
@@ -91,11 +104,32 @@ async function main(): Promise<number> {
   return report.failed ? 1 : 0
 }
 
-/** Biome and tsc; meanwhile the program starts once, so that several servers at a time find their code compiled. */
-async function checks(report: Report, all: boolean): Promise<void> {
+function needsClients(file: string): boolean {
+  return file.startsWith('tests/interop/')
+}
+
+function cannotRun(missing: readonly string[]): void {
+  say(`cannot run, missing:\n${missing.map((line) => `  - ${line}`).join('\n')}`)
+}
+
+/**
+ * Biome and tsc. `begun`: the program has started once, so that several servers at a time find their code compiled;
+ * tests may begin.
+ */
+function checks(
+  report: Report,
+  all: boolean,
+  clients: Promise<unknown>,
+): { begun: Promise<void>; checked: Promise<void> } {
+  const begun = firstStart(report)
   const biome = () => check(report, 'biome', ['node_modules/@biomejs/biome/bin/biome', 'check', '.'])
-  const tsc = () => check(report, 'tsc', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
-  await Promise.all([firstStart(report), ...(all ? [biome(), tsc()] : [])])
+  // The tests of tests/interop have the types of the libraries that they drive.
+  const tsc = async () => {
+    await clients
+    await check(report, 'tsc', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
+  }
+  const checked = Promise.all([begun, ...(all ? [biome(), tsc()] : [])]).then(() => {})
+  return { begun, checked }
 }
 
 /** Runs one of the static checks; its output is shown when it fails. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,7 +34,7 @@ const FAILS = [
 async function runPlanted(
   planted: Record<string, string>,
   batches: string[][],
-  more: Pick<PoolOptions, 'env'> = {},
+  more: Pick<PoolOptions, 'env' | 'ready'> = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'myelin-pool-'))
   const results: Record<string, FileResult> = {}
@@ -63,6 +64,25 @@ test('what is given as environment is there for the tests alone', async () => {
   const told = await runPlanted(planted, [['one']], { env: { PLANTED: 'here' } })
   assert.deepEqual(told('one'), [['passed', 'one', '']])
   assert.equal(process.env['PLANTED'], undefined)
+})
+
+test('a batch begins when what it waits for is there, and holds no other up', async () => {
+  const there = new AbortController()
+  const begun: [string, boolean][] = []
+  const waits = once(there.signal, 'abort').then(() => begun.push(['one', there.signal.aborted]))
+  const ready = (files: readonly string[]) => {
+    if (files[0]?.includes('/one.')) return waits
+    begun.push(['two', there.signal.aborted])
+    setTimeout(() => there.abort(), 100)
+    return undefined
+  }
+  const planted = { one: `test('one', () => {})`, two: `test('two', () => {})` }
+  const told = await runPlanted(planted, [['one'], ['two']], { ready })
+  assert.deepEqual(begun, [
+    ['two', false],
+    ['one', true],
+  ])
+  for (const name of ['one', 'two']) assert.deepEqual(told(name), [['passed', name, '']])
 })
 
 test('each way in which a test file can end badly is a failure, and nothing is left behind', async () => {

@@ -13,6 +13,8 @@ export type PoolOptions = {
   fileMsMax: number
   signal: AbortSignal
   done: (result: FileResult) => void
+  /** What a batch waits for before it starts. */
+  ready?: (files: readonly string[]) => Promise<unknown> | undefined
   /** Further environment of the tests. */
   env?: Readonly<Record<string, string>>
 }
@@ -29,8 +31,10 @@ const OUTPUT_KEPT_MAX = 20_000
 export async function runFiles(batches: readonly string[][], options: PoolOptions): Promise<void> {
   const waiting = [...batches]
   const work = async () => {
-    for (let batch = waiting.shift(); batch && !options.signal.aborted; batch = waiting.shift())
-      await runBatch(batch, options)
+    for (let batch = waiting.shift(); batch && !options.signal.aborted; batch = waiting.shift()) {
+      await options.ready?.(batch)
+      if (!options.signal.aborted) await runBatch(batch, options)
+    }
   }
   await Promise.all(Array.from({ length: options.jobs }, work))
 }
@@ -109,7 +113,13 @@ async function runProcess(files: string[], { fileMsMax, signal, env }: PoolOptio
 function startProcess(files: string[], more: PoolOptions['env']): ChildProcess {
   // A failed hook may leave a server open, whose connections would hold the process.
   const ends = more ? ['--test-force-exit'] : []
-  const args = [...ends, '--test-reporter=./tests/run/reporter.ts', '--test-reporter-destination=stdout']
+  const own = ['--import', './src/base/own-modules.ts']
+  const args = [
+    ...ends,
+    ...own,
+    '--test-reporter=./tests/run/reporter.ts',
+    '--test-reporter-destination=stdout',
+  ]
   return spawn(process.execPath, [...args, 'tests/run/batch.ts', ...files], {
     // Under `node --test` this variable would replace the reporter.
     env: { ...process.env, ...more, NODE_TEST_CONTEXT: undefined },

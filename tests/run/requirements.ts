@@ -15,32 +15,45 @@ export type Programs = {
   chromium: string
 }
 
-/** Everything found or installed, and everything that is missing, one sentence each. */
+/** What was found or installed, and what is missing, one sentence each. */
 export type Requirements = { programs: Programs; specDir: string | undefined; missing: string[] }
+
+/** What comes first, and beside the first tests the client libraries, which gives what of them is missing. */
+export type Preparation = { requirements: Promise<Requirements>; clients: Promise<string[]> }
 
 /**
  * Finds what CONTRIBUTING.md lists and installs what can be installed: Debian packages as root, a Python
  * environment under .cache, the interop clients under tests/interop. Never throws for what is missing.
  */
-export async function prepare(say: (line: string) => void): Promise<Requirements> {
+export function prepare(say: (line: string) => void): Preparation {
   const missing: string[] = []
   const debian = installDebianPackages(say, missing)
-  const pythonAfter = async () => {
-    // All three wait for the network; only a Python that is yet to come keeps its environment waiting.
-    if (!existsSync(PYTHON) && !(await findPython())) await debian
-    return preparePython(say, missing)
-  }
-  const [python] = await Promise.all([pythonAfter(), prepareInterop(say, missing), debian])
+  return { requirements: findPrograms(debian, missing), clients: prepareClients(say, debian) }
+}
+
+async function findPrograms(debian: Promise<void>, missing: string[]): Promise<Requirements> {
+  await debian
   const programs = {
     postgresBin: findPostgres() ?? '',
     redis: which('redis-server') ?? '',
-    python,
+    python: PYTHON,
     chromium: findChromium() ?? '',
   }
   if (!programs.postgresBin) missing.push('PostgreSQL server: postgres and initdb (Debian: postgresql)')
   if (!programs.redis) missing.push('Redis: redis-server (Debian: redis-server)')
   if (!programs.chromium) missing.push(`a browser: ${BROWSERS.join(', ')} (Debian: chromium)`)
   return { programs, specDir: findSpec(missing), missing }
+}
+
+async function prepareClients(say: (line: string) => void, debian: Promise<void>): Promise<string[]> {
+  const missing: string[] = []
+  const python = async () => {
+    // Both wait for the network; only a Python that is yet to come keeps its environment waiting.
+    if (!existsSync(PYTHON) && !(await findPython())) await debian
+    await preparePython(say, missing)
+  }
+  await Promise.all([python(), prepareInterop(say, missing)])
+  return missing
 }
 
 /** The specification's data: MATRIX_SPEC_DIR, or shared/spec beside the checkout. Required where CI is set. */
@@ -90,14 +103,14 @@ const VENV = resolve('.cache/python')
 const PYTHON = join(VENV, 'bin/python')
 
 /** A virtual environment with exactly tests/interop/requirements.txt; made again when that file changes. */
-async function preparePython(say: (line: string) => void, missing: string[]): Promise<string> {
+async function preparePython(say: (line: string) => void, missing: string[]): Promise<void> {
   const wanted = 'tests/interop/requirements.txt'
   const stamp = join(VENV, 'requirements.txt')
-  if (sameText(wanted, stamp)) return PYTHON
+  if (sameText(wanted, stamp)) return
   const python = await findPython()
   if (!python) {
     missing.push('Python 3.11 or newer with venv (Debian: python3 python3-venv)')
-    return ''
+    return
   }
   say('making a Python environment with matrix-nio')
   try {
@@ -105,10 +118,8 @@ async function preparePython(say: (line: string) => void, missing: string[]): Pr
     await exec(python, ['-m', 'venv', VENV])
     await exec(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', wanted])
     cpSync(wanted, stamp)
-    return PYTHON
   } catch (error) {
     missing.push(`matrix-nio from PyPI: ${lastLine(error)}`)
-    return ''
   }
 }
 

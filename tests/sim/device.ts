@@ -132,8 +132,24 @@ export abstract class Device {
     return undefined
   }
 
-  /** Exchanges the refresh token, with the same one until an answer comes. */
+  /** Whether the refresh token is being exchanged. */
+  #refreshing = false
+
+  /**
+   * Exchanges the refresh token, with the same one until an answer comes. Clients do it once at a time, as they must:
+   * each exchange ends what the one before it gave and nobody has used.
+   */
   async refresh(): Promise<void> {
+    if (this.#refreshing) return
+    this.#refreshing = true
+    try {
+      await this.#exchange()
+    } finally {
+      this.#refreshing = false
+    }
+  }
+
+  async #exchange(): Promise<void> {
     const { network, server, world } = this.around
     const refreshToken = this.#refreshToken
     if (refreshToken === undefined) return

@@ -125,6 +125,8 @@ export class SyncDevice extends Device {
         event.state_key === this.user &&
         event.event_id !== view.state.get(own),
     )
+    /* It was refused while the user was out of the room, or invited to it again. */
+    if (again) view.unreadable = false
     view.takeTimeline(section.timeline, { fresh, again, initial })
     if (this.habits.stateAfter) {
       if (section.state) throw new SimFailure(`${this.name}: state instead of state_after`)

@@ -115,6 +115,13 @@ export class RoomTruth {
     return this.#members.get(user)?.at(-1)?.membership
   }
 
+  /** Whether a user is invited in answer to a knock, perhaps more than once. */
+  answersKnock(user: string): boolean {
+    const list = this.#members.get(user) ?? []
+    const before = list.findLast((entry) => entry.membership !== 'invite')
+    return list.at(-1)?.membership === 'invite' && before?.membership === 'knock'
+  }
+
   /** How often a user came in. */
   entries(user: string): number {
     const list = this.#members.get(user) ?? []

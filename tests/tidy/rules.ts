@@ -45,7 +45,7 @@ export const PACKAGES: Record<string, string[]> = {
   'node:net': ['adapters'],
   'node:sqlite': ['storage/sqlite', 'storage/backup', 'importer'],
   'node:tls': ['adapters'],
-  'node:worker_threads': ['storage/sqlite', 'storage/verify', 'adapters'],
+  'node:worker_threads': ['storage', 'adapters'],
 }
 
 /** Imports that no table covers, by file. */

@@ -25,6 +25,11 @@ export class Slices {
     begin()
   }
 
+  /** Whether so many pieces may begin together without being counted: the only ones that came with one input. */
+  fits(pieces: number): boolean {
+    return pieces <= this.#perTurn && this.#waiting.length === 0
+  }
+
   /** Resolves when a piece of work may begin. */
   place(): Promise<void> {
     return new Promise((resolve) => this.run(resolve))

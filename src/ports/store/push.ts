@@ -24,7 +24,7 @@ export interface PusherRow {
   readonly appId: string
   readonly pushkey: string
   readonly kind: string
-  /** Digest of the access token that set it; it goes with that session. */
+  /** Id of the device that set it; it goes with that device. */
   readonly device: string
   /** JSON object of what else clients see: names, language, profile tag, data. */
   readonly data: string

@@ -6,27 +6,36 @@ import type { MembershipRow } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { StrippedEvent, StrippedMembership } from '#/protocol/stripped/stripped-state.ts'
 import type { KnownMembership } from './active-user.ts'
-import { OWN_CHANGES_MAX } from './limits.ts'
-import { membershipOf, ownEvent } from './own-membership.ts'
+import { INVITES_READ_AT_ONCE, OWN_CHANGES_MAX } from './limits.ts'
+import { membershipOf } from './own-membership.ts'
 
-/** The knock of the user that an invite answers; undefined where there was none. */
-export async function answeredKnock(
+/**
+ * The user's knocks that invites answer, by row id of the room. What an invite keeps does not tell: the room may have
+ * changed its join rules between the knock and the invite.
+ */
+export async function answeredKnocks(
   store: Store,
-  invite: MembershipRow,
-): Promise<KnownMembership | undefined> {
-  /* Only rooms that say so in their stripped state are knocked on. */
-  if (invite.membership !== 'invite' || !invite.stripped?.includes('"knock')) return undefined
-  const { room, roomId, user } = invite
-  let before = await ownEvent(store, user, room, invite.position - 1)
-  for (let steps = 0; steps < OWN_CHANGES_MAX && before; steps++) {
-    const membership = membershipOf(before)
-    if (membership === 'knock') {
-      return { roomId, membership: 'knock', position: before.nid, bySelf: true }
+  memberships: readonly MembershipRow[],
+): Promise<Map<number, KnownMembership>> {
+  const knocks = new Map<number, KnownMembership>()
+  const invites = memberships.filter(({ membership, event }) => membership === 'invite' && event !== 0)
+  let followed = new Map(invites.map((row) => [row.event, row]))
+  for (let steps = 0; steps < OWN_CHANGES_MAX && followed.size > 0; steps++) {
+    const earlier = new Map<number, MembershipRow>()
+    const events = [...followed.keys()]
+    for (let from = 0; from < events.length; from += INVITES_READ_AT_ONCE) {
+      const some = events.slice(from, from + INVITES_READ_AT_ONCE)
+      for (const { by, event } of await store.state.replaced(some)) {
+        const row = followed.get(by)!
+        const membership = membershipOf(event)
+        if (membership === 'invite') earlier.set(event.nid, row)
+        if (membership !== 'knock') continue
+        knocks.set(row.room, { roomId: row.roomId, membership, position: event.nid, bySelf: true })
+      }
     }
-    if (membership !== 'invite') return undefined
-    before = await ownEvent(store, user, room, before.nid - 1)
+    followed = earlier
   }
-  return undefined
+  return knocks
 }
 
 /** Stripped state of such a knock, as JSON text: without the members that the invite names. */

@@ -13,7 +13,7 @@ import type { Membership } from '#/ports/store/rooms.ts'
 import type { Store } from '#/ports/store/store.ts'
 import type { PresenceNews } from '../ephemeral/presence.ts'
 import { ActiveUser, type KnownMembership, MOVED, NO_ROOM } from './active-user.ts'
-import { answeredKnock } from './answered-knock.ts'
+import { answeredKnocks } from './answered-knock.ts'
 import { ACTIVE_USERS_MAX, FEED_USERS_PER_TURN, FEED_WAKES_PER_TURN, RECENT_BYTES_DEFAULT } from './limits.ts'
 import { RecentEvents } from './recent-events.ts'
 
@@ -119,12 +119,13 @@ export class Feed {
     try {
       const floor = this.#store.position()
       const rows = await this.#store.rooms.membershipsOf(userId, true)
+      const knocks = await answeredKnocks(this.#store, rows)
       const memberships = new Map<number, KnownMembership>()
       for (const row of rows) {
         const { room, roomId, membership, position, forgotten, sender } = row
         const inviter = membership === 'invite' ? sender : undefined
-        const knock = await answeredKnock(this.#store, row)
         const bySelf = sender === userId
+        const knock = knocks.get(room)
         memberships.set(room, { roomId, membership, position, forgotten, bySelf, inviter, knock })
       }
       const user = new ActiveUser(userId, memberships, floor, this.#ephemeral)

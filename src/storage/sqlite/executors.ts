@@ -1,11 +1,12 @@
 /** Where groups are applied and long reads run: on threads in a real server, in line in the simulator. */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { StoreError } from '#/base/store-error.ts'
 import type { World } from '#/base/world.ts'
 import type { Plan } from '#/ports/store/plan.ts'
 import { QUEUED_READS_MAX } from '../limits.ts'
 import type { GroupOutcome } from '../outcome.ts'
 import type { Query } from '../queries/query.ts'
+import { startThread } from '../start-thread.ts'
 import type { Connection } from './connection.ts'
 import {
   type FromReader,
@@ -51,7 +52,7 @@ const THREAD_MEMORY = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 102
 
 /** A thread of its own for the one connection that writes. */
 export function threadWriter(data: WriterData): WriteExecutor {
-  const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
+  const worker = startThread(new URL('./writer-thread.ts', import.meta.url), {
     workerData: data,
     name: 'writer',
     resourceLimits: THREAD_MEMORY,
@@ -128,7 +129,7 @@ export function threadReaders(data: ReaderData, count: number): ReadExecutor {
   let lastId = 0
 
   const start = (index: number): Worker => {
-    const worker = new Worker(new URL('./reader-thread.ts', import.meta.url), {
+    const worker = startThread(new URL('./reader-thread.ts', import.meta.url), {
       workerData: data,
       name: `reader-${index}`,
       resourceLimits: THREAD_MEMORY,

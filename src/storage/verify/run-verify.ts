@@ -1,7 +1,7 @@
 /** Verification on a thread of its own, so that neither a long table nor a hash holds up anything else. */
-import { Worker } from 'node:worker_threads'
 import type { Log } from '#/base/log.ts'
 import { StoreError, type StoreErrorKind } from '#/base/store-error.ts'
+import { startThread } from '../start-thread.ts'
 import type { DatabaseLocation } from './location.ts'
 import type { Finding, VerifyReport } from './report.ts'
 
@@ -22,7 +22,7 @@ export type FromVerifier =
  */
 export function runVerify({ database, log }: VerifyOptions): Promise<VerifyReport> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./verify-thread.ts', import.meta.url), {
+    const worker = startThread(new URL('./verify-thread.ts', import.meta.url), {
       workerData: database,
       name: 'verify',
     })

@@ -17,6 +17,7 @@ import {
   V3,
 } from '../../support/room-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
+import { until } from '../../support/until.ts'
 
 let server: TestServer
 let alice: ApiClient
@@ -53,12 +54,9 @@ async function membershipOf(roomId: string, who: ApiClient): Promise<string> {
   return (await getState(alice, roomId, 'm.room.member', who.userId)).membership
 }
 
-async function waitFor(what: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (await what()) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  assert.fail('it did not happen within two seconds')
+async function untilLeft(roomId: string, who: ApiClient): Promise<void> {
+  const left = async () => (await membershipOf(roomId, who)) === 'leave'
+  await until(`${who.userId} is out of the room`, left)
 }
 
 test('a guest gets a number for a name, a device and a token', async () => {
@@ -192,7 +190,7 @@ test('guests leave when guest access is switched off; everybody else stays', asy
   const guests = [await guest(), await guest()]
   for (const client of guests) await join(client, roomId)
   await setState(alice, roomId, 'm.room.guest_access', { guest_access: 'forbidden' })
-  for (const client of guests) await waitFor(async () => (await membershipOf(roomId, client)) === 'leave')
+  for (const client of guests) await untilLeft(roomId, client)
   assert.equal(await membershipOf(roomId, bob), 'join')
   await guests[0]!.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'POST', inRoom(roomId, 'join'))
 })
@@ -203,7 +201,7 @@ test('that guests must leave is not forgotten by a restart', async () => {
   await join(client, roomId)
   await setState(alice, roomId, 'm.room.guest_access', { guest_access: 'forbidden' })
   await server.restart()
-  await waitFor(async () => (await membershipOf(roomId, client)) === 'leave')
+  await untilLeft(roomId, client)
 })
 
 test('guests change their display name and nothing else of their profile', async () => {

@@ -4,13 +4,14 @@ import { realWorld } from '#/base/world.ts'
 import { LIMITS } from '#/http/limit-names.ts'
 import { RateLimiter } from '#/http/rate-limiter.ts'
 import { TO_DEVICE_CONTENT_BYTES_MAX, TO_DEVICE_DEVICES_MAX } from '#/services/e2ee/limits.ts'
-import { DELIVERED_MS, TO_DEVICE_CHARS_MAX } from '#/services/sync/limits.ts'
+import { TO_DEVICE_CHARS_MAX } from '#/services/sync/limits.ts'
 import type { ApiClient } from '../../support/api-client.ts'
 import { covers } from '../../support/covers.ts'
 import { sync, V3 } from '../../support/room-calls.ts'
 import { SlidingLoop } from '../../support/sliding-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 import { receive, receiveAll, sendUrl, tell } from '../../support/to-device-calls.ts'
+import { until } from '../../support/until.ts'
 
 covers('PUT /_matrix/client/v3/sendToDevice/{eventType}/{txnId}')
 
@@ -32,12 +33,6 @@ after(async () => {
 
 const waiting = (): Promise<number> => server.count('SELECT COUNT(*) AS n FROM inbox_messages')
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200 && !(await condition()); i++)
-    await new Promise((resolve) => setTimeout(resolve, DELIVERED_MS / 20))
-  assert.ok(await condition())
-}
-
 test('§5.12 messages are kept until the client returns with the position that covers them, in order of arrival', async () => {
   const { next: start } = await receiveAll(bob)
   for (let n = 1; n <= 3; n++) await tell(alice, bob, n)
@@ -51,7 +46,7 @@ test('§5.12 messages are kept until the client returns with the position that c
   await server.restart()
   assert.deepEqual((await receive(bob, first.next)).got, [4], 'and outlives a restart')
   assert.deepEqual((await receive(bob, second.next)).got, [])
-  await until(async () => (await waiting()) === 0)
+  await until('no message waits', async () => (await waiting()) === 0)
 })
 
 test('an event has sender, type and content', async () => {
@@ -106,7 +101,7 @@ test('§5.12 an answer gives a hundred messages, and the next one comes at once'
   assert.deepEqual([...first.got, ...second.got, ...third.got], numbers)
   assert.deepEqual([first.got.length, second.got.length], [100, 100])
   assert.deepEqual((await receive(bob, third.next)).got, [])
-  await until(async () => (await waiting()) === 0)
+  await until('no message waits', async () => (await waiting()) === 0)
 })
 
 test('an answer stays small where messages are large', async () => {
@@ -193,7 +188,7 @@ test('sliding sync gives messages by a position of their own', async () => {
   assert.deepEqual(third.got, [6])
   since = third.token
   assert.deepEqual((await next()).got, [])
-  await until(async () => (await waiting()) === 0)
+  await until('no message waits', async () => (await waiting()) === 0)
   const url = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync'
   const foreign = { extensions: { to_device: { enabled: true, since: '123' } } }
   const { extensions } = await bob.post(url, foreign)

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { Store } from '#/ports/store/store.ts'
 import { TYPING_MS_DEFAULT, TYPING_MS_MAX } from '#/services/ephemeral/limits.ts'
 import type { ApiClient } from '../../support/api-client.ts'
 import { covers } from '../../support/covers.ts'
 import { token, types, typingIn, typingPath } from '../../support/ephemeral-calls.ts'
 import { ManualWorld } from '../../support/manual-world.ts'
-import { join, leave, messages, roomOf, sync, syncWith } from '../../support/room-calls.ts'
+import { join, leave, messages, roomOf, say, sync, syncWith } from '../../support/room-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
 covers('PUT /_matrix/client/v3/rooms/{roomId}/typing/{userId}')
@@ -141,6 +142,41 @@ test('after a restart who was seen typing is not any more; other tokens cost not
   await types(bob, roomId)
   for (const since of [seen, calm, answer.next_batch]) {
     assert.deepEqual(typingIn(await sync(alice, { since }), roomId), [bob.userId])
+  }
+})
+
+test('who stops typing while the answer is made that shows it does not type for ever after a restart', async () => {
+  const world = new ManualWorld(20)
+  let meanwhile: (() => Promise<void>) | undefined
+  const wrapStore = (store: Store): Store => ({
+    ...store,
+    push: {
+      ...store.push,
+      counts: async (...ask) => {
+        await meanwhile?.()
+        return store.push.counts(...ask)
+      },
+    },
+  })
+  const server = await TestServer.start({ world, wrapStore })
+  try {
+    const [carol, dave] = [await server.user('carol'), await server.user('dave')]
+    const roomId = await roomOf([carol, dave])
+    const before = await token(carol)
+    await types(dave, roomId)
+    let stopped = 0
+    meanwhile = async () => {
+      meanwhile = undefined
+      stopped++
+      await types(dave, roomId, false)
+    }
+    await say(dave, roomId, 'hello')
+    const seen = await sync(carol, { since: before })
+    assert.deepEqual([typingIn(seen, roomId), stopped], [[dave.userId], 1])
+    await server.restart()
+    assert.deepEqual(typingIn(await sync(carol, { since: seen.next_batch }), roomId), [])
+  } finally {
+    await server.close()
   }
 })
 

@@ -6,6 +6,7 @@ import type { ApiClient, Json } from '../../support/api-client.ts'
 import { coversPart } from '../../support/covers.ts'
 import { allState, createRoom, getState, join, say, sync, texts, V3 } from '../../support/room-calls.ts'
 import { SERVER_NAME, TestServer } from '../../support/test-server.ts'
+import { until } from '../../support/until.ts'
 import { watchedStore } from '../../support/watched-store.ts'
 
 coversPart('POST /_matrix/client/v3/createRoom', 'POST /_matrix/client/v3/rooms/{roomId}/upgrade')
@@ -38,13 +39,6 @@ const isOpening = (ops: readonly Op[]): boolean => ops.some((op) => op.op === 'r
 
 /** Rooms that are in the database without being found by anybody. */
 const hiddenRooms = (): Promise<number> => server.count('SELECT COUNT(*) AS n FROM rooms WHERE stale = 2')
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; !(await holds()); i++) {
-    assert.ok(i < 500, 'it did not come to pass')
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
 
 test('a room with 5,000 bans in initial_state is made in small plans and has them all', async () => {
   plans.length = 0
@@ -97,7 +91,7 @@ test('a token from the making of a large room is not taken for one of a member, 
   const roomId = await createRoom(alice, { initial_state: bans(120) })
   watch.onCommit = undefined
   await alice.put(`${V3}/profile/${encodeURIComponent(alice.userId)}/displayname`, { displayname: 'Anew' })
-  await until(() =>
+  await until('the new name is written', () =>
     plans.some((ops) => ops.some((op) => op.op === 'event.insert' && op.json.includes('"Anew"'))),
   )
   const section = (await sync(alice, { since })).rooms.join[roomId]
@@ -107,7 +101,7 @@ test('a token from the making of a large room is not taken for one of a member, 
 test('a large room whose making fails is cleared away', async () => {
   const bad = { type: 'm.room.member', state_key: bob.userId, content: { membership: 'join' } }
   await alice.refused('403 M_FORBIDDEN', 'POST', CREATE, { initial_state: bans(200, [bad]) })
-  await until(async () => (await hiddenRooms()) === 0)
+  await until('the room is cleared away', async () => (await hiddenRooms()) === 0)
   assert.deepEqual(await server.verify(), [])
 })
 
@@ -122,7 +116,7 @@ test('a large room whose making a crash ended is cleared away after the restart'
   watch.onCommit = undefined
   assert.equal(status, 500)
   await server.restart((ask) => ask(`UPDATE jobs SET due_ts = 0 WHERE kind = 'rooms.delete'`))
-  await until(async () => (await hiddenRooms()) === 0)
+  await until('the room is cleared away', async () => (await hiddenRooms()) === 0)
   assert.deepEqual(await server.verify(), [])
 })
 

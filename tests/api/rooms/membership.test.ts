@@ -17,6 +17,7 @@ import {
   V3,
 } from '../../support/room-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
+import { until } from '../../support/until.ts'
 
 covers(
   'POST /_matrix/client/v3/rooms/{roomId}/join',
@@ -437,9 +438,6 @@ test('a changed display name goes into the member events of the rooms', async ()
   const erin = await server.user('erin')
   const roomId = await roomOf([alice, erin])
   await erin.put(`${V3}/profile/${encodeURIComponent(erin.userId)}/displayname`, { displayname: 'Erin' })
-  for (let i = 0; i < 100; i++) {
-    if ((await membership(alice, roomId, erin)).displayname === 'Erin') return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  assert.fail('the member event was not changed within a second')
+  const named = async () => (await membership(alice, roomId, erin)).displayname === 'Erin'
+  await until('the member event has the new name', named)
 })

@@ -5,6 +5,7 @@ import type { ApiClient, Json } from '../../support/api-client.ts'
 import { edit, react, reply } from '../../support/relation-calls.ts'
 import { getEvent, inRoom, roomOf, say } from '../../support/room-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
+import { until } from '../../support/until.ts'
 
 const WITH = 'org.matrix.msc3912.with_relations'
 
@@ -24,13 +25,9 @@ const url = (who: ApiClient, roomId: string, eventId: string): string =>
 const redacted = async (roomId: string, eventId: string): Promise<boolean> =>
   (await getEvent(alice, roomId, eventId)).unsigned.redacted_because !== undefined
 
-/** Waits for the job; a redaction that never comes fails the test by its time. */
-async function untilRedacted(roomId: string, eventId: string): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if (await redacted(roomId, eventId)) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  assert.fail(`${eventId} was not redacted`)
+/** Waits for the job. */
+function untilRedacted(roomId: string, eventId: string): Promise<void> {
+  return until(`${eventId} is redacted`, () => redacted(roomId, eventId))
 }
 
 test('what relates to it goes with it: the kinds that are named', async () => {

@@ -427,6 +427,19 @@ test('a knock that somebody ignored answers with an invite goes on standing in b
   await knockStands(bob, roomId)
 })
 
+test('a knock stands behind a hidden invite also where the room has other join rules since', async () => {
+  const bob = await server.user('bob')
+  const roomId = await createRoom(alice)
+  await setState(alice, roomId, 'm.room.join_rules', { join_rule: 'knock' })
+  await ignore(bob, alice)
+  await bob.post(`/_matrix/client/v3/knock/${encodeURIComponent(roomId)}`, {})
+  await setState(alice, roomId, 'm.room.join_rules', { join_rule: 'invite' })
+  await invite(alice, roomId, bob)
+  await knockStands(bob, roomId)
+  await server.restart()
+  await knockStands(bob, roomId)
+})
+
 for (const rejoins of [0, 1]) {
   test(`that a room was left is told by both syncs behind any number of hidden invites (${rejoins} stays between)`, async () => {
     const bob = await server.user('bob')

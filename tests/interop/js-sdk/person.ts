@@ -10,7 +10,8 @@ import {
 } from 'matrix-js-sdk'
 import type { CryptoApi } from 'matrix-js-sdk/lib/crypto-api/index.js'
 import type { LiveServer, Session } from '../../support/live-server.ts'
-import { until } from '../conversation.ts'
+import { until, within } from '../conversation.ts'
+import { bounded } from './bounded.ts'
 import { complainingLogger, fetchNoting } from './quiet.ts'
 
 /** Long enough to be a long poll; short enough to end with the test. */
@@ -34,7 +35,7 @@ export class Stage implements Disposable {
 
   /** A new account, whose device does not sync yet. */
   async person(name: string): Promise<Person> {
-    return this.#device(await this.server.makeAccount(name, PASSWORD))
+    return this.#device(await within(`an account for ${name}`, this.server.makeAccount(name, PASSWORD)))
   }
 
   /** A new account, whose device syncs. */
@@ -56,7 +57,8 @@ export class Stage implements Disposable {
   async login({ userId }: Person): Promise<Person> {
     const identifier = { type: 'm.id.user', user: userId }
     const body = { type: 'm.login.password', identifier, password: PASSWORD }
-    const session = await this.server.call('POST', '/_matrix/client/v3/login', body)
+    const asked = this.server.call('POST', '/_matrix/client/v3/login', body)
+    const session = await within(`${userId} logs in again`, asked)
     return this.#device(session as unknown as Session)
   }
 
@@ -73,6 +75,7 @@ export class Stage implements Disposable {
 
 /** One device of one account. */
 export class Person {
+  /** Whatever it is asked for has a bound. */
   readonly client: MatrixClient
   readonly complaints: string[] = []
   /** What opens the secret storage, as its owner types it in on a new device. */
@@ -84,7 +87,7 @@ export class Person {
     const logger = complainingLogger(this.complaints)
     const fetchFn = fetchNoting(this.complaints)
     const secrets = this.#secrets
-    this.client = createClient({
+    const client = createClient({
       ...{ baseUrl: server.url, userId, accessToken, deviceId, logger, fetchFn },
       timelineSupport: true,
       cryptoCallbacks: {
@@ -96,6 +99,7 @@ export class Person {
         cacheSecretStorageKey: (id, _info, key) => void secrets.set(id, key),
       },
     })
+    this.client = bounded(client, `${userId} ${deviceId}`)
   }
 
   get userId(): string {
@@ -116,7 +120,7 @@ export class Person {
       lazyLoadMembers: true,
       ...options,
     })
-    await prepared
+    await within(`${this.userId} has its first sync`, prepared)
     return this
   }
 
@@ -126,10 +130,11 @@ export class Person {
     return this
   }
 
+  /** Whatever it is asked for has a bound. */
   get crypto(): CryptoApi {
     const crypto = this.client.getCrypto()
     if (!crypto) throw new Error(`${this.userId} does not encrypt`)
-    return crypto
+    return bounded(crypto, `${this.userId} ${this.client.getDeviceId()}`)
   }
 
   /** The room as this client knows it by now. */

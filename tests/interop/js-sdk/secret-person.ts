@@ -9,6 +9,7 @@ import {
   type Room,
 } from 'matrix-js-sdk'
 import type { CryptoApi } from 'matrix-js-sdk/lib/crypto-api/index.js'
+import { inTime } from '../in-time.ts'
 import { Line } from './line.ts'
 import { complainingLogger } from './quiet.ts'
 
@@ -44,22 +45,8 @@ export async function until<T>(
 }
 
 /** What a promise gives; rejects naming `what` when that takes too long. */
-export async function within<T>(what: string, promise: Promise<T>, msMax = WAIT_MS_MAX): Promise<T> {
-  /* Short timers: one of many seconds would not hold the process (quiet.ts). */
-  const end = performance.now() + msMax
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    const look = (): void => {
-      if (performance.now() > end) reject(inVain(what))
-      else timer = setTimeout(look, 500)
-    }
-    timer = setTimeout(look, 500)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
+export function within<T>(what: string, promise: Promise<T>, msMax = WAIT_MS_MAX): Promise<T> {
+  return inTime(promise, msMax, () => inVain(what))
 }
 
 export class Person {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { EventType, JoinRule, RoomType } from 'matrix-js-sdk'
 import { RoomHierarchy } from 'matrix-js-sdk/lib/room-hierarchy.js'
 import { LIVE_SERVER_NAME } from '../../support/live-server.ts'
+import { within } from '../conversation.ts'
 import { type Person, roomOf, type Stage } from './person.ts'
 
 const VIA = [LIVE_SERVER_NAME]
@@ -58,6 +59,6 @@ async function child(person: Person, space: string, room: string, more: object):
 /** Names of the rooms, in the order of the space, two a page. */
 async function hierarchy(person: Person, space: string, suggestedOnly = false): Promise<string[]> {
   const loading = new RoomHierarchy(person.room(space), 2, undefined, suggestedOnly)
-  while (loading.canLoadMore) await loading.load()
+  while (loading.canLoadMore) await within('a page of the space', loading.load())
   return (loading.rooms ?? []).map((room) => room.name ?? '')
 }

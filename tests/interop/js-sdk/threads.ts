@@ -5,6 +5,7 @@ import {
   RelationType,
   type Room,
 } from 'matrix-js-sdk'
+import { within } from '../conversation.ts'
 import { type Person, roomOf, type Stage } from './person.ts'
 
 const { Total, Highlight } = NotificationCountType
@@ -92,9 +93,9 @@ async function listed(
   own: readonly string[],
 ): Promise<void> {
   const room = person.room(roomId)
-  const sets = await room.createThreadsTimelineSets()
+  const sets = await within('the lists of threads', room.createThreadsTimelineSets())
   assert.ok(sets)
-  await room.fetchRoomThreads()
+  await within('the threads of the room', room.fetchRoomThreads())
   const ids = sets.map((set) =>
     set
       .getLiveTimeline()

@@ -22,6 +22,8 @@ export interface EphemeralPart {
   readonly version: number
   /** Rooms whose typing users changed; undefined where all that type are told. */
   readonly typing: ReadonlySet<number> | undefined
+  /** Whether the client may hold, once it has the answer, that somebody types. */
+  typed: boolean
 }
 
 export class EphemeralSync {
@@ -36,19 +38,19 @@ export class EphemeralSync {
     return this.#deps.versions.seenOf(request.seen)
   }
 
-  /** What the token of an answer says, for a user whose answer tells everything up to `version`. */
-  seen(user: ActiveUser, version: number): EphemeralSeen | undefined {
-    const { versions, typing } = this.#deps
-    if (version === 0) return undefined
-    return { life: versions.life, version, typing: typing.inAnyOf(user.memberships) }
+  /** What the token of an answer says that tells everything up to `version`, to a client that may hold who typed. */
+  seen(version: number, typed: boolean): EphemeralSeen | undefined {
+    if (version === 0 && !typed) return undefined
+    return { life: this.#deps.versions.life, version, typing: typed }
   }
 
   /** Begins an answer. */
   part(user: ActiveUser, request: SyncRequest, since: number): EphemeralPart {
     const { versions, typing } = this.#deps
     const { version } = versions
-    if (request.since === undefined) return { version, typing: undefined }
-    return { version, typing: new Set(typing.changedSince(since, user.memberships)) }
+    const rooms = user.memberships
+    const changed = request.since === undefined ? undefined : new Set(typing.changedSince(since, rooms))
+    return { version, typing: changed, typed: typing.inAnyOf(rooms) }
   }
 
   /** Events of `ephemeral` in a room, as JSON texts; receipts are those in (after, upto]. */
@@ -66,6 +68,8 @@ export class EphemeralSync {
     const typing = this.#deps.typing.of(room.nid)
     const news = part.typing?.has(room.nid) ?? false
     if ((news || ((room.isNew || part.typing === undefined) && typing.version > 0)) && passes('m.typing')) {
+      /* It may have begun since the answer did, and end before the answer is there. */
+      if (typing.version > 0) part.typed = true
       texts.push(`{"type":"m.typing","content":${typing.content}}`)
     }
     if (receipts && passes('m.receipt')) {

@@ -60,6 +60,8 @@ interface Reached {
   readonly version: number
   /** Position up to which it has its messages. */
   readonly toDevice: number
+  /** Whether the client may hold that somebody types. */
+  readonly typed: boolean
 }
 
 /** What the rooms of one answer share. */
@@ -108,7 +110,8 @@ export class SyncService {
     }
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
     const { toDevice = request.since } = request
-    let since: Reached = { position: request.since, version: seen, toDevice }
+    const typed = request.seen?.typing ?? false
+    let since: Reached = { position: request.since, version: seen, toDevice, typed }
     const hasNews = (): boolean =>
       user.hasNewsSince(since.position) ||
       user.hasEphemeralSince(since.version) ||
@@ -124,19 +127,20 @@ export class SyncService {
           position: Math.max(since.position, reached.position),
           version: Math.max(since.version, reached.version),
           toDevice: Math.max(since.toDevice, reached.toDevice),
+          typed: reached.typed,
         }
       }
       const left = deadline - clock.monotonic()
       if (left <= 0 || request.signal.aborted || feed.stopping) {
         const e2ee = await this.#deps.e2ee.counts(user, request.deviceId)
-        return answerJson(this.#token(user, since), NOTHING, emptyRooms(), e2ee)
+        return answerJson(this.#token(since), NOTHING, emptyRooms(), e2ee)
       }
       await waitForNews(clock, user, left, request, hasNews)
     }
   }
 
-  #token(user: ActiveUser, { position, version, toDevice: given }: Reached): string {
-    const ephemeral = this.#ephemeral.seen(user, version)
+  #token({ position, version, toDevice: given, typed }: Reached): string {
+    const ephemeral = this.#ephemeral.seen(version, typed)
     const toDevice = given < position ? given : undefined
     return formatStream({ epoch: this.#deps.store.epoch, position, ephemeral, toDevice })
   }
@@ -165,8 +169,9 @@ export class SyncService {
     const lists = [...Object.values(global), ...Object.values(rooms).map((group) => [...group.keys()])]
     const e2ee = await this.#deps.e2ee.part(user, request.deviceId, since, now)
     const empty = !e2ee.news && lists.every((list) => list.length === 0)
-    const reached = { position: now, version: part.version, toDevice: messages.reached }
-    return { json: answerJson(this.#token(user, reached), global, rooms, e2ee.members), empty, reached }
+    const { version, typed } = part
+    const reached = { position: now, version, typed, toDevice: messages.reached }
+    return { json: answerJson(this.#token(reached), global, rooms, e2ee.members), empty, reached }
   }
 
   /** With what a request's rooms are made: all of them are told whole, or few are told of at all. */
