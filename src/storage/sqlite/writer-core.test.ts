@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { realWorld } from '#/base/world.ts'
-import type { Change, Plan } from '#/ports/store/plan.ts'
+import type { Change, CommitResult, Plan } from '#/ports/store/plan.ts'
 import { openSqlite, openSqliteInline } from './store.ts'
 import { DiskFault } from './writer-core.ts'
 
@@ -97,4 +97,56 @@ test('a position that was ever told is never given out again, also after a faile
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('what is known of a head and of totals holds after refused plans, a failed disk and the end of a room', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'myelin-writer-'))
+  after(() => rmSync(folder, { recursive: true }))
+  let failing = false
+  const store = openSqliteInline({
+    path: join(folder, 'a.db'),
+    serverName: 'x',
+    world: realWorld,
+    pauseMsMax: 0,
+    faults: (point: string) => {
+      if (failing && point === 'commit') throw new DiskFault(10)
+    },
+  })
+  await using _ = store
+  const made = await store.commit(roomPlan(1))
+  assert.ok(made.ok)
+  const room = made.results[0] as number
+  let events = 0
+  const send = (expect: number): Promise<CommitResult> => {
+    const eventId = `$m${++events}`
+    const delta = { joinedDelta: 0, invitedDelta: 0 }
+    const event = { slot: 0, room, eventId, type: 'm.room.message', stateKey: null, sender: '@a:x' }
+    const rest = { ts: 1, depth: 1, json: '{}', flags: 0, rejectedRule: null, authEvents: [], live: true }
+    const kind = { thread: 'main', kind: 0, loud: false, readBy: undefined, joined: undefined }
+    return store.commit({
+      lane: '!1:x',
+      ops: [
+        { op: 'room.head', room, expect, extremities: [eventId], depth: 1, ...delta },
+        { op: 'event.insert', ...event, ...rest },
+        { op: 'push.event', event: { slot: 0 }, room, ...kind, actions: [], queue: [] },
+      ],
+    })
+  }
+  const together = await Promise.all([send(0), send(0), send(1)])
+  assert.deepEqual(
+    together.map(({ ok }) => ok),
+    [true, false, true],
+  )
+  failing = true
+  await assert.rejects(send(2))
+  failing = false
+  assert.equal((await send(3)).ok, false, 'what failed has not moved the head')
+  assert.equal((await send(2)).ok, true)
+  const recount = { op: 'push.recount', room, repair: false } as const
+  const counted = await store.commit({ lane: '!1:x', ops: [recount] })
+  assert.ok(counted.ok)
+  const { events: kinds, wrong } = counted.results[0] as { events: number; wrong: number }
+  assert.deepEqual({ kinds, wrong }, { kinds: 3, wrong: 0 })
+  assert.ok((await store.commit({ lane: '!1:x', ops: [{ op: 'room.delete', room }] })).ok)
+  assert.equal((await send(3)).ok, false, 'the head went with the room')
 })
