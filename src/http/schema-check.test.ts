@@ -40,12 +40,15 @@ test('a text is as long as its characters, a member that may be null may be abse
 
 test('adv-34: one finding ends the check, however much is wrong', () => {
   let read = 0
-  const wrong = new Proxy(Array.from({ length: 100_000 }, () => 1), {
-    get(target, name, receiver) {
-      if (typeof name === 'string' && /^[0-9]+$/.test(name)) read++
-      return Reflect.get(target, name, receiver)
+  const wrong = new Proxy(
+    Array.from({ length: 100_000 }, () => 1),
+    {
+      get(target, name, receiver) {
+        if (typeof name === 'string' && /^[0-9]+$/.test(name)) read++
+        return Reflect.get(target, name, receiver)
+      },
     },
-  })
+  )
   assert.equal(checkerOf(t.array(t.text(1), 1_000_000))(wrong)?.at, '/0')
   assert.ok(read < 10, `${read} items were read`)
 })
