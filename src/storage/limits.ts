@@ -41,7 +41,9 @@ export const POSTGRES_READERS_DEFAULT = 6
 /** Plans in one PostgreSQL transaction. */
 export const BATCH_PLANS_MAX = 200
 /** How often a batch is run again after a deadlock before its plans are refused. */
-export const BATCH_RETRIES_MAX = 8
+export const BATCH_RETRIES_MAX = 20
+/** Milliseconds that such a batch waits at most before it runs again. */
+export const BATCH_RETRY_MS_MAX = 500
 /** Events that a read of relations of relations may gather. */
 export const RELATION_TREE_ROWS_MAX = 50_000
 /** Positions reserved at once: of PostgreSQL's sequence, and in the embedded database. */

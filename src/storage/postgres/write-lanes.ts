@@ -7,7 +7,13 @@ import { StoreError } from '#/base/store-error.ts'
 import { sleep, type World } from '#/base/world.ts'
 import type { CommitResult, Op, Plan } from '#/ports/store/plan.ts'
 import type { Announcer } from '../announcer.ts'
-import { ANSWERS_PER_TURN, BATCH_PLANS_MAX, BATCH_RETRIES_MAX, QUEUED_PLANS_MAX } from '../limits.ts'
+import {
+  ANSWERS_PER_TURN,
+  BATCH_PLANS_MAX,
+  BATCH_RETRIES_MAX,
+  BATCH_RETRY_MS_MAX,
+  QUEUED_PLANS_MAX,
+} from '../limits.ts'
 import { Interned } from '../ops/context.ts'
 import type { GroupOutcome } from '../outcome.ts'
 import { settleAll, type Waiting } from '../waiting.ts'
@@ -214,7 +220,8 @@ export class WriteLanes {
         if (!isRetryable(error) || attempt >= BATCH_RETRIES_MAX) throw error
       }
       /* Unequal pauses, so that two batches do not meet again. */
-      await sleep(this.#options.world.clock, this.#options.world.rng.below(4 << attempt))
+      const pause = this.#options.world.rng.below(Math.min(4 << attempt, BATCH_RETRY_MS_MAX))
+      await sleep(this.#options.world.clock, pause)
     }
   }
 

@@ -276,7 +276,7 @@ test('what is not well-formed is refused', async () => {
   const bad: [string, Json][] = [
     ['400 M_BAD_JSON', { lists: [] }],
     ['400 M_BAD_JSON', { lists: { l: all({ timeline_limit: 'x' }) } }],
-    ['400 M_BAD_JSON', { lists: { l: { ranges: [[0, 1]] } } }],
+    ['400 M_MISSING_PARAM', { lists: { l: { ranges: [[0, 1]] } } }],
     ['400 M_BAD_JSON', { lists: { l: all({ timeline_limit: -1 }) } }],
     ['400 M_BAD_JSON', { lists: { l: all({ ranges: [[-1, 2]] }) } }],
     ['400 M_BAD_JSON', { lists: { l: all({ filters: { is_dm: 'yes' } }) } }],
