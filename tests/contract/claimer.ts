@@ -15,18 +15,21 @@ export interface ClaimerTask {
   readonly writers: number
   /** Each of them is a claim of its own; all are asked for at once. */
   readonly claims: readonly (readonly ClaimWish[])[]
+  /** Claims in one transaction at most. */
+  readonly together: number
 }
 
 /** Keys by claim. */
 export type Claimed = readonly (readonly ClaimedKey[])[]
 
-const { url, writers, claims } = JSON.parse(process.argv[2] ?? '') as ClaimerTask
+const { url, writers, claims, together } = JSON.parse(process.argv[2] ?? '') as ClaimerTask
 const target = { connectionString: url }
 const keeper = await Session.connect(target, () => {})
 const lanes = new WriteLanes({
   connect: (onLost) => Session.connect(target, onLost),
   reserve: async (count) => (await keeper.ask({ text: RESERVE, params: [count] }))[0]!.last as number,
   writers,
+  batchPlans: together,
   world: realWorld,
   announcer: new Announcer(0),
   position: 0,
@@ -34,7 +37,7 @@ const lanes = new WriteLanes({
 process.send?.('ready')
 await once(process, 'message')
 const results = await Promise.all(
-  claims.map((wishes, n) => lanes.commit({ lane: `claim ${n}`, ops: [{ op: 'keys.claim', wishes }] })),
+  claims.map((wishes) => lanes.commit({ lane: 'keys.claim', ops: [{ op: 'keys.claim', wishes }] })),
 )
 process.send?.(
   results.map((result): readonly ClaimedKey[] => {

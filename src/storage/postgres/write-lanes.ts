@@ -28,6 +28,8 @@ export interface WriteLanesOptions {
   readonly reserve: Reserve
   /** Number of connections. */
   readonly writers: number
+  /** Plans in one transaction at most; BATCH_PLANS_MAX by default. */
+  readonly batchPlans?: number
   readonly world: World
   readonly announcer: Announcer
   /** The last position that was given out before. */
@@ -144,7 +146,7 @@ export class WriteLanes {
       this.#alone = writer
       if (this.#running > 0) return
     } else {
-      const limit = Math.min(writer.queue.length, BATCH_PLANS_MAX)
+      const limit = Math.min(writer.queue.length, this.#options.batchPlans ?? BATCH_PLANS_MAX)
       while (size < limit && !isExclusive(writer.queue[size]!.plan)) size++
     }
     const group = writer.queue.slice(0, size)
