@@ -61,7 +61,7 @@ export const HERO_SCAN_MAX = 100
 /** Changes of the reader's own member event that are followed back; with more the room is told anew. */
 export const OWN_CHANGES_MAX = 20
 /** Users who are woken in one turn of the event loop, each of whom then composes an answer ... */
-export const FEED_WAKES_PER_TURN = 8
+export const FEED_WAKES_PER_TURN = 16
 /** ... and those who are looked through for it. */
 export const FEED_USERS_PER_TURN = 2000
 /** Invites of which one read tells what came before them. */
