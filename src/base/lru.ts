@@ -1,13 +1,11 @@
-/**
- * A map that forgets the entries touched longest ago when it has too many. Moving an entry costs more than finding it, so
- * one that was moved lately stays where it is: what goes is among the oldest quarter.
- */
+import { type Aged, Recency } from './recency.ts'
+
+/** A map that forgets one of the entries touched longest ago when it has too many. */
 export class Lru<K, V> {
-  readonly #entries = new Map<K, { value: V; at: number }>()
+  readonly #entries = new Map<K, Aged & { readonly value: V }>()
+  readonly #recency = new Recency()
   readonly #max: number
-  /** How many moves an entry may fall behind before it is moved again. */
   readonly #slack: number
-  #moves = 0
 
   constructor(max: number) {
     this.#max = max
@@ -22,11 +20,7 @@ export class Lru<K, V> {
   get(key: K): V | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    if (this.#moves - entry.at >= this.#slack) {
-      entry.at = ++this.#moves
-      this.#entries.delete(key)
-      this.#entries.set(key, entry)
-    }
+    this.#recency.touch(this.#entries, key, entry, this.#slack)
     return entry.value
   }
 
@@ -37,7 +31,7 @@ export class Lru<K, V> {
 
   set(key: K, value: V): void {
     this.#entries.delete(key)
-    this.#entries.set(key, { value, at: ++this.#moves })
+    this.#entries.set(key, { value, at: this.#recency.next() })
     if (this.#entries.size > this.#max) {
       const oldest = this.#entries.keys().next()
       if (!oldest.done) this.#entries.delete(oldest.value)

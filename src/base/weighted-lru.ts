@@ -1,13 +1,12 @@
-/**
- * A map with a budget in bytes: when its values weigh too much, those touched longest ago go. As in `Lru`, an entry that
- * was moved lately stays where it is, so what goes is among the oldest quarter.
- */
+import { type Aged, Recency } from './recency.ts'
+
+/** A map with a budget in bytes: when its values weigh too much, some of those touched longest ago go. */
 export class WeightedLru<K, V> {
-  readonly #entries = new Map<K, { readonly value: V; bytes: number; at: number }>()
+  readonly #entries = new Map<K, Aged & { readonly value: V; bytes: number }>()
+  readonly #recency = new Recency()
   readonly #maxBytes: number
   readonly #mayGo: (value: V) => boolean
   #bytes = 0
-  #moves = 0
 
   /** @param mayGo whether a value may be forgotten just now */
   constructor(maxBytes: number, mayGo: (value: V) => boolean = () => true) {
@@ -28,11 +27,7 @@ export class WeightedLru<K, V> {
   get(key: K): V | undefined {
     const entry = this.#entries.get(key)
     if (!entry) return undefined
-    if (this.#moves - entry.at >= this.#entries.size >> 2) {
-      entry.at = ++this.#moves
-      this.#entries.delete(key)
-      this.#entries.set(key, entry)
-    }
+    this.#recency.touch(this.#entries, key, entry, this.#entries.size >> 2)
     return entry.value
   }
 
@@ -47,7 +42,7 @@ export class WeightedLru<K, V> {
 
   set(key: K, value: V, bytes: number): void {
     this.delete(key)
-    this.#entries.set(key, { value, bytes, at: ++this.#moves })
+    this.#entries.set(key, { value, bytes, at: this.#recency.next() })
     this.#bytes += bytes
     this.#shrink(key)
   }

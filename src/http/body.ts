@@ -60,7 +60,11 @@ export function parseJson(bytes: Uint8Array, numbers: NumberReading): JsonValue 
 
 /** As `parseJson`, for bodies that must be an object. */
 export function parseJsonObject(bytes: Uint8Array, numbers: NumberReading): JsonObject {
-  const value = parseJson(bytes, numbers)
+  return requireObject(parseJson(bytes, numbers))
+}
+
+/** The value of a body that must be an object. Throws M_BAD_JSON for another one. */
+export function requireObject(value: JsonValue | undefined): JsonObject {
   if (!isObject(value)) throw new MatrixError('M_BAD_JSON', 'The request body must be a JSON object.')
   return value
 }

@@ -8,9 +8,9 @@ import type { Metrics } from '#/base/metrics.ts'
 import type { RateLimits } from '#/base/rate-limit.ts'
 import { type Clock, turn } from '#/base/world.ts'
 import { MatrixError } from '#/protocol/errors.ts'
-import { isObject, type JsonValue } from '#/protocol/json/value.ts'
+import type { JsonValue } from '#/protocol/json/value.ts'
 import { addressKey } from './address.ts'
-import { type NumberReading, parseJson, readBody, streamBody } from './body.ts'
+import { type NumberReading, parseJson, readBody, requireObject, streamBody } from './body.ts'
 import {
   CLIENT_GONE,
   COMPRESSED_BODY,
@@ -250,8 +250,7 @@ async function bodyOf(compiled: CompiledRoute, request: DispatchRequest, clock: 
     return nothing
   }
   const numbers = route.body === 'event' || route.strictJson === true ? 'strict' : 'plain'
-  const value = await parseInTurn(bytes, numbers, clock)
-  requireObject(value)
+  const value = requireObject(await parseInTurn(bytes, numbers, clock))
   if (route.body !== 'event') compiled.checkBody?.(value)
   return value
 }
@@ -273,10 +272,4 @@ async function signedContent(
 ): Promise<JsonValue | undefined> {
   const bytes = await readBody(request.body, compiled.bodyBytesMax)
   return bytes.byteLength === 0 ? undefined : parseInTurn(bytes, 'lenient', clock)
-}
-
-function requireObject(value: JsonValue | undefined): void {
-  if (!isObject(value)) {
-    throw new MatrixError('M_BAD_JSON', 'The request body must be a JSON object.')
-  }
 }

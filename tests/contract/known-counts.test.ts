@@ -50,6 +50,11 @@ interface Scene {
   readonly events: number[]
 }
 
+async function newScene(store: Store, seed: number): Promise<Scene> {
+  const { room, lane } = await newRoom(store)
+  return { store, room, lane, names: [user('a'), user('b'), user('c')], below: numbers(seed), events: [] }
+}
+
 async function send({ store, room, lane, names, below, events }: Scene): Promise<void> {
   const level = below(3)
   const action = { user: names[below(3)]!, notify: level > 0, highlight: level > 1, actions: '["notify"]' }
@@ -129,15 +134,7 @@ onEveryEngine('counts kept ready', (bench) => {
     for (const seed of [1, 2, 3]) {
       const { store, asked } = watched(bench().store)
       using known = new KnownCounts(store)
-      const { room, lane } = await newRoom(store)
-      const scene = {
-        store,
-        room,
-        lane,
-        names: [user('a'), user('b'), user('c')],
-        below: numbers(seed),
-        events: [],
-      }
+      const scene = await newScene(store, seed)
       await send(scene)
       let compared = 0
       for (let step = 0; step < 200; step++) {
@@ -155,15 +152,7 @@ onEveryEngine('counts kept ready', (bench) => {
 
   it('are not kept when they changed while the store was asked', async () => {
     const { store } = bench()
-    const { room, lane } = await newRoom(store)
-    const scene: Scene = {
-      store,
-      room,
-      lane,
-      names: [user('a'), user('b'), user('c')],
-      below: numbers(4),
-      events: [],
-    }
+    const scene = await newScene(store, 4)
     for (let i = 0; i < 5; i++) await send(scene)
     let meanwhile = async (): Promise<void> => {}
     const slow: Store = {
@@ -179,6 +168,7 @@ onEveryEngine('counts kept ready', (bench) => {
     }
     using known = new KnownCounts(slow)
     const [name] = scene.names as [string]
+    const { room } = scene
     const ask = (): Promise<RoomCounts> => known.counts(name, room, store.position())
     meanwhile = async () => {
       meanwhile = async () => {}
@@ -195,18 +185,10 @@ onEveryEngine('counts kept ready', (bench) => {
   it('are let go of where the time of messages is over, and of all together without a name', async () => {
     const { store, asked } = watched(bench().store)
     using known = new KnownCounts(store)
-    const { room, lane } = await newRoom(store)
-    const scene: Scene = {
-      store,
-      room,
-      lane,
-      names: [user('a'), user('b'), user('c')],
-      below: numbers(5),
-      events: [],
-    }
+    const scene = await newScene(store, 5)
     await send(scene)
     const [name] = scene.names as [string]
-    const over = await known.counts(name, room, store.position(), 5000)
+    const over = await known.counts(name, scene.room, store.position(), 5000)
     assert.deepEqual(over.main, { notifications: 0, highlights: 0 })
     assert.equal(asked(), 0)
   })

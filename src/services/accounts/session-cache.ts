@@ -1,4 +1,5 @@
 /** Sessions kept ready by the digest of their access token, so that authentication needs no read and no promise. */
+import { type Aged, Recency } from '#/base/recency.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import type { Seen } from './last-seen.ts'
 
@@ -25,9 +26,8 @@ export interface CachedSession {
 
 export class SessionCache {
   readonly #max: number
-  /** From the session used longest ago to the youngest; one that was moved lately stays where it is. */
-  readonly #byDigest = new Map<string, CachedSession & { moved: number }>()
-  #moves = 0
+  readonly #byDigest = new Map<string, CachedSession & Aged>()
+  readonly #recency = new Recency()
   readonly #byUser = new Map<string, Set<string>>()
   #generation = 0
 
@@ -47,17 +47,13 @@ export class SessionCache {
   get(digest: string): CachedSession | undefined {
     const known = this.#byDigest.get(digest)
     if (known === undefined) return undefined
-    if (this.#moves - known.moved >= this.#max >> 2) {
-      known.moved = ++this.#moves
-      this.#byDigest.delete(digest)
-      this.#byDigest.set(digest, known)
-    }
+    this.#recency.touch(this.#byDigest, digest, known, this.#max >> 2)
     return known
   }
 
   set(digest: string, cached: CachedSession): void {
     this.#drop(digest)
-    this.#byDigest.set(digest, { ...cached, moved: ++this.#moves })
+    this.#byDigest.set(digest, { ...cached, at: this.#recency.next() })
     const { userId } = cached.session
     const digests = this.#byUser.get(userId)
     if (digests) digests.add(digest)

@@ -107,10 +107,11 @@ export class Sessions {
    * `evenLocked` says so (logging out). Throws M_UNKNOWN_TOKEN, M_USER_LOCKED.
    */
   find(accessToken: string, evenLocked = false, from?: UsedFrom): Session | Promise<Session> {
-    const digest = this.#digests.get(accessToken) ?? digestOf(accessToken)
+    const told = this.#digests.get(accessToken)
+    const digest = told ?? digestOf(accessToken)
     const known = this.#cache.get(digest)
     if (known !== undefined) {
-      this.#digests.set(accessToken, digest)
+      if (told === undefined) this.#digests.set(accessToken, digest)
       return this.#admit(known, evenLocked, from)
     }
     const loaded = this.#loading.run(digest, () => this.#load(digest))

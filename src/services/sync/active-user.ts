@@ -174,7 +174,7 @@ export class ActiveUser {
   }
 
   /** When it became the youngest of the users kept ready, as the feed counts. */
-  moved = 0
+  at = 0
 
   /** Requests that use this object; while there are any it stays the one that hears of news. */
   busy = 0

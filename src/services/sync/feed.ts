@@ -5,6 +5,7 @@
 
 import { SingleFlight } from '#/base/async/single-flight.ts'
 import { Slices } from '#/base/async/slices.ts'
+import { Recency } from '#/base/recency.ts'
 import { WeightedLru } from '#/base/weighted-lru.ts'
 import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
@@ -41,7 +42,7 @@ export class Feed {
   #ephemeral = 0
 
   /** Counts how often a user became the youngest of `#users`. */
-  #moves = 0
+  readonly #recency = new Recency()
 
   constructor(store: Store, clock: Clock, cacheBytes: number = RECENT_BYTES_DEFAULT) {
     this.#clock = clock
@@ -84,12 +85,7 @@ export class Feed {
   known(userId: string): ActiveUser | undefined {
     const known = this.#users.get(userId)
     if (!known) return undefined
-    /* One that was moved lately stays among the younger ones. */
-    if (this.#moves - known.moved >= ACTIVE_USERS_MAX >> 2) {
-      known.moved = ++this.#moves
-      this.#users.delete(userId)
-      this.#users.set(userId, known)
-    }
+    this.#recency.touch(this.#users, userId, known, ACTIVE_USERS_MAX >> 2)
     return known
   }
 
@@ -146,7 +142,7 @@ export class Feed {
       }
       const user = new ActiveUser(userId, memberships, floor, this.#ephemeral)
       this.#makeRoom()
-      user.moved = ++this.#moves
+      user.at = this.#recency.next()
       this.#users.set(userId, user)
       for (const [room, { membership }] of memberships) if (membership === 'join') this.#enter(room, user)
       for (const change of this.#during.get(userId) ?? []) this.#catchUp(user, change)

@@ -66,8 +66,6 @@ export const FEED_WAKES_PER_TURN = 16
 export const FEED_USERS_PER_TURN = 2000
 /** Invites of which one read tells what came before them. */
 export const INVITES_READ_AT_ONCE = 100
-/** Users woken for presence without letting others go first. */
-export const FEED_WAKES_AT_ONCE = 200
 /** Events of one answer of `/events`. */
 export const EVENTS_CHUNK_MAX = 100
 /** How long `/events` waits when the client does not say. */

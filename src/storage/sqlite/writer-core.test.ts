@@ -61,58 +61,45 @@ test('whoever is told of a change can read all positions up to it and was told o
   }
 })
 
-test('a position that was ever told is never given out again, also after a failed disk and a crash', async () => {
+/** A disk that fails at every commit while `failing` says so, and the options of a store on it. */
+function newDisk() {
   const folder = mkdtempSync(join(tmpdir(), 'myelin-writer-'))
-  let failing = false
-  const options = {
-    path: join(folder, 'a.db'),
-    serverName: 'x',
-    world: realWorld,
-    pauseMsMax: 0,
-    faults: (point: string) => {
-      if (failing && point === 'commit') throw new DiskFault(10)
-    },
+  after(() => rmSync(folder, { recursive: true }))
+  const disk = { failing: false }
+  const faults = (point: string): void => {
+    if (disk.failing && point === 'commit') throw new DiskFault(10)
   }
+  const options = { path: join(folder, 'a.db'), serverName: 'x', world: realWorld, pauseMsMax: 0, faults }
+  return { disk, options }
+}
+
+test('a position that was ever told is never given out again, also after a failed disk and a crash', async () => {
+  const { disk, options } = newDisk()
   let told: number
-  try {
-    {
-      await using store = openSqliteInline(options)
-      failing = true
-      await assert.rejects(store.commit(roomPlan(1)))
-      failing = false
-      /* Takes no position of its own, and yet is told one. */
-      const job = { op: 'job.put', kind: 'k', key: 'k', dueTs: 1, data: '{}' } as const
-      assert.ok((await store.commit({ lane: '', ops: [job] })).ok)
-      told = store.position()
-    }
+  {
     await using store = openSqliteInline(options)
-    const result = await store.commit(roomPlan(2))
-    assert.ok(result.ok && store.position() > told)
-    const rows = await store.events.stream(told, store.position(), 10)
-    assert.deepEqual(
-      rows.map((row) => row.eventId),
-      ['$2'],
-    )
-    assert.ok((await store.rooms.byId('!2:x'))!.nid > told)
-  } finally {
-    rmSync(folder, { recursive: true })
+    disk.failing = true
+    await assert.rejects(store.commit(roomPlan(1)))
+    disk.failing = false
+    /* Takes no position of its own, and yet is told one. */
+    const job = { op: 'job.put', kind: 'k', key: 'k', dueTs: 1, data: '{}' } as const
+    assert.ok((await store.commit({ lane: '', ops: [job] })).ok)
+    told = store.position()
   }
+  await using store = openSqliteInline(options)
+  const result = await store.commit(roomPlan(2))
+  assert.ok(result.ok && store.position() > told)
+  const rows = await store.events.stream(told, store.position(), 10)
+  assert.deepEqual(
+    rows.map((row) => row.eventId),
+    ['$2'],
+  )
+  assert.ok((await store.rooms.byId('!2:x'))!.nid > told)
 })
 
 test('what is known of a head and of totals holds after refused plans, a failed disk and the end of a room', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'myelin-writer-'))
-  after(() => rmSync(folder, { recursive: true }))
-  let failing = false
-  const store = openSqliteInline({
-    path: join(folder, 'a.db'),
-    serverName: 'x',
-    world: realWorld,
-    pauseMsMax: 0,
-    faults: (point: string) => {
-      if (failing && point === 'commit') throw new DiskFault(10)
-    },
-  })
-  await using _ = store
+  const { disk, options } = newDisk()
+  await using store = openSqliteInline(options)
   const made = await store.commit(roomPlan(1))
   assert.ok(made.ok)
   const room = made.results[0] as number
@@ -137,9 +124,9 @@ test('what is known of a head and of totals holds after refused plans, a failed 
     together.map(({ ok }) => ok),
     [true, false, true],
   )
-  failing = true
+  disk.failing = true
   await assert.rejects(send(2))
-  failing = false
+  disk.failing = false
   assert.equal((await send(3)).ok, false, 'what failed has not moved the head')
   assert.equal((await send(2)).ok, true)
   const recount = { op: 'push.recount', room, repair: false } as const
