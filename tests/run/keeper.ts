@@ -51,6 +51,8 @@ async function startPostgres(programs: Programs, as: Identity): Promise<string> 
     fsync: 'off',
     full_page_writes: 'off',
     max_connections: '300',
+    // A test of batches that lock each other out waits this long for each; it is a second otherwise.
+    deadlock_timeout: '50ms',
     shared_buffers: '64MB',
     log_min_messages: 'panic',
   }

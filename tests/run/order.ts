@@ -10,17 +10,13 @@ const LONG: readonly string[] = [
   'tests/sim/planted.test.ts',
   'tests/api/rooms/large-rooms.test.ts',
   'tests/interop/browser.test.ts',
-  'tests/interop/js-sdk-features.test.ts',
   'tests/interop/js-sdk-crypto-sqlite.test.ts',
   'tests/interop/js-sdk-crypto-postgres.test.ts',
-  'tests/crash/to-device-kill.test.ts',
   'tests/server/refusals.test.ts',
-  'tests/contract/state.test.ts',
   'src/storage/verify/verify.test.ts',
   'tests/server/commands.test.ts',
   'tests/api/rooms/visibility.test.ts',
   'tests/sim/to-device.test.ts',
-  'src/storage/postgres/store.test.ts',
   'tests/fuzz/fuzz.test.ts',
 ]
 
@@ -29,6 +25,10 @@ const LONG: readonly string[] = [
  * come late. They run beside all others, and would leave a core idle in their place.
  */
 const WAITING: readonly string[] = [
+  'tests/crash/to-device-kill.test.ts',
+  'tests/contract/state.test.ts',
+  'tests/contract/claims-together.test.ts',
+  'tests/interop/js-sdk-features.test.ts',
   'tests/interop/js-sdk-killed-sqlite.test.ts',
   'tests/interop/js-sdk-killed-postgres.test.ts',
   'tests/interop/js-sdk.test.ts',
@@ -42,12 +42,13 @@ const WAITING: readonly string[] = [
   'tests/interop/nio-crypto-devices-sqlite.test.ts',
   'tests/interop/nio-crypto-keys-postgres.test.ts',
   'tests/interop/nio-crypto-keys-sqlite.test.ts',
+  'src/storage/postgres/store.test.ts',
   'tests/server/reload.test.ts',
   'tests/run/pool.test.ts',
 ]
 
 /** Waiting files at a time. */
-export const WAITING_JOBS = 2
+export const WAITING_JOBS = 3
 
 /** Folders whose files take what they need from modules, not from the process, and so share one. */
 const SHARING = /^(src|tests\/(api|contract|docs|spec|support))\/|^tests\/[^/]*$/

@@ -26,11 +26,17 @@ const LONG = JSON.stringify({ room: { timeline: { ...ROOM.timeline, not_types: [
 class Pair {
   readonly devices: readonly [ApiClient, ApiClient]
   readonly #filters: readonly [string, string]
+  readonly #options: Readonly<Record<string, string>>
   #since: (string | undefined)[] = [undefined, undefined]
 
-  constructor(devices: readonly [ApiClient, ApiClient], filters: readonly [string, string] = [QUICK, LONG]) {
+  constructor(
+    devices: readonly [ApiClient, ApiClient],
+    filters: readonly [string, string] = [QUICK, LONG],
+    options: Readonly<Record<string, string>> = {},
+  ) {
     this.devices = devices
     this.#filters = filters
+    this.#options = options
   }
 
   /** The next answer of both, which must be the same; gives its rooms. */
@@ -38,7 +44,7 @@ class Pair {
     const answers: Json[] = []
     for (const [index, device] of this.devices.entries()) {
       const query = { since: this.#since[index], filter: this.#filters[index]!, set_presence: 'offline' }
-      const answer = await sync(device, query)
+      const answer = await sync(device, { ...query, ...this.#options })
       this.#since[index] = answer.next_batch
       answers.push(answer)
     }
@@ -124,6 +130,9 @@ test('a quick answer is what the long way says, whatever happens', async () => {
       const pairs = [
         new Pair([await server.device(users[0]!), await server.device(users[0]!)]),
         new Pair([await server.device(users[1]!), await server.device(users[1]!)], lazily),
+        new Pair([await server.device(users[2]!), await server.device(users[2]!)], lazily, {
+          use_state_after: 'true',
+        }),
       ]
       for (let step = 0; step < 220; step++) {
         await happen(scene)
@@ -168,48 +177,51 @@ test('a quick answer knows of what came to a message later, and where its timeli
   }
 })
 
-test('messages of others are told without a question to the store, threads and all', async () => {
-  let calls = 0
-  const wrapStore = (store: Store): Store => busyStore(store, () => calls++).store
-  const server = await TestServer.start({ wrapStore })
-  try {
-    const [alice, bob] = [await server.user('alice'), await server.user('bob')]
-    const roomId = await roomOf([alice, bob])
-    const root = await say(alice, roomId, 'root')
-    let since = (await sync(bob)).next_batch
-    const next = async (readers: number): Promise<Json> => {
-      const answers = await Promise.all(Array.from({ length: readers }, () => sync(bob, { since })))
-      since = answers[0]!.next_batch
-      return answers.at(-1)!
+for (const options of [{}, { use_state_after: 'true' }])
+  test(`messages of others are told without a question to the store, threads and all ${JSON.stringify(options)}`, async () => {
+    let calls = 0
+    const wrapStore = (store: Store): Store => busyStore(store, () => calls++).store
+    const server = await TestServer.start({ wrapStore })
+    try {
+      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+      const roomId = await roomOf([alice, bob])
+      const root = await say(alice, roomId, 'root')
+      let since = (await sync(bob, options)).next_batch
+      const next = async (readers: number): Promise<Json> => {
+        const answers = await Promise.all(
+          Array.from({ length: readers }, () => sync(bob, { since, ...options })),
+        )
+        since = answers[0]!.next_batch
+        return answers.at(-1)!
+      }
+      for (let warm = 0; warm < 2; warm++) {
+        await say(alice, roomId, 'warm')
+        await next(1)
+      }
+      await say(alice, roomId, 'now')
+      calls = 0
+      const { rooms } = await next(20)
+      const { timeline, unread_notifications: unread } = rooms.join[roomId]
+      assert.deepEqual(
+        timeline.events.map((event: Json) => event.content.body),
+        ['now'],
+      )
+      assert.equal(unread.notification_count, 4)
+      /* What relates to the message is asked once for all who are told of it. */
+      assert.equal(calls, 1)
+      const content = {
+        msgtype: 'm.text',
+        body: 'in it',
+        'm.relates_to': { rel_type: 'm.thread', event_id: root },
+      }
+      await alice.put(inRoom(roomId, 'send', 'm.room.message', alice.txn()), content)
+      calls = 0
+      await next(20)
+      assert.equal(calls, 1)
+    } finally {
+      await server.close()
     }
-    for (let warm = 0; warm < 2; warm++) {
-      await say(alice, roomId, 'warm')
-      await next(1)
-    }
-    await say(alice, roomId, 'now')
-    calls = 0
-    const { rooms } = await next(20)
-    const { timeline, unread_notifications: unread } = rooms.join[roomId]
-    assert.deepEqual(
-      timeline.events.map((event: Json) => event.content.body),
-      ['now'],
-    )
-    assert.equal(unread.notification_count, 4)
-    /* What relates to the message is asked once for all who are told of it. */
-    assert.equal(calls, 1)
-    const content = {
-      msgtype: 'm.text',
-      body: 'in it',
-      'm.relates_to': { rel_type: 'm.thread', event_id: root },
-    }
-    await alice.put(inRoom(roomId, 'send', 'm.room.message', alice.txn()), content)
-    calls = 0
-    await next(20)
-    assert.equal(calls, 1)
-  } finally {
-    await server.close()
-  }
-})
+  })
 
 test('who is told of a message quickly is told of the presence that came before, too', async () => {
   const server = await TestServer.start()

@@ -49,7 +49,7 @@ const OWN_MEMBERSHIP = { membershipAt: () => 'join' }
 export function quickParts(deps: QuickDeps, user: ActiveUser, request: SyncRequest): Quick<QuickParts> {
   const { since, filter } = request
   const { timeline } = filter
-  if (since === undefined || request.fullState || request.stateAfter !== undefined) return undefined
+  if (since === undefined || request.fullState) return undefined
   if (!asEverybody(request) || !timeline.passesAll || timeline.passesNone || deps.store.expiry)
     return undefined
   if (deps.ignored.known(user.userId)?.size !== 0) return undefined
@@ -91,14 +91,16 @@ function roomText(
   if (!texts) return deps.clientEvents.prepare(rows, view)
   const parts = [
     timelinePart(texts, false, prevBatch(deps.store, rows, now)),
-    NO_STATE,
+    /* Messages alone change no state, neither before the timeline nor after it. */
+    `"${request.stateAfter ?? 'state'}":${NOTHING}`,
+    NO_DATA,
     ...unreadParts(counts, filter.unreadThreads),
   ]
   return `{${parts.join(',')}}`
 }
 
 const NOTHING = eventsJson([])
-const NO_STATE = `"state":${NOTHING},"account_data":${NOTHING},"ephemeral":${NOTHING}`
+const NO_DATA = `"account_data":${NOTHING},"ephemeral":${NOTHING}`
 
 function isMessageOfOthers({ stateKey, type, sender, redactedBy }: EventRow, userId: string): boolean {
   return stateKey === null && type !== 'm.room.redaction' && sender !== userId && redactedBy === null
