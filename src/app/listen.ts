@@ -1,10 +1,10 @@
 /** From the configuration's listeners to those of the HTTP adapter. */
-import { readFileSync } from 'node:fs'
 import type { ListenerOptions } from '#/adapters/http-server/listeners.ts'
 import type { TlsMaterial } from '#/adapters/http-server/tls.ts'
 import type { Dispatch } from '#/http/dispatch.ts'
 import type { Config } from './config/config.ts'
 import type { Listener } from './config/listeners.ts'
+import { readOwnFile } from './own-file.ts'
 
 /** What each kind of listener serves. */
 export interface Dispatches {
@@ -51,8 +51,8 @@ function certificates(config: Config): TlsMaterial {
     throw new Error('a listener with `tls` needs tls_certificate_path and tls_private_key_path')
   }
   return {
-    cert: readFileSync(tlsCertificatePath),
-    key: readFileSync(tlsPrivateKeyPath),
+    cert: readOwnFile(tlsCertificatePath, 'the certificate'),
+    key: readOwnFile(tlsPrivateKeyPath, 'the private key of the certificate'),
     minVersion: 'TLSv1.2',
   }
 }

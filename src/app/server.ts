@@ -1,5 +1,4 @@
 /** The all-in-one process: store, services, routes and listeners. */
-import { readFileSync } from 'node:fs'
 import { type BoundAddress, openListeners } from '#/adapters/http-server/listeners.ts'
 import { metricsProm } from '#/adapters/metrics-prom.ts'
 import type { Log } from '#/base/log.ts'
@@ -16,6 +15,7 @@ import { openStore } from './database.ts'
 import { firstToken } from './first-token.ts'
 import { listenerOptions } from './listen.ts'
 import { measureLoopStalls } from './loop-stalls.ts'
+import { readOwnFile } from './own-file.ts'
 import { passwordsFor } from './passwords.ts'
 import { configuredRates } from './rate-limits.ts'
 import { checkedServerName } from './server-name.ts'
@@ -81,7 +81,7 @@ export async function startServer(
 }
 
 function readSigningKey({ signingKey, signingKeyPath }: Config['keys']): SigningKey {
-  const keys = parseSigningKeys(signingKey?.reveal() ?? readFileSync(signingKeyPath, 'utf8'))
+  const keys = parseSigningKeys(signingKey?.reveal() ?? readOwnFile(signingKeyPath, 'the signing key'))
   const name = signingKey === null ? `file ${signingKeyPath}` : 'of the option signing_key'
   if (!keys.ok) throw new StoreError('refused', `the signing key ${name} cannot be used: ${keys.why}`)
   return keys.value[0]

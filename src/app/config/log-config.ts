@@ -1,3 +1,4 @@
+import { reasonOf } from '#/base/system-error.ts'
 import type { FileReader } from './files.ts'
 import type { MapNode, Node } from './node.ts'
 import type { LOG_LEVELS } from './options/myelin.ts'
@@ -46,7 +47,7 @@ export function readLogConfig(path: string, at: Place, files: FileReader): LogCo
   try {
     text = files.readText(path)
   } catch (error) {
-    return none([{ ...at, text: `expected a readable file: ${String(error)}` }], [])
+    return none([{ ...at, text: `expected a readable file: ${reasonOf(error)}` }], [])
   }
   const yaml = readYaml(text, path)
   if (yaml.root === undefined) return none(yaml.problems, yaml.notices)
