@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
@@ -18,8 +18,12 @@ test('failures of files are sentences that name the file', () => {
   const absent = caught(() => readFileSync('/nothing/here'))
   assert.equal(sentenceOf(absent), '/nothing/here: there is no such file or folder')
   assert.equal(reasonOf(absent), 'there is no such file or folder')
-  const there = caught(() => mkdirSync(tmpdir()))
-  assert.equal(sentenceOf(there), `${tmpdir()}: it exists already and is not replaced`)
+  const file = import.meta.filename
+  assert.equal(
+    sentenceOf(caught(() => writeFileSync(file, '', { flag: 'wx' }))),
+    `${file}: it exists already and is not replaced`,
+  )
+  assert.equal(sentenceOf(caught(() => mkdirSync(file))), `${file}: it is a file, not a folder`)
   assert.equal(sentenceOf(caught(() => readFileSync(tmpdir()))), 'it is a folder, not a file')
   assert.equal(sentenceOf(new Error('its own words')), 'its own words')
   assert.equal(sentenceOf('text'), 'text')

@@ -39,7 +39,8 @@ const REASONS: Readonly<Record<string, string>> = {
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
-  const { code } = error as SystemError
+  const { code, syscall } = error as SystemError
+  if (code === 'EEXIST' && syscall === 'mkdir') return 'it is a file, not a folder'
   const reason = typeof code === 'string' && Object.hasOwn(REASONS, code) ? REASONS[code] : undefined
   return reason ?? error.message
 }

@@ -26,7 +26,7 @@ test('private files: folders are made, nothing is replaced, nothing half is left
   assert.deepEqual(readdirSync(join(folder.path, 'a', 'b')), ['key'])
   const file = join(folder.path, 'file')
   writeFileSync(file, '')
-  assert.match(refusal(join(file, 'key')), /it exists already|part of this path is a file/)
+  assert.match(refusal(join(file, 'key')), /it is a file, not a folder/)
 })
 
 test('a folder that can never be made ends with a sentence', () => {

@@ -30,7 +30,13 @@ const listenerFields = {
     supported,
     'What is spoken: `http`, or `metrics` alone.',
   ),
-  tag: option(orNull(string), supported, null, 'Name of the listener in the log.', 'the port'),
+  tag: option(
+    orNull(string),
+    accepted('lines of the log name the route, not the listener'),
+    null,
+    'Name of the listener in the log.',
+    'the port',
+  ),
   bind_addresses: option(
     orNull(list(string)),
     supported,
