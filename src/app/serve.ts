@@ -22,6 +22,8 @@ export interface ServeOptions {
 const DRAIN_MS = 10_000
 
 export async function serve(options: ServeOptions): Promise<void> {
+  /* Until it is known what to read anew; without this, one that comes during the start would end it. */
+  process.on('SIGHUP', () => {})
   const paths = options.configPath.length > 0 ? given(options) : [firstRun(options)]
   const loaded = loadConfig(paths)
   checkNamedFiles(loaded)

@@ -210,8 +210,8 @@ function deriveDatabase(tree: Tree, root: MapNode, files: FileReader, report: Lo
 function deriveLogging(tree: Tree, root: MapNode, files: FileReader, report: LoadReport): LogLevels {
   const own = tree.myelin.myelin.logLevel
   const path = tree.logging.logConfig
-  if (path === null) return { level: own ?? 'info', loggers: new Map() }
+  if (path === null) return { level: own ?? 'info' }
   const read = readLogConfig(path, placeAt(root, 'log_config'), files)
   report.add(read.problems, read.notices)
-  return { level: own ?? read.level, loggers: read.loggers }
+  return { level: own ?? read.level }
 }

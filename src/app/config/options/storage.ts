@@ -98,7 +98,7 @@ export const logging = {
     orNull(path),
     supported,
     null,
-    'A Python logging file: the levels of its root and loggers are taken, its handlers are not.',
+    'A Python logging file: the level of its root is taken, its loggers and handlers are not.',
   ),
 }
 
