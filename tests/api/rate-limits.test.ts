@@ -205,6 +205,27 @@ const PROBES: Readonly<Record<string, Probe>> = {
       return () => alice.call('POST', `${V3}/createRoom`, {})
     },
   },
+  'rc_message (own name)': {
+    async prepare(user) {
+      const alice = await user('alice')
+      return (n) =>
+        alice.call('PUT', `${V3}/profile/${alice.userId}/displayname`, { displayname: `Alice ${n}` })
+    },
+    under: ['rc_message'],
+  },
+  rc_profile: {
+    async prepare(user) {
+      const [alice, bob] = [await user('alice'), await user('bob')]
+      return (n) => alice.call('GET', `${V3}/profile/${bob.userId}${n === 0 ? '' : '/displayname'}`)
+    },
+  },
+  'rc_profile (of nobody)': {
+    async prepare(user) {
+      const bob = await user('bob')
+      return () => server.anonymous().call('GET', `${V3}/profile/${bob.userId}`)
+    },
+    under: ['rc_profile'],
+  },
   rc_user_directory: {
     async prepare(user) {
       const alice = await user('alice')

@@ -71,7 +71,12 @@ export const rateLimits = {
   rc_reports: limit(supported, 1, 5, 'Reports of content, per account.'),
   rc_room_creation: limit(supported, 0.016, 10, 'Rooms made, per account.'),
   rc_user_directory: limit(supported, 0.016, 200, 'Searches of the user directory, per account.'),
-  rc_profile: limit(later, 1, 500, 'Requests of profiles.'),
+  rc_profile: limit(
+    supported,
+    1,
+    500,
+    'Requests of profiles, per account, or per IP address of who shows no token.',
+  ),
   federation_rr_transactions_per_room_per_second: option(
     int(1),
     later,
