@@ -113,7 +113,8 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
       extraClientWellKnown: server.extraWellKnownClientContent as JsonObject,
       serverWellKnown: server.serveServerWellknown,
       rtcTransports: rtcTransports(config),
-      support: undefined,
+      support: (config.myelin.wellKnownSupport ?? undefined) as JsonObject | undefined,
+      policyServer: (config.myelin.wellKnownPolicyServer ?? undefined) as JsonObject | undefined,
       unstableFeatures: {
         ...forcedEncryption(config),
         'org.matrix.msc3882': sessions.loginViaExistingSession.enabled,

@@ -6,6 +6,7 @@ import { type Body, TestServer, V3 } from './test-server.ts'
 covers(
   'POST /_matrix/client/v3/register',
   'GET /_matrix/client/v3/register/available',
+  'GET /_matrix/client/v3/password_policy',
   'GET /_matrix/client/v1/register/m.login.registration_token/validity',
 )
 
@@ -339,6 +340,11 @@ test('stages that are finished stay finished while the rest of the request is pu
   await server.register('alice', 'wordpass', { auth: { session } })
 })
 
+test('without a password policy there is none to show', async () => {
+  await using server = await TestServer.start()
+  assert.deepEqual(await server.expect(200, 'GET', `${V3}/password_policy`), {})
+})
+
 test('the password policy speaks before anything else', async () => {
   const policy = {
     minimumLength: 8,
@@ -348,6 +354,13 @@ test('the password policy speaks before anything else', async () => {
     requireUppercase: true,
   }
   await using server = await TestServer.start({ passwords: { policy } })
+  assert.deepEqual(await server.expect(200, 'GET', `${V3}/password_policy`), {
+    'm.minimum_length': 8,
+    'm.require_digit': true,
+    'm.require_symbol': true,
+    'm.require_lowercase': true,
+    'm.require_uppercase': true,
+  })
   const cases = [
     ['aB1!', 'M_PASSWORD_TOO_SHORT'],
     ['aBcdefg!', 'M_PASSWORD_NO_DIGIT'],

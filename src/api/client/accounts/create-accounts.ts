@@ -85,7 +85,12 @@ function accountRoutes(d: AccountsDeps & { services: AccountServices; uia: Uia }
     ...fallbackRoutes({ uia, consent: services.consent }),
     ...(services.consent === undefined ? [] : consentRoutes({ consent: services.consent })),
     ...sharedSecretRoutes(services),
-    ...accountManagementRoutes({ ...services, uia, passwordsConfirm: passwords.forReauth }),
+    ...accountManagementRoutes({
+      ...services,
+      uia,
+      passwordsConfirm: passwords.forReauth,
+      policy: passwords.policy,
+    }),
     ...profileRoutes({
       ...services,
       limits: d.limits,
