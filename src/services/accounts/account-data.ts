@@ -59,8 +59,13 @@ export class AccountDataService {
     return JSON.stringify({ global: defaultPushRules(userId) })
   }
 
-  /** Sets content. Throws M_NOT_FOUND for a room the user has nothing to do with, M_INVALID_PARAM, M_TOO_LARGE. */
-  put(userId: UserId, roomId: RoomId | undefined, type: string, content: JsonObject): Promise<void> {
+  /**
+   * Sets content; an empty one takes it away (MSC3391). Throws M_NOT_FOUND for a room the user has nothing to do with,
+   * M_INVALID_PARAM, M_TOO_LARGE.
+   */
+  async put(userId: UserId, roomId: RoomId | undefined, type: string, content: JsonObject): Promise<void> {
+    checkType(type)
+    if (Object.keys(content).length === 0) return this.delete(userId, roomId, type)
     return this.change(userId, roomId, type, () => content)
   }
 
@@ -71,9 +76,7 @@ export class AccountDataService {
     type: string,
     how: (before: JsonObject | undefined) => JsonObject,
   ): Promise<void> {
-    if (type === '' || Buffer.byteLength(type) > ACCOUNT_DATA_TYPE_BYTES_MAX) {
-      throw new MatrixError('M_INVALID_PARAM', `A type has 1 to ${ACCOUNT_DATA_TYPE_BYTES_MAX} bytes.`)
-    }
+    checkType(type)
     const room = await this.#room(userId, roomId)
     await this.#lock.run(userId, async () => {
       const before = (await this.#store.accountData.get(userId, room, type))?.content
@@ -154,6 +157,11 @@ export class AccountDataService {
     if (!there) throw new MatrixError('M_NOT_FOUND', 'You have nothing to do with this room.')
     return room.nid
   }
+}
+
+function checkType(type: string): void {
+  if (type !== '' && Buffer.byteLength(type) <= ACCOUNT_DATA_TYPE_BYTES_MAX) return
+  throw new MatrixError('M_INVALID_PARAM', `A type has 1 to ${ACCOUNT_DATA_TYPE_BYTES_MAX} bytes.`)
 }
 
 /** What makes nothing larger always fits, so that who has too much can still tidy up. */
