@@ -153,7 +153,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     options: options.accounts,
     discovery: options.discovery,
     limits,
-    anyRegistrationToken: (now) => store.accounts.anyRegistrationToken(now),
     hooks: {
       ...usage.hooks,
       profileOps: (userId, now, change) => [profileSpreadOp(userId, now, change)],

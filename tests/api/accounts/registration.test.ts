@@ -178,6 +178,19 @@ test('a closed registration with a token in the store: the first account, admini
   await server.refused(403, 'M_FORBIDDEN', 'GET', validity('first-start'))
 })
 
+test('a closed registration is closed to the tokens of invited people, and once there is any account', async () => {
+  await using server = await TestServer.start(CLOSED)
+  await putToken(server, 'for-friends', { usesAllowed: null })
+  await server.refused(403, 'M_FORBIDDEN', 'POST', REGISTER, { body: {} })
+  await putToken(server, 'first-start', { admin: true })
+  assert.deepEqual(await server.expect(200, 'GET', validity('for-friends')), { valid: false })
+  assert.equal((await withToken(server, 'for-friends', 'friend')).errcode, 'M_UNAUTHORIZED')
+  const op = { op: 'account.create', passwordHash: null, admin: true, guest: false, ts: 1 } as const
+  await server.commit({ ...op, user: '@made:home.test' })
+  await server.refused(403, 'M_FORBIDDEN', 'POST', REGISTER, { body: {} })
+  await server.refused(403, 'M_FORBIDDEN', 'GET', validity('first-start'))
+})
+
 test('adv-68: a stage that is not offered proves nothing', async () => {
   await using server = await TestServer.start({ registration: { requiresToken: true } })
   const body = { username: 'alice', password: 'wordpass' }
