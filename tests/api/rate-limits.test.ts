@@ -83,6 +83,15 @@ const PROBES: Readonly<Record<string, Probe>> = {
     },
     under: ['rc_message'],
   },
+  'rc_message (ban)': {
+    async prepare(user) {
+      const alice = await user('alice')
+      const room = await createRoom(alice)
+      const users = await times((i) => user(`guest${i}`))
+      return (n) => alice.call('POST', inRoom(room, 'ban'), { user_id: users[n]!.userId })
+    },
+    under: ['rc_message'],
+  },
   rc_admin_redaction: {
     async prepare(user) {
       const [alice, bob] = [await user('alice'), await user('bob')]
