@@ -83,6 +83,15 @@ const PROBES: Readonly<Record<string, Probe>> = {
     },
     under: ['rc_message'],
   },
+  'rc_message (ban)': {
+    async prepare(user) {
+      const alice = await user('alice')
+      const room = await createRoom(alice)
+      const users = await times((i) => user(`guest${i}`))
+      return (n) => alice.call('POST', inRoom(room, 'ban'), { user_id: users[n]!.userId })
+    },
+    under: ['rc_message'],
+  },
   rc_admin_redaction: {
     async prepare(user) {
       const [alice, bob] = [await user('alice'), await user('bob')]
@@ -143,6 +152,16 @@ const PROBES: Readonly<Record<string, Probe>> = {
     },
     under: ['rc_joins.local', 'rc_message'],
   },
+  'rc_joins.local (knock as a state event)': {
+    async prepare(user) {
+      const [alice, bob] = [await user('alice'), await user('bob')]
+      const knock = { type: 'm.room.join_rules', content: { join_rule: 'knock' } }
+      const rooms = await times(() => createRoom(alice, { initial_state: [knock] }))
+      return (n) =>
+        bob.call('PUT', inRoom(rooms[n]!, 'state', 'm.room.member', bob.userId), { membership: 'knock' })
+    },
+    under: ['rc_joins.local', 'rc_message'],
+  },
   rc_joins_per_room: {
     async prepare(user) {
       const alice = await user('alice')
@@ -182,6 +201,19 @@ const PROBES: Readonly<Record<string, Probe>> = {
       return (n) => {
         const url = inRoom(rooms[n]!, 'state', 'm.room.member', users[n]!.userId)
         return alice.call('PUT', url, { membership: 'invite' })
+      }
+    },
+    under: ['rc_invites.per_issuer', 'rc_message'],
+  },
+  'rc_invites.per_issuer (later)': {
+    async prepare(user) {
+      /* Of one's own each time: what is scheduled piles up. */
+      const alice = await user(`alice${Math.floor(Math.random() * 1e9)}`)
+      const users = await times((i) => user(`guest${i}`))
+      const rooms = await times(() => createRoom(alice))
+      return (n) => {
+        const url = inRoom(rooms[n]!, 'state', 'm.room.member', users[n]!.userId)
+        return alice.call('PUT', `${url}?org.matrix.msc4140.delay=60000`, { membership: 'invite' })
       }
     },
     under: ['rc_invites.per_issuer', 'rc_message'],
