@@ -8,6 +8,7 @@ import {
   inRoom,
   join,
   leave,
+  redact,
   roomOf,
   say,
   setState,
@@ -73,6 +74,15 @@ test('§5.11 a room that loses its name is told whom it is named after, with the
   assert.deepEqual(summary['m.heroes'], [alice.userId, carol.userId])
   const keys = state.events.map((event: Json) => event.state_key)
   assert.deepEqual(keys.sort(), [alice.userId, carol.userId])
+})
+
+test('§5.11 a room whose name was redacted has heroes', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const name = await setState(alice, roomId, 'm.room.name', { name: 'a slip' })
+  assert.equal((await summaryOf(bob, roomId))['m.heroes'], undefined)
+  await redact(alice, roomId, name)
+  assert.deepEqual((await summaryOf(bob, roomId))['m.heroes'], [alice.userId])
 })
 
 test('§5.11 counts are told also to a client whose filter leaves members out', async () => {

@@ -35,8 +35,20 @@ export class Summaries {
   readonly #store: Store
   readonly #facts = new Lru<number, Facts>(SUMMARIES_MAX)
 
+  readonly #stop: () => void
+
   constructor(store: Store) {
     this.#store = store
+    this.#stop = store.onChange((changes) => {
+      /* A redaction may take a room's name, which is no change of its state. */
+      for (const { room, event } of changes) {
+        if (room !== undefined && event?.type === 'm.room.redaction') this.#facts.delete(room)
+      }
+    })
+  }
+
+  close(): void {
+    this.#stop()
   }
 
   /** Counts of the room, and members to name it after where it has neither name nor alias. */
