@@ -399,6 +399,8 @@ test('our own additions', () => {
     logLevel: 'debug',
     dataDir: '/work/d',
     readerThreads: config.myelin.readerThreads,
+    wellKnownSupport: null,
+    wellKnownPolicyServer: null,
   })
   assert.equal(config.logging.level, 'debug')
 })

@@ -215,6 +215,22 @@ test('§5.11 include_leave brings the rooms that were left into an initial sync'
   assert.ok(all.includes('m.room.name|') && all.includes('m.room.create|'))
 })
 
+test('§5.11 a room that was left is in no initial sync, whatever account data it has', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  await bob.put(
+    `${V3}/user/${encodeURIComponent(bob.userId)}/rooms/${encodeURIComponent(roomId)}/tags/u.x`,
+    {},
+  )
+  await leave(bob, roomId)
+  assert.equal((await sync(bob)).rooms, undefined)
+  const kept = (await syncWith(bob, { room: { include_leave: true } })).rooms.leave[roomId]
+  assert.deepEqual(
+    kept.account_data.events.map((event: Json) => event.type),
+    ['m.tag'],
+  )
+})
+
 test('§5.11 a forgotten room is in no sync until one is invited or joins again', async () => {
   const bob = await server.user('bob')
   const roomId = await roomOf([alice, bob])
@@ -276,4 +292,32 @@ test('a kicked user who was invited again sees the invite', async () => {
   await invite(alice, roomId, bob)
   const { rooms } = await sync(bob, { since })
   assert.deepEqual([Object.keys(rooms.invite), rooms.join], [[roomId], undefined])
+})
+
+test('unsigned.membership tells how the reader stood at each event of a timeline, whole or since', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice])
+  const since = await token(bob)
+  await say(alice, roomId, 'before')
+  await invite(alice, roomId, bob)
+  await say(alice, roomId, 'between')
+  await join(bob, roomId)
+  await say(alice, roomId, 'after')
+  for (const query of [{}, { since }]) {
+    const { rooms } = await sync(bob, query)
+    const { events } = rooms.join[roomId].timeline
+    assert.deepEqual(
+      events.slice(-5).map((event: Json) => event.unsigned.membership),
+      ['leave', 'invite', 'invite', 'join', 'join'],
+    )
+  }
+  const left = await token(bob)
+  await say(alice, roomId, 'last')
+  await leave(bob, roomId)
+  await say(alice, roomId, 'unheard')
+  const { events } = (await sync(bob, { since: left })).rooms.leave[roomId].timeline
+  assert.deepEqual(
+    events.map((event: Json) => event.unsigned.membership),
+    ['join', 'leave'],
+  )
 })
