@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { configPathsOrDefault } from '../first-run.ts'
 import { readOwnFile } from '../own-file.ts'
-import { readSecretLine } from './ask.ts'
+import { readNewPassword } from './ask.ts'
 
 export interface RegisterUserOptions {
   readonly configPath: readonly string[]
@@ -27,7 +27,7 @@ export async function registerUser(options: RegisterUserOptions): Promise<void> 
   if (user === undefined) throw refused('Give the name of the account with --user.')
   const password =
     options.passwordFile === undefined
-      ? await readSecretLine(`Password of ${user}: `)
+      ? await readNewPassword(`Password of ${user}: `)
       : readOwnFile(options.passwordFile, 'the password').replace(/\r?\n$/, '')
   if (password === '') throw refused('The password is empty.')
   const url = addressOf(options.url ?? ownAddress(config))
