@@ -231,6 +231,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       : undefined,
   })
   const { inboxes } = e2ee
+  const summaries = new Summaries(store)
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
     e2ee: keys.e2ee,
@@ -243,7 +244,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ephemeral,
     inboxes,
     defaultAccountData,
-    summaries: new Summaries(store),
+    summaries,
     roomRules: new RoomRules(store),
   }
   const slidingSync = new SlidingSyncService({
@@ -330,6 +331,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       stillIn,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
+      position: () => store.position(),
       ...ephemeral,
       ownRooms: async (userId) => (await feed.user(userId)).memberships,
       roomsOf: (userId) => feed.roomsOf(userId),
@@ -386,6 +388,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reads.close()
       reading.close()
       stateCache.close()
+      summaries.close()
       ephemeral.close()
       accounts.close()
       await jobs.close()

@@ -60,12 +60,10 @@ export class AccountDataService {
   }
 
   /**
-   * Sets content; an empty one takes it away (MSC3391). Throws M_NOT_FOUND for a room the user has nothing to do with,
-   * M_INVALID_PARAM, M_TOO_LARGE.
+   * Sets content; an empty one stays as it is, which MSC3391 would take for a deletion and the specification does not.
+   * Throws M_NOT_FOUND for a room the user has nothing to do with, M_INVALID_PARAM, M_TOO_LARGE.
    */
-  async put(userId: UserId, roomId: RoomId | undefined, type: string, content: JsonObject): Promise<void> {
-    checkType(type)
-    if (Object.keys(content).length === 0) return this.delete(userId, roomId, type)
+  put(userId: UserId, roomId: RoomId | undefined, type: string, content: JsonObject): Promise<void> {
     return this.change(userId, roomId, type, () => content)
   }
 
@@ -76,7 +74,9 @@ export class AccountDataService {
     type: string,
     how: (before: JsonObject | undefined) => JsonObject,
   ): Promise<void> {
-    checkType(type)
+    if (type === '' || Buffer.byteLength(type) > ACCOUNT_DATA_TYPE_BYTES_MAX) {
+      throw new MatrixError('M_INVALID_PARAM', `A type has 1 to ${ACCOUNT_DATA_TYPE_BYTES_MAX} bytes.`)
+    }
     const room = await this.#room(userId, roomId)
     await this.#lock.run(userId, async () => {
       const before = (await this.#store.accountData.get(userId, room, type))?.content
@@ -157,11 +157,6 @@ export class AccountDataService {
     if (!there) throw new MatrixError('M_NOT_FOUND', 'You have nothing to do with this room.')
     return room.nid
   }
-}
-
-function checkType(type: string): void {
-  if (type !== '' && Buffer.byteLength(type) <= ACCOUNT_DATA_TYPE_BYTES_MAX) return
-  throw new MatrixError('M_INVALID_PARAM', `A type has 1 to ${ACCOUNT_DATA_TYPE_BYTES_MAX} bytes.`)
 }
 
 /** What makes nothing larger always fits, so that who has too much can still tidy up. */

@@ -45,6 +45,9 @@ test('the default push rules, under both paths, with and without the last slash'
   assert.deepEqual(await who.get(`${V3}/pushrules/global`), global)
   assert.deepEqual(Object.keys(global).sort(), ['content', 'override', 'room', 'sender', 'underride'])
   assert.equal(global.override[0].rule_id, '.m.rule.master')
+  /* Cinny calls a rule without this tweak switched off. */
+  const message = global.underride.find((rule: Json) => rule.rule_id === '.m.rule.message')
+  assert.deepEqual(message.actions, ['notify', { set_tweak: 'highlight', value: false }])
 })
 
 test('a rule is made, read, changed and deleted, under r0 as well', async () => {

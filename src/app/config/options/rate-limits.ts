@@ -65,7 +65,12 @@ export const rateLimits = {
     concurrent: option(int(1), later, 3, 'Requests worked on at the same time.'),
   }),
   rc_presence: section(supported, 'Presence.', {
-    per_user: limit(supported, 0.1, 1, 'Changes, per account; those above it are left out without an error.'),
+    per_user: limit(
+      supported,
+      0.1,
+      1,
+      'Changes, per account; what syncs say above it is left out without an error, what is set is refused.',
+    ),
   }),
   rc_delayed_event_mgmt: limit(supported, 1, 5, 'Changes of delayed events, per account or IP address.'),
   rc_reports: limit(supported, 1, 5, 'Reports of content, per account.'),
