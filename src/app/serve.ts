@@ -91,6 +91,11 @@ function sayReady(server: RunningServer, loaded: Loaded): void {
     say(`Listening on ${where}.`)
   }
   const { serverName, publicBaseurl } = loaded.config.server
+  if (server.lacksAdmin) {
+    say('')
+    say(`There is no account on ${serverName} yet, and anybody may register. To make an administrator:`)
+    say(`  bin/myelin register-user --admin -c ${loaded.files.join(' -c ')} -u NAME`)
+  }
   if (server.firstToken === undefined) return
   const [first] = server.bound
   const here = first && 'port' in first ? `http://${first.host}:${first.port}` : publicBaseurl

@@ -25,6 +25,8 @@ export interface RunningServer {
   readonly bound: readonly BoundAddress[]
   /** A single-use token for the first account, while there is none. */
   readonly firstToken: string | undefined
+  /** There is no account, and the first one that registers is not the administrator, since anybody may. */
+  readonly lacksAdmin: boolean
   reloadTls(): void
   /** Answers waiting syncs, finishes requests under way within `graceMs`, then closes the store. */
   stop(graceMs: number): Promise<void>
@@ -64,13 +66,18 @@ export async function startServer(
     options: serverOptions(config, diskReader()),
   })
   owned.defer(() => server.close())
-  const token = await firstToken(store, world)
+  const { enableRegistration, enableRegistrationWithoutVerification, registrationRequiresToken } =
+    config.registration
+  const openToAll = enableRegistration && enableRegistrationWithoutVerification && !registrationRequiresToken
+  const token = openToAll ? undefined : await firstToken(store, world)
+  const lacksAdmin = openToAll && !(await store.accounts.any())
   const listeners = await openListeners(listenerOptions(config, server.dispatches), log)
   server.start()
   const rest = owned.move()
   return {
     bound: listeners.bound,
     firstToken: token,
+    lacksAdmin,
     reloadTls: () => listeners.reloadTls(),
     async stop(graceMs) {
       server.wakeWaiting()
