@@ -20,6 +20,7 @@ import { passwordsFor } from './passwords.ts'
 import { configuredRates } from './rate-limits.ts'
 import { checkedServerName } from './server-name.ts'
 import { serverOptions } from './server-options.ts'
+import { measureStore } from './store-metrics.ts'
 
 export interface RunningServer {
   readonly bound: readonly BoundAddress[]
@@ -52,6 +53,7 @@ export async function startServer(
   if (config.metrics.enableMetrics) {
     const stalls = measureLoopStalls(world.clock, metrics)
     owned.defer(() => stalls.cancel())
+    owned.defer(measureStore(store, metrics))
   }
   const limits = new RateLimiter(world.clock, configuredRates(config.rateLimits))
   const server = await assemble({
