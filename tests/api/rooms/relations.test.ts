@@ -394,8 +394,12 @@ test('§5.11 messages of ignored users reach nobody who ignores them; state does
 test('an invite by an ignored user is not shown, and ignoring oneself ignores nobody', async () => {
   const dora = await server.user('dora')
   await ignore(dora, bob, dora)
+  const { next_batch: from } = await sync(dora)
   const roomId = await createRoom(bob, { invite: [dora.userId] })
   assert.equal((await sync(dora)).rooms?.invite, undefined)
+  assert.deepEqual((await dora.get('/_matrix/client/v3/events', { from, timeout: 0 })).chunk, [])
+  assert.deepEqual((await dora.get('/_matrix/client/v3/initialSync')).rooms, [])
+  assert.deepEqual((await sliding(dora, { lists: { all: all() } })).rooms, {})
   await ignore(dora, dora)
   assert.ok((await sync(dora)).rooms.invite[roomId])
   await join(dora, roomId)

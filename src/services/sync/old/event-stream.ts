@@ -47,6 +47,7 @@ export class EventStreamService {
   readonly #clock: Clock
   readonly #clientEvents: ClientEvents
   readonly #ignored: IgnoredUsers
+  readonly #hidesInvite: (userId: string, sender: string) => Promise<boolean>
   readonly #waiters: RoomWaiters
 
   constructor(deps: {
@@ -55,8 +56,11 @@ export class EventStreamService {
     clock: Clock
     clientEvents: ClientEvents
     ignored: IgnoredUsers
+    /** Whether a user is not to see an invite by somebody. */
+    hidesInvite: (userId: string, sender: string) => Promise<boolean>
   }) {
     this.#ignored = deps.ignored
+    this.#hidesInvite = deps.hidesInvite
     this.#store = deps.store
     this.#feed = deps.feed
     this.#clock = deps.clock
@@ -153,12 +157,20 @@ export class EventStreamService {
       const open = (await rulesForEvents(this.#store, row, viewer.userId)) !== undefined
       const seen = open ? await visibleTo(this.#store, some, viewer.userId, rules) : []
       const visible = new Map(seen.map((entry) => [entry.row, entry.membership]))
-      const own = (event: EventRow) => event.type === 'm.room.member' && event.stateKey === viewer.userId
-      const shown = some.filter((event) => visible.has(event) || own(event))
+      const shown: EventRow[] = []
+      for (const event of some) {
+        if (visible.has(event) || (await this.#concerns(event, viewer.userId))) shown.push(event)
+      }
       const membershipAt = (event: EventRow): string | undefined => visible.get(event)
       const view = await this.#clientEvents.view(shown, viewer, { rules, withoutRoomId: false, membershipAt })
       for (const [i, event] of shown.entries()) texts.set(event.nid, view[i]!)
     }
     return rows.flatMap((row) => texts.get(row.nid) ?? [])
+  }
+  /** Whether an event says how the reader stands to the room, and is no invite that they do not want to see. */
+  async #concerns({ type, stateKey, sender, json }: EventRow, userId: string): Promise<boolean> {
+    if (type !== 'm.room.member' || stateKey !== userId) return false
+    const { content } = JSON.parse(json) as { content?: { membership?: unknown } }
+    return content?.membership !== 'invite' || !(await this.#hidesInvite(userId, sender))
   }
 }
