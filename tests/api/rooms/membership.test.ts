@@ -385,6 +385,32 @@ for (const version of ['8', '10', '11', '12']) {
   })
 }
 
+test('§5.9 a restricted room lets in however many members stand before the one who may invite', async () => {
+  const admin = await server.user('zoe')
+  const door = await createRoom(admin, { preset: 'public_chat' })
+  const allow = [{ type: 'm.room_membership', room_id: door }]
+  const restricted = { type: 'm.room.join_rules', content: { join_rule: 'restricted', allow } }
+  for (const room_version of ['10', '12']) {
+    const roomId = await createRoom(admin, { room_version, initial_state: [restricted] })
+    const members: ApiClient[] = []
+    for (let i = 0; i < 55; i++) members.push(await server.user(`a${room_version}member${i}`))
+    for (const member of members) {
+      await join(member, door)
+      await join(member, roomId)
+    }
+    const { join_authorised_via_users_server: via } = await membership(admin, roomId, members.at(-1)!)
+    assert.equal(via, admin.userId)
+    await setState(admin, roomId, 'm.room.power_levels', {
+      ...(room_version === '10' ? { users: { [admin.userId]: 100 } } : {}),
+      invite: 0,
+    })
+    await leave(admin, roomId)
+    await join(bob, door)
+    await join(bob, roomId)
+    await leave(bob, door)
+  }
+})
+
 test('§5.9 being invited to the other room is not enough', async () => {
   const { roomId, door } = await restrictedRoom('12')
   await invite(alice, door, bob)
