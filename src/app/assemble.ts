@@ -35,6 +35,7 @@ import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
 import { KnownCounts } from '#/services/push/known-counts.ts'
+import { PUSH_RULE_LIMITS_DEFAULT } from '#/services/push/limits.ts'
 import { createPush } from '#/services/push/push.ts'
 import { AUTO_JOIN_KIND, AutoJoin } from '#/services/rooms/auto-join.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
@@ -135,7 +136,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const readStore: ReadStore = expiry ? { ...counting, expiry } : counting
   const reading = createReading({ store: readStore, clock })
   const { clientEvents, ignored } = reading
-  const push = createPush({ store: readStore, clock, serverName, clientEvents, ignored })
+  const push = createPush({
+    ...{ store: readStore, clock, serverName, clientEvents, ignored },
+    ruleLimits: options.pushRuleLimits ?? PUSH_RULE_LIMITS_DEFAULT,
+  })
   const usage = await createUsage({
     ...{ store, clock, jobs, metrics: deps.metrics },
     options: options.usage ?? USAGE_DEFAULT,
@@ -149,7 +153,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     options: options.accounts,
     discovery: options.discovery,
     limits,
-    anyRegistrationToken: (now) => store.accounts.anyRegistrationToken(now),
     hooks: {
       ...usage.hooks,
       profileOps: (userId, now, change) => [profileSpreadOp(userId, now, change)],
@@ -228,6 +231,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       : undefined,
   })
   const { inboxes } = e2ee
+  const summaries = new Summaries(store)
   const syncing = {
     options: options.sync ?? SYNC_OPTIONS_DEFAULT,
     e2ee: keys.e2ee,
@@ -240,7 +244,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ephemeral,
     inboxes,
     defaultAccountData,
-    summaries: new Summaries(store),
+    summaries,
     roomRules: new RoomRules(store),
   }
   const hidesInvite = (userId: string, sender: string): Promise<boolean> =>
@@ -323,6 +327,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       stillIn,
       filterOf: (userId, id) => store.accountData.filter(userId, id),
       epoch: store.epoch,
+      position: () => store.position(),
       ...ephemeral,
       ownRooms: async (userId) => (await feed.user(userId)).memberships,
       roomsOf: (userId) => feed.roomsOf(userId),
@@ -379,6 +384,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
       reads.close()
       reading.close()
       stateCache.close()
+      summaries.close()
       ephemeral.close()
       accounts.close()
       await jobs.close()

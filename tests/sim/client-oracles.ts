@@ -91,6 +91,10 @@ async function checkJoined(
   if (view.summary.joined !== counts.joined || view.summary.invited !== counts.invited) {
     fail(`${where}: summary ${JSON.stringify(view.summary)}, counted ${JSON.stringify(counts)}`)
   }
+  const heroes = heroesOf(room, device.user).join()
+  if (nameIn(room) === undefined && view.heroes?.join() !== heroes) {
+    fail(`${where}: is named after ${heroes}, and after ${view.heroes} to the client`)
+  }
   compareData(where, data.get(room.roomId), view.accountData)
   checkReceipts(device, view, room, truth.database)
   if (view.typing.length > 0) fail(`${where}: ${view.typing} type for ever`)
@@ -100,6 +104,18 @@ async function checkJoined(
   if (view.name !== name) fail(`${where} is called ${name}, and ${view.name} to the client`)
   const direct = directRooms(data).has(room.roomId)
   if (view.direct !== direct) fail(`${where}: direct is ${direct}, and ${view.direct} to the client`)
+}
+
+/** The first five others who are in the room or invited; where there are none, of those who left. */
+function heroesOf(room: RoomTruth, reader: string): string[] {
+  const of = (...memberships: string[]): string[] =>
+    memberships
+      .flatMap((membership) => room.users(membership))
+      .filter((user) => user !== reader)
+      .sort((a, b) => room.memberIndex(a) - room.memberIndex(b))
+      .slice(0, 5)
+  const present = of('join', 'invite')
+  return present.length > 0 ? present : of('leave', 'ban')
 }
 
 function nameIn(room: RoomTruth): string | undefined {

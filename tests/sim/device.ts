@@ -197,8 +197,9 @@ export abstract class Device {
     const { ledger, world } = this.around
     const ended = world.time
     for (const event of events) {
-      const { event_id: eventId } = event
-      ledger.deliveries.push({ user: this.user, roomId, eventId, position, begun, ended, how })
+      const { event_id: eventId, type, sender, content } = event
+      const told = { user: this.user, roomId, eventId, type, sender, content }
+      ledger.deliveries.push({ ...told, position, begun, ended, how })
     }
   }
 

@@ -10,6 +10,8 @@ export interface AckedEvent {
   readonly marker?: string | undefined
   readonly stateKey?: string | undefined
   readonly redacts?: string | undefined
+  /** When a redaction was acknowledged. */
+  readonly done?: number
   /** Root of the thread that a message was sent into. */
   readonly thread?: string | undefined
 }
@@ -51,6 +53,9 @@ export interface Delivery {
   readonly user: string
   readonly roomId: string
   readonly eventId: string
+  readonly type: unknown
+  readonly sender: unknown
+  readonly content: unknown
   /** The server's position when it answered. */
   readonly position: number
   /** When the client asked, and when it was answered. */

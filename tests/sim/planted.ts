@@ -1,4 +1,5 @@
 /** Bugs to put into a store on purpose: the oracles must find each of them. */
+import type { EventRow } from '#/ports/store/events.ts'
 import type { Plan } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 
@@ -216,5 +217,34 @@ export const PLANTED: Record<string, PlantedBug> = {
         of: async (rooms) => (await store.roomFacts.of(rooms)).map((row) => ({ ...row, name: null })),
       },
     }),
+  },
+  'rooms are named after the members who came last': {
+    found: /is named after/,
+    plant: () => (store) => ({
+      ...store,
+      state: {
+        ...store.state,
+        someMembers: async (...args) => (await store.state.someMembers(...args)).reverse(),
+      },
+      many: {
+        ...store.many,
+        members: async (...args) => (await store.many.members(...args)).map((rows) => rows.reverse()),
+      },
+    }),
+  },
+  'redactions do not reach those who are told from memory': {
+    found: /after its redaction was acknowledged/,
+    plant: () => {
+      const kept = new Map<number, EventRow>()
+      const old = (rows: EventRow[]): EventRow[] =>
+        rows.map((row) => {
+          if (row.redactedBy === null && row.stateKey === null) kept.set(row.nid, row)
+          return kept.get(row.nid) ?? row
+        })
+      return (store) => ({
+        ...store,
+        events: { ...store.events, timeline: async (page) => old(await store.events.timeline(page)) },
+      })
+    },
   },
 }

@@ -159,7 +159,8 @@ export async function redact(doer: Doer, device: Device): Promise<void> {
   const answer = await device.insist('PUT', path, {})
   if (answer?.status !== 200) return
   const eventId = answer.body.event_id as string
-  ledger.events.push({ roomId, eventId, sender: doer.user, type: 'm.room.redaction', redacts })
+  const done = doer.around.world.time
+  ledger.events.push({ roomId, eventId, sender: doer.user, type: 'm.room.redaction', redacts, done })
 }
 
 /** Reads this and that, which must not show what the user may not see. */

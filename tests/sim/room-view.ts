@@ -33,6 +33,8 @@ export class RoomView {
   /** Senders of events that came in timelines of syncs. */
   readonly senders = new Set<string>()
   summary: { joined?: number; invited?: number } = {}
+  /** Whom the room is named after, as it was told last; undefined where it has a name. */
+  heroes: readonly string[] | undefined
   accountData = new Map<string, string>()
   /** Event ids by `kind NUL user NUL thread`. */
   readonly receipts = new Map<string, string>()

@@ -2,6 +2,7 @@
 import type { Store } from '#/ports/store/store.ts'
 import { Actor } from './actor.ts'
 import { checkDevice } from './client-oracles.ts'
+import { checkContents } from './content-oracle.ts'
 import type { Device } from './device.ts'
 import type { Neighbourhood } from './doer.ts'
 import { Ledger } from './ledger.ts'
@@ -230,6 +231,7 @@ class Simulation {
     checkAcknowledged(ledger, rooms, server.database)
     checkRooms(rooms, ledger)
     checkLeaks(ledger, rooms)
+    checkContents(ledger, rooms)
     checkValues(ledger, stored, server.database)
     checkNames(server.name, rooms, stored)
     checkReceipts(ledger, rooms, server.database)

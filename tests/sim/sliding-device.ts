@@ -277,7 +277,12 @@ export class SlidingDevice extends Device {
     view.takeState(room.required_state ?? [])
     if (room.name !== undefined || room.initial) view.name = room.name ?? undefined
     if (room.is_dm !== undefined) view.direct = room.is_dm
+    for (const name of ['joined_count', 'heroes', 'notification_count']) {
+      if (left && room[name] !== undefined)
+        throw new SimFailure(`${this.name}: ${roomId} was left, and has ${name}`)
+    }
     if (room.joined_count !== undefined) {
+      view.heroes = room.heroes?.map((hero: ClientEvent) => hero.user_id) ?? []
       view.summary = { joined: room.joined_count, invited: room.invited_count }
     }
     if (room.notification_count !== undefined) view.takeUnread(room)

@@ -144,6 +144,7 @@ export class SyncDevice extends Device {
     }
     const { summary } = section
     if (summary?.['m.joined_member_count'] !== undefined) {
+      view.heroes = summary['m.heroes']
       view.summary = {
         joined: summary['m.joined_member_count'],
         invited: summary['m.invited_member_count'],
@@ -155,6 +156,9 @@ export class SyncDevice extends Device {
   #takeLeft(roomId: string, section: ClientEvent, answer: Answer, initial: boolean): void {
     this.invites.delete(roomId)
     this.knocks.delete(roomId)
+    for (const name of ['ephemeral', 'summary', 'unread_notifications']) {
+      if (section[name]) throw new SimFailure(`${this.name}: ${roomId} was left, and has ${name}`)
+    }
     const view = this.rooms.get(roomId)
     if (view?.membership !== 'join' || initial) {
       this.seen(roomId, section.timeline.events, answer, 'sync of a room left')

@@ -74,7 +74,7 @@ export interface ManyReader {
    */
   turns(asks: readonly TurnsAsk[]): Promise<(StateTurn[] | undefined)[]>
   /** As StateReader.someMembers. */
-  members(rooms: readonly number[], limit: number): Promise<EventRow[][]>
+  members(rooms: readonly number[], limit: number, after: number): Promise<EventRow[][]>
   /** As RelationReader.targets. */
   targets(asks: readonly TargetsAsk[]): Promise<RelationTarget[][]>
   /** As EventReader.txnsOf. */

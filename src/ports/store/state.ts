@@ -76,8 +76,11 @@ export interface StateReader {
   at(room: number, point: StatePoint, keys: readonly (readonly [string, string])[]): Promise<EventRow[]>
   /** All state events at a point, without those of one type. */
   eventsAt(room: number, point: StatePoint, exceptType?: string): Promise<EventRow[]>
-  /** Some member events of the current state, those of the longest known users first. */
-  someMembers(room: number, limit: number): Promise<EventRow[]>
+  /**
+   * Member events of the current state behind a row id, the oldest first. In a room of more than a thousand members only
+   * those of the thousand users who are known here longest are looked at.
+   */
+  someMembers(room: number, limit: number, after: number): Promise<EventRow[]>
   /** Who held keys at the beginning of a stretch and in it. Undefined where that is too long a story. */
   turns(ask: TurnsAsk): Promise<StateTurn[] | undefined>
   /** All state at a point, without events of one type, as JSON texts for clients. */

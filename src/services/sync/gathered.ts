@@ -56,9 +56,9 @@ export function gathered(store: ReadStore, clock: Clock): ReadStore {
     ({ after, upto, limit, reader }) => `${after} ${upto} ${limit} ${reader}`,
   )
   const members = gather(
-    (asks: readonly { readonly room: number; readonly limit: number }[]) =>
-      many.members(roomsOf(asks), asks[0]!.limit),
-    ({ limit }) => `${limit}`,
+    (asks: readonly { readonly room: number; readonly limit: number; readonly after: number }[]) =>
+      many.members(roomsOf(asks), asks[0]!.limit, asks[0]!.after),
+    ({ limit, after }) => `${limit} ${after}`,
   )
   const txns = gather(
     async (asks: readonly OfDevice[]) => {
@@ -103,7 +103,7 @@ export function gathered(store: ReadStore, clock: Clock): ReadStore {
       replaced: (nids) => replaced({ nids }),
       at: (room, point, keys) => at({ room, point, keys }),
       current: (room, keys) => at({ room, point: { branch: 0, pos: Number.MAX_SAFE_INTEGER }, keys }),
-      someMembers: (room, limit) => members({ room, limit }),
+      someMembers: (room, limit, after) => members({ room, limit, after }),
       turns,
       textAt,
     },

@@ -56,8 +56,9 @@ export const DELIVERED_MS = 500
 export const DELIVERED_AT_ONCE = 100
 /** ... at most so many of each device at once. */
 export const DELIVERED_ROWS = 500
-/** Members read to find heroes. */
-export const HERO_SCAN_MAX = 100
+/** Members read at once to find heroes, and in all. */
+export const HERO_PAGE = 50
+export const HERO_SCAN_MAX = 1000
 /** Changes of the reader's own member event that are followed back; with more the room is told anew. */
 export const OWN_CHANGES_MAX = 20
 /** Users who are woken in one turn of the event loop, each of whom then composes an answer ... */

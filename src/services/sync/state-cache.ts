@@ -31,6 +31,8 @@ export class StateCache {
   readonly #rooms: WeightedLru<number, RoomStates>
   readonly #texts = new Lru<number, string>(STATE_TEXTS_MAX)
   readonly #making = new SingleFlight<string, string>()
+  /** How many came: what was begun before one is not for those who ask behind it. */
+  #redactions = 0
   readonly #stop: () => void
 
   constructor(deps: { store: Store; clientEvents: ClientEvents; cacheBytes: number }) {
@@ -41,7 +43,9 @@ export class StateCache {
       /* A redaction takes what an event says out of states that it was in; without the event it may have been one. */
       for (const { stream, room, event } of changes) {
         if (stream !== 'events' || room === undefined) continue
-        if (event === undefined || event.type === 'm.room.redaction') this.#rooms.delete(room)
+        if (event !== undefined && event.type !== 'm.room.redaction') continue
+        this.#rooms.delete(room)
+        this.#redactions++
       }
     })
   }
@@ -51,7 +55,7 @@ export class StateCache {
     const name = `${await stateName(reads, room, point)} ${part}`
     const known = this.#rooms.get(room)?.get(name)
     if (known !== undefined) return known
-    return this.#making.run(`${room} ${name}`, async () => {
+    return this.#making.run(`${this.#redactions} ${room} ${name}`, async () => {
       const states = this.#rooms.peek(room) ?? new Map<string, string>()
       this.#rooms.set(room, states, weightOf(states))
       const exceptType = part === 'all' ? undefined : 'm.room.member'

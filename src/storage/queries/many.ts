@@ -11,7 +11,7 @@ import { type Query, query } from './query.ts'
 import { RECEIPT_COLUMNS, receiptFrom } from './receipts.ts'
 import { TARGET_COLUMNS, targetFrom } from './relations.ts'
 import { HEAD_COLUMNS, headFrom, MEMBERSHIP, membershipFrom, ROOM, roomFrom } from './rooms.ts'
-import { pointsBefore, stateReplaced } from './state.ts'
+import { pointsBefore, someMembersText, stateReplaced } from './state.ts'
 import { stateAtMany, stateTextsMany, turnsMany } from './state-many.ts'
 
 /** Runs a statement for lists of values, which stand behind the `shared` parameters; gives rows by a column. */
@@ -121,18 +121,14 @@ const manyLastChanges = query('many.lastChanges', 'large', function* (rooms: rea
   return rooms.map((room) => ((tails.get(room) ?? chunks.get(room))?.upto as number | undefined) ?? 0)
 })
 
-const manyMembers = query('many.members', 'large', function* (rooms: readonly number[], limit: number): Sql<
-  EventRow[][]
-> {
-  const found = yield* runEach(
-    rooms,
-    [limit],
-    (room) => `${EVENT_COLUMNS} FROM room_state s JOIN state_keys k ON k.nid = s.state_key
-        JOIN events e ON e.nid = s.event
-        WHERE s.room = ${room} AND s.branch = 0 AND k.type = 'm.room.member' ORDER BY s.state_key LIMIT ?1`,
-  )
-  return found.map((rows) => rows.map(eventFrom))
-})
+const manyMembers = query(
+  'many.members',
+  'large',
+  function* (rooms: readonly number[], limit: number, after: number): Sql<EventRow[][]> {
+    const found = yield* runEach(rooms, [limit, after], (room) => someMembersText(room, '?2', '?1'))
+    return found.map((rows) => rows.map(eventFrom))
+  },
+)
 
 const manyTargets = query('many.targets', 'large', function* (asks: readonly TargetsAsk[]): Sql<
   RelationTarget[][]

@@ -196,18 +196,24 @@ export const stateEventsAt = query(
   { snapshot: true },
 )
 
-export const someMembers = query('state.someMembers', 'small', function* (room: number, limit: number): Sql<
-  EventRow[]
-> {
-  const rows = yield* run(
-    `SELECT ${EVENT_COLUMNS} FROM room_state s JOIN state_keys k ON k.nid = s.state_key
-       JOIN events e ON e.nid = s.event
-       WHERE s.room = ?1 AND s.branch = 0 AND k.type = 'm.room.member' ORDER BY s.state_key LIMIT ?2`,
-    room,
-    limit,
-  )
-  return rows.map(eventFrom)
-})
+/** The first member events of a room; of so many members at most that a large room costs no more than these. */
+export const someMembersText = (room: string, after: string, limit: string): string =>
+  `${EVENT_COLUMNS} FROM (
+     SELECT s.event FROM room_state s JOIN state_keys k ON k.nid = s.state_key
+     WHERE s.room = ${room} AND s.branch = 0 AND k.type = 'm.room.member' ORDER BY s.state_key LIMIT ${MEMBERS_ORDERED_MAX}
+   ) AS m JOIN events e ON e.nid = m.event WHERE e.nid > ${after} ORDER BY e.nid LIMIT ${limit}`
+
+/** Members of a room that are put in order to find the first of them. */
+const MEMBERS_ORDERED_MAX = 1000
+
+export const someMembers = query(
+  'state.someMembers',
+  'small',
+  function* (room: number, limit: number, after: number): Sql<EventRow[]> {
+    const rows = yield* run(`SELECT ${someMembersText('?1', '?3', '?2')}`, room, limit, after)
+    return rows.map(eventFrom)
+  },
+)
 
 /** Who holds a key at two points; where one of them has not changed it, what both had where their ways part. */
 interface Moved {

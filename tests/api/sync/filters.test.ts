@@ -65,6 +65,7 @@ test('a filter that is not there and one that is broken are refused', async () =
     '{"room":{"timeline":{"rooms":["not a room"]}}}',
     '{"room":{"rooms":["not a room"]}}',
     '{"room":{"timeline":{"senders":["not a sender"]}}}',
+    '{"room":{"timeline":{"contains_url":"yes"}}}',
     '{"event_format":"x"}',
     '{"room":{"rooms":["nonsense"]}}',
     '{"room":{"not_rooms":["#a:b"]}}',
@@ -180,6 +181,15 @@ test('account data has filters of its own', async () => {
   const answer = await syncWith(bob, filter)
   assert.deepEqual(types(answer.account_data.events), ['com.example.a'])
   assert.deepEqual(types(answer.rooms.join[roomId].account_data.events), ['com.example.d'])
+  const of = async (filter: Json) =>
+    types((await syncWith(bob, { room: { account_data: filter } })).rooms.join[roomId].account_data.events)
+  assert.deepEqual(await of({ not_rooms: [roomId] }), [])
+  assert.deepEqual(await of({ rooms: [] }), [])
+  assert.deepEqual(await of({ rooms: [roomId] }), ['com.example.c', 'com.example.d'])
+  assert.deepEqual(await of({ not_senders: [bob.userId] }), [])
+  await bob.put(`${base}/account_data/com.example.link`, { url: 'mxc://test.example/a' })
+  const linked = await syncWith(bob, { account_data: { contains_url: true } })
+  assert.deepEqual(types(linked.account_data.events), ['com.example.link'])
 })
 
 test('event_format federation gives events as servers exchange them', async () => {

@@ -215,6 +215,22 @@ test('§5.11 include_leave brings the rooms that were left into an initial sync'
   assert.ok(all.includes('m.room.name|') && all.includes('m.room.create|'))
 })
 
+test('§5.11 a room that was left is in no initial sync, whatever account data it has', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  await bob.put(
+    `${V3}/user/${encodeURIComponent(bob.userId)}/rooms/${encodeURIComponent(roomId)}/tags/u.x`,
+    {},
+  )
+  await leave(bob, roomId)
+  assert.equal((await sync(bob)).rooms, undefined)
+  const kept = (await syncWith(bob, { room: { include_leave: true } })).rooms.leave[roomId]
+  assert.deepEqual(
+    kept.account_data.events.map((event: Json) => event.type),
+    ['m.tag'],
+  )
+})
+
 test('§5.11 a forgotten room is in no sync until one is invited or joins again', async () => {
   const bob = await server.user('bob')
   const roomId = await roomOf([alice, bob])

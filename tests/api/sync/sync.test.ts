@@ -289,6 +289,17 @@ test('a token of an older epoch begins anew, with everything', async () => {
   }
 })
 
+test('a token from further on than the server is, as after a database was put back by hand, begins anew', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([bob])
+  const position = Number((await token(bob)).split('_')[1])
+  for (const since of [`s1_${position + 1000}`, `s1_${position + 1000}_7_3_1`]) {
+    const answer = await sync(bob, { since, timeout: LONG_MS })
+    assert.ok(keys(answer.rooms.join[roomId].timeline.events).includes('m.room.create|'))
+    assert.ok(Number(answer.next_batch.split('_')[1]) < position + 1000)
+  }
+})
+
 test('tokens that are not ours are refused', async () => {
   const bob = await server.user('bob')
   for (const since of [

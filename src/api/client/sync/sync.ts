@@ -23,6 +23,8 @@ export interface SyncRouteDeps {
   /** The stored filter of a user as JSON text. */
   readonly filterOf: (userId: string, id: number) => Promise<string | undefined>
   readonly epoch: number
+  /** The newest position that this server has given out. */
+  readonly position: () => number
   readonly presence: Presence
   readonly limits: RateLimits<LimitName>
   /** Throws when the session of a requester has ended. */
@@ -59,12 +61,15 @@ class Filters {
   }
 }
 
-/** A position of this database's life; a token of before a restore begins anew. */
+/**
+ * A position of this database's life; a token of before a restore begins anew. So does one from further on: the database
+ * was put back to an earlier state by other means, and a client that waited there would miss what comes until then.
+ */
 function sinceOf(d: SyncRouteDeps, text: string | undefined): StreamToken | undefined {
   if (text === undefined) return undefined
   const token = parseStream(text)
   if (!token) throw new MatrixError('M_INVALID_PARAM', 'The token in `since` is not one of this server.')
-  return token.epoch === d.epoch ? token : undefined
+  return token.epoch === d.epoch && token.position <= d.position() ? token : undefined
 }
 
 /** The specified name wins where a client asks under both. */

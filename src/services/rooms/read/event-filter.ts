@@ -128,11 +128,10 @@ export function parseEventFilter(json: JsonObject): EventFilter {
   const notTypes = textsAt(json, 'not_types')
   const senders = idsAt(json, 'senders', parseUserId)
   const notSenders = textsAt(json, 'not_senders')
-  const containsUrl = member(json, 'contains_url')
   const type = starTest(types, notTypes)
   const sender = setTest(senders, notSenders)
   const room = setTest(idsAt(json, 'rooms', parseRoomId), idsAt(json, 'not_rooms', parseRoomId))
-  const wantsUrl = typeof containsUrl === 'boolean' ? containsUrl : undefined
+  const wantsUrl = member(json, 'contains_url') == null ? undefined : flagAt(json, 'contains_url')
   const url = (event: Filterable): boolean => wantsUrl === undefined || hasUrl(event.json) === wantsUrl
   return {
     limit: limitAt(json),

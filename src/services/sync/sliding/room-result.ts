@@ -297,7 +297,7 @@ class Update {
   async #summary(withHeroes: boolean): Promise<void> {
     const { room, viewer } = this.#ask
     const { summaries, store } = this.#deps
-    const summary = await summaries.of(room, viewer.userId)
+    const summary = await summaries.ofNameless(room, viewer.userId)
     this.#parts.push(
       `"joined_count":${summary['m.joined_member_count']}`,
       `"invited_count":${summary['m.invited_member_count']}`,

@@ -139,9 +139,11 @@ export class SlidingSyncService {
     const { inboxes, store } = this.#deps
     const inbox = await inboxes.of(user, deviceId)
     /* A token of before a restore, or of another program that served this name, begins anew. */
-    if (token?.epoch !== store.epoch) return { inbox, since: 0 }
-    inboxes.confirm(inbox, token.position)
-    return { inbox, since: token.position }
+    if (token?.epoch !== store.epoch || token.position > store.position()) return { inbox, since: 0 }
+    /* One of `/sync` may say that more messages wait behind it. */
+    const upto = token.toDevice ?? token.position
+    inboxes.confirm(inbox, upto)
+    return { inbox, since: upto }
   }
 
   #connectionAt(request: SlidingRequest, pos: string): Connection {

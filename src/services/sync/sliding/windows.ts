@@ -77,7 +77,9 @@ export async function candidates(sight: Sight, clock: Clock): Promise<Candidate[
   const { told } = connection
   const moved = told.position > 0 ? user.movedSince(told.position) : undefined
   const changed = moved && new Set(moved.keys())
-  const same = told.settled && told.config === sight.config && changed !== undefined
+  /* Which rooms are direct may have changed of rooms without news of their own. */
+  const labelled = sight.labels.version > told.position
+  const same = told.settled && told.config === sight.config && changed !== undefined && !labelled
   const ordered = sight.windows.every(
     ({ ranges, view }) => view.loosenedAt <= told.position && ranges.length === 1 && ranges[0]![0] === 0,
   )

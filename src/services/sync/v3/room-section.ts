@@ -77,10 +77,11 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
     still ? NO_STATE : stateEvents(deps, ask, timeline),
     since === undefined ? timelineJson(deps, ask, timeline, timeline.membershipAt) : undefined,
   ])
-  const membersMoved = timeline.rows.some(isMember) || state.rows.some(isMember)
+  const membersMoved =
+    (ask.moved & MOVED.members) !== 0 || timeline.rows.some(isSummed) || state.rows.some(isSummed)
   const told = [timeline.rows, state.rows, state.whole, ask.accountData, ask.ephemeral]
   const read = since !== undefined && (ask.moved & MOVED.counts) !== 0
-  const nothing = !read && told.every((list) => list.length === 0)
+  const nothing = !read && !membersMoved && told.every((list) => list.length === 0)
   /* That the reader is out of a room must be told even when nothing of it may be shown. */
   if (nothing && since !== undefined && !ask.fullState && ask.left === undefined) return undefined
   const texts = timelineTexts ?? (await timelineJson(deps, ask, timeline, timeline.membershipAt))
@@ -89,8 +90,8 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   if (ask.left === undefined) {
     parts.push(`"ephemeral":${eventsJson(ask.ephemeral)}`)
     const counted = since === undefined || ask.fullState || (ask.moved & (MOVED.events | MOVED.counts)) !== 0
-    /* State told whole may be a ready text that nobody looked into for members. */
-    const summed = membersMoved || since === undefined || ask.fullState
+    /* State told whole may be a ready text that nobody looked into for members; and a filter may hide them. */
+    const summed = membersMoved || since === undefined || ask.fullState || ask.moved === MOVED.everything
     parts.push(...(early ?? (await standing(deps, ask, counted, summed))))
   }
   return `{${parts.join(',')}}`
@@ -181,6 +182,13 @@ function pick(texts: readonly string[], request: SyncRequest): readonly string[]
 function isMember(row: EventRow): boolean {
   return row.type === 'm.room.member'
 }
+
+/** Whether an event may change a summary: its counts, or whether the room is named after its members. */
+function isSummed({ type, stateKey }: EventRow): boolean {
+  return SUMMED.has(type) && stateKey !== null
+}
+
+const SUMMED: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias'])
 
 /** Where `/messages` goes on backwards: just before the first event, or behind all when there is none. */
 export function prevBatch(store: Store, rows: readonly EventRow[], now: number): string {
@@ -305,7 +313,7 @@ async function lazyMembers(
   const { request, room } = ask
   const wanted = new Set(timeline.rows.map((row) => row.sender))
   if (whole) wanted.add(request.userId)
-  if (ask.left === undefined && (whole || have.some(isMember) || timeline.rows.some(isMember))) {
+  if (ask.left === undefined && (whole || have.some(isSummed) || timeline.rows.some(isSummed))) {
     const summary = await deps.summaries.of(room, request.userId, deps.store)
     for (const hero of summary['m.heroes'] ?? []) wanted.add(hero)
   }

@@ -2,7 +2,8 @@
 import { Lru } from '#/base/lru.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
-import { HERO_SCAN_MAX, SUMMARIES_MAX } from '../limits.ts'
+import { HERO_PAGE, HERO_SCAN_MAX, SUMMARIES_MAX } from '../limits.ts'
+import { membershipOf } from '../own-membership.ts'
 
 /** Members named in a summary. */
 const HEROES_MAX = 5
@@ -19,8 +20,9 @@ interface Facts {
   readonly at: number
   readonly joined: number
   readonly invited: number
-  /** Members to name the room after, one more than are named; absent where it has a name or an alias. */
+  /** Members to name the room after, one more than are named; absent where it has a name. */
   readonly heroes?: Heroes
+  readonly hasAlias: boolean
 }
 
 interface Heroes {
@@ -33,19 +35,31 @@ export class Summaries {
   readonly #store: Store
   readonly #facts = new Lru<number, Facts>(SUMMARIES_MAX)
 
+  readonly #stop: () => void
+
   constructor(store: Store) {
     this.#store = store
+    this.#stop = store.onChange((changes) => {
+      /* A redaction may take a room's name, which is no change of its state. */
+      for (const { room, event } of changes) {
+        if (room !== undefined && event?.type === 'm.room.redaction') this.#facts.delete(room)
+      }
+    })
+  }
+
+  close(): void {
+    this.#stop()
   }
 
   /** Counts of the room, and members to name it after where it has neither name nor alias. */
   async of(room: number, userId: string, reads: Store = this.#store): Promise<Summary> {
-    const { joined, invited, heroes } = await this.#factsOf(room, reads)
-    const counts = { 'm.joined_member_count': joined, 'm.invited_member_count': invited }
-    if (!heroes) return counts
-    const others = (users: readonly string[]) => users.filter((user) => user !== userId)
-    const present = others(heroes.present)
-    const named = present.length > 0 ? present : others(heroes.gone)
-    return { 'm.heroes': named.slice(0, HEROES_MAX), ...counts }
+    const { hasAlias, ...facts } = await this.#factsOf(room, reads)
+    return summaryOf(hasAlias ? { ...facts, heroes: undefined } : facts, userId)
+  }
+
+  /** The same with members also where the room has an alias, for clients that do not ask for it. */
+  async ofNameless(room: number, userId: string): Promise<Summary> {
+    return summaryOf(await this.#factsOf(room, this.#store), userId)
   }
 
   async #factsOf(room: number, { state, rooms }: Store): Promise<Facts> {
@@ -53,9 +67,10 @@ export class Summaries {
     const known = this.#facts.get(room)
     if (known?.at === at) return known
     const [head, names] = await Promise.all([rooms.head(room), state.current(room, NAMES)])
-    const heroes = names.some(hasName) ? undefined : heroesOf(await state.someMembers(room, HERO_SCAN_MAX))
-    const counts = { at, joined: head?.joined ?? 0, invited: head?.invited ?? 0 }
-    const facts = heroes ? { ...counts, heroes } : counts
+    const named = names.filter(hasName).map(({ type }) => type)
+    const hasAlias = named.includes('m.room.canonical_alias')
+    const counts = { at, joined: head?.joined ?? 0, invited: head?.invited ?? 0, hasAlias }
+    const facts = named.includes('m.room.name') ? counts : { ...counts, heroes: await heroesOf(state, room) }
     /* What was read may be of a later state; then the next look finds another position. */
     this.#facts.set(room, facts)
     return facts
@@ -73,15 +88,34 @@ function hasName(row: EventRow): boolean {
   return typeof text === 'string' && text !== ''
 }
 
-/** The first members joined or invited; only where there are none, those who left. Never the reader. */
-function heroesOf(members: readonly EventRow[]): Heroes {
+function summaryOf(
+  { joined, invited, heroes }: Pick<Facts, 'joined' | 'invited'> & { readonly heroes?: Heroes | undefined },
+  userId: string,
+): Summary {
+  const counts = { 'm.joined_member_count': joined, 'm.invited_member_count': invited }
+  if (!heroes) return counts
+  const others = (users: readonly string[]) => users.filter((user) => user !== userId)
+  const present = others(heroes.present)
+  const named = present.length > 0 ? present : others(heroes.gone)
+  return { 'm.heroes': named.slice(0, HEROES_MAX), ...counts }
+}
+
+/** The first members joined or invited, and for rooms where there are none those who left. */
+async function heroesOf(state: Store['state'], room: number): Promise<Heroes> {
   const present: string[] = []
   const gone: string[] = []
-  for (const row of members) {
-    if (row.stateKey === null) continue
-    const { membership } = (JSON.parse(row.json) as { content: { membership?: unknown } }).content
-    const list = membership === 'join' || membership === 'invite' ? present : gone
-    if (list.length <= HEROES_MAX) list.push(row.stateKey)
+  let after = 0
+  for (let scanned = 0; scanned < HERO_SCAN_MAX; scanned += HERO_PAGE) {
+    const members = await state.someMembers(room, HERO_PAGE, after)
+    for (const row of members) {
+      if (row.stateKey === null) continue
+      const membership = membershipOf(row)
+      const list = membership === 'join' || membership === 'invite' ? present : gone
+      if (membership !== 'knock' && list.length <= HEROES_MAX) list.push(row.stateKey)
+    }
+    const last = members.at(-1)
+    if (!last || members.length < HERO_PAGE || present.length > HEROES_MAX) break
+    after = last.nid
   }
   return { present, gone }
 }

@@ -5,6 +5,7 @@ import { type Clock, turn } from '#/base/world.ts'
 import type { AccountDataRow } from '#/ports/store/account-data.ts'
 import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import type { ClientEvents } from '../../rooms/read/client-events.ts'
+import type { EventFilter } from '../../rooms/read/event-filter.ts'
 import type { ReadStore } from '../../rooms/read/expiry.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
 import { type ActiveUser, type KnownMembership, MOVED, NO_ROOM } from '../active-user.ts'
@@ -256,15 +257,12 @@ export class SyncService {
 
   #globalData(request: SyncRequest, rows: readonly AccountDataRow[]): string[] {
     const filter = request.filter.accountData
-    const passing = rows.filter((row) =>
-      filter.passes({ type: row.type, sender: request.userId, json: '{}' }),
-    )
-    const texts = passing.map(dataJson)
+    const texts = passingData(filter, request.userId, rows)
     if (request.since === undefined) {
       const stored = new Set(rows.map((row) => row.type))
       for (const event of this.#deps.defaultAccountData(request.userId, stored)) {
-        if (filter.passes({ type: event.type, sender: request.userId, json: '{}' }))
-          texts.push(JSON.stringify(event))
+        const json = JSON.stringify(event)
+        if (filter.passes({ type: event.type, sender: request.userId, json })) texts.push(json)
       }
     }
     return texts
@@ -323,7 +321,8 @@ export class SyncService {
     }
     const left = known.membership !== 'join'
     if (left && request.since !== undefined && known.position <= request.since) return
-    if (known.forgotten && request.since === undefined) return
+    /* Account data of a room that was left makes nobody want the room. */
+    if (left && request.since === undefined && (known.forgotten || !request.filter.includeLeave)) return
     const text = await this.#joinedOrLeft(user, request, room, known, answering).catch((error: unknown) =>
       this.#gapOf(request, known.roomId, now, error),
     )
@@ -356,9 +355,8 @@ export class SyncService {
     const filter = request.filter.roomAccountData
     const stayed = since !== undefined && (await stayedSince(store, userId, room, known, since))
     const fresh = since !== undefined && !stayed && !left
-    const accountData = (fresh ? await this.#roomData(userId, room, now) : data)
-      .filter((entry) => filter.passes({ type: entry.type, sender: userId, json: '{}' }))
-      .map(dataJson)
+    const rows = fresh ? await this.#roomData(userId, room, now) : data
+    const accountData = filter.passesRoom(known.roomId) ? passingData(filter, userId, rows) : []
     const leftBy = left ? known.position : undefined
     const what = moved === undefined ? MOVED.everything : (moved.get(room) ?? 0)
     const [rules, ephemeral] = await Promise.all([
@@ -451,6 +449,16 @@ const NOTHING: GlobalAnswer = { accountData: [], presence: [], toDevice: [] }
 
 function passesRoom(request: SyncRequest, roomId: string): boolean {
   return request.filter.passesRoom(roomId)
+}
+
+/** Account data that a filter lets through, as JSON texts. */
+function passingData(filter: EventFilter, sender: string, rows: readonly AccountDataRow[]): string[] {
+  const texts: string[] = []
+  for (const row of rows) {
+    const json = dataJson(row)
+    if (filter.passes({ type: row.type, sender, json })) texts.push(json)
+  }
+  return texts
 }
 
 function dataJson(row: AccountDataRow): string {
