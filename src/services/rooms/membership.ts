@@ -11,6 +11,7 @@ import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import { type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
+import { ALLOW_RULES_MAX } from '#/protocol/listing/limits.ts'
 import { allowedRooms } from '#/protocol/listing/room-card.ts'
 import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
 import { guestsMayJoin } from './guests-out.ts'
@@ -205,12 +206,26 @@ export class MembershipService {
       (rule === 'restricted' && room.rules.auth.restricted) ||
       (rule === 'knock_restricted' && room.rules.auth.knockRestricted)
     if (!restricted || !rules || membership === 'join' || membership === 'invite') return undefined
-    for (const roomId of allowedRooms(rules.content)) {
-      const known = await this.#store.rooms.byId(roomId)
-      const there = known && (await this.#store.rooms.membership(known.nid, sender))
-      if (there?.membership === 'join') return this.#inviter(room)
+    if (await this.#isInOneOf(sender, allowedRooms(rules.content, Number.POSITIVE_INFINITY))) {
+      return this.#inviter(room)
     }
     throw new MatrixError('M_FORBIDDEN', 'You are not in any of the rooms whose members may join this one.')
+  }
+
+  /** Whether a user is in one of some rooms. Instead of asking for many of them, the user's own are looked through. */
+  async #isInOneOf(user: UserId, roomIds: readonly string[]): Promise<boolean> {
+    const { rooms } = this.#store
+    if (roomIds.length > ALLOW_RULES_MAX) {
+      const wanted = new Set(roomIds)
+      const mine = await rooms.membershipsOf(user)
+      return mine.some(({ roomId, membership }) => membership === 'join' && wanted.has(roomId))
+    }
+    for (const roomId of roomIds) {
+      const known = await rooms.byId(roomId)
+      const there = known && (await rooms.membership(known.nid, user))
+      if (there?.membership === 'join') return true
+    }
+    return false
   }
 
   /** A member of this server who may invite: one with a level of their own, or anybody where everybody may. */

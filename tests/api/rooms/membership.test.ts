@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { ALLOW_RULES_MAX } from '#/protocol/listing/limits.ts'
 import { REASON_CHARS_MAX } from '#/services/rooms/limits.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { covers } from '../../support/covers.ts'
@@ -417,6 +418,17 @@ test('§5.9 a restricted room lets in however many members stand before the one 
     await join(bob, roomId)
     await leave(bob, door)
   }
+})
+
+test('§5.9 every condition of a restricted room counts, however many there are', async () => {
+  const [first, last] = [await createRoom(alice), await createRoom(alice, { preset: 'public_chat' })]
+  const others = Array.from({ length: 2 * ALLOW_RULES_MAX }, (_, i) => `!other${i}:elsewhere.example`)
+  const allow = [first, ...others, last].map((room_id) => ({ type: 'm.room_membership', room_id }))
+  const initial_state = [{ type: 'm.room.join_rules', content: { join_rule: 'restricted', allow } }]
+  const roomId = await createRoom(alice, { initial_state })
+  await bob.refused('403 M_FORBIDDEN', 'POST', inRoom(roomId, 'join'))
+  await join(bob, last)
+  await join(bob, roomId)
 })
 
 test('§5.9 being invited to the other room is not enough', async () => {
