@@ -247,6 +247,8 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     summaries,
     roomRules: new RoomRules(store),
   }
+  const hidesInvite = (userId: string, sender: string): Promise<boolean> =>
+    people.invites.hides(userId, sender)
   const slidingSync = new SlidingSyncService({
     ...syncing,
     world,
@@ -257,7 +259,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     ...syncing,
     clock,
     counts: (user, room, upto) => knownCounts.known(user, room, upto),
-    hidesInvite: (userId, sender) => people.invites.hides(userId, sender),
+    hidesInvite,
   })
   const send = new SendService({
     writer,
@@ -272,13 +274,7 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const purge = await createPurge({ store, clock, jobs, writer, feed, retention: options.retention })
   const reads = createReads({
     ...{ store: readStore, clock, clientEvents, ignored, feed, defaultAccountData, ephemeral, stillIn },
-    store: readStore,
-    clock,
-    clientEvents,
-    ignored,
-    feed,
-    defaultAccountData,
-    ephemeral,
+    hidesInvite,
   })
   const directory = createDirectory({ store, writer, world, serverName, options: options.rooms })
   const { aliases } = directory

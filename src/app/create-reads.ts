@@ -25,6 +25,8 @@ export interface ReadsDeps {
   readonly feed: Feed
   readonly defaultAccountData: DefaultAccountData
   readonly ephemeral: EphemeralDeps
+  /** Whether a user is not to see an invite by somebody. */
+  readonly hidesInvite: (userId: string, sender: string) => Promise<boolean>
   /** Throws when the session of a request has ended since. */
   readonly stillIn: (who: Requester) => Promise<void> | undefined
 }

@@ -70,6 +70,13 @@ export function isCreator(create: Pdu, userId: string): boolean {
   return create.rules.auth.privilegedCreators && additionalCreatorsOf(create).includes(userId)
 }
 
+/** All creators: the first one, and in v12 the additional ones. */
+export function creatorsOf(create: Pdu): readonly string[] {
+  const first = firstCreatorOf(create)
+  const others = create.rules.auth.privilegedCreators ? additionalCreatorsOf(create) : []
+  return first === undefined ? others : [first, ...others]
+}
+
 /** The members of a map of levels, empty when absent; undefined when it is no object. */
 export function levelMapOf(content: JsonObject, key: string): JsonObject | undefined {
   const value = member(content, key)

@@ -65,11 +65,11 @@ export function cardOf(content: ContentLookup): RoomCard {
   }
 }
 
-/** Rooms that the conditions of a restricted room name. https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms */
-export function allowedRooms(joinRules: JsonObject): string[] {
+/** Rooms that the conditions of a restricted room name, of the first `most` conditions. https://spec.matrix.org/v1.19/client-server-api/#restricted-rooms */
+export function allowedRooms(joinRules: JsonObject, most = ALLOW_RULES_MAX): string[] {
   const allow = member(joinRules, 'allow')
   return (isArray(allow) ? allow : [])
-    .slice(0, ALLOW_RULES_MAX)
+    .slice(0, most)
     .map((entry) =>
       isObject(entry) && member(entry, 'type') === 'm.room_membership'
         ? stringOf(entry, 'room_id')

@@ -91,7 +91,7 @@ export class AutoJoin {
       try {
         await this.#join(user, room)
       } catch (error) {
-        if (!(error instanceof MatrixError)) throw error
+        if (!(error instanceof MatrixError) || error.errcode === 'M_LIMIT_EXCEEDED') throw error
         const { errcode, message } = error
         log.warn('a new user cannot join a room of auto_join_rooms', { room, errcode, why: message })
       }

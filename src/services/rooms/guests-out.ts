@@ -23,8 +23,20 @@ export function guestsMayJoin(event: Pdu | undefined): boolean {
 
 /** The operations that belong into the plan of a state event: guests leave when it shuts them out. */
 export function guestsOutOps(event: Pdu, now: number): Op[] {
-  if (event.type !== 'm.room.guest_access' || event.stateKey !== '' || guestsMayJoin(event)) return []
-  return [{ op: 'job.put', kind: GUESTS_OUT_KIND, key: event.roomId, dueTs: now, data: '{}' }]
+  return isGuestAccess(event) && !guestsMayJoin(event) ? [guestsOutJob(event.roomId, now)] : []
+}
+
+/** The same for the plan that redacts an event: without its content nobody is let in. */
+export function guestsOutOfRedacted(event: Pdu, now: number): Op[] {
+  return isGuestAccess(event) ? [guestsOutJob(event.roomId, now)] : []
+}
+
+function isGuestAccess({ type, stateKey }: Pdu): boolean {
+  return type === 'm.room.guest_access' && stateKey === ''
+}
+
+function guestsOutJob(roomId: string, now: number): Op {
+  return { op: 'job.put', kind: GUESTS_OUT_KIND, key: roomId, dueTs: now, data: '{}' }
 }
 
 /** Lets the guests of this server leave, unless they may stay by now; running twice does nothing more. */

@@ -31,7 +31,7 @@ export const UNFINISHED_ROOM_MS = 10 * 60_000
 /** Invited users of a createRoom request, those in its initial events too. */
 export const CREATE_INVITES_MAX = 100
 /** Characters of a reason given with a membership change. */
-export const REASON_CHARS_MAX = 512
+export const REASON_CHARS_MAX = 10_000
 /** Characters kept of the name and of the type of a room, for lists of rooms. */
 export const ROOM_FACT_CHARS_MAX = 255
 /** Kinds of relations named with a redaction that takes related events with it. */

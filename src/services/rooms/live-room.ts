@@ -76,6 +76,15 @@ export class LiveRoom {
     if (pdu.stateKey !== undefined) this.#put(pdu.type, pdu.stateKey, pdu)
   }
 
+  /** Puts the redacted form of an event in its place, where the state holds the event. */
+  redact(eventId: string, json: string): void {
+    for (const held of this.#state.values()) {
+      if (held?.eventId !== eventId || held.stateKey === undefined) continue
+      this.#put(held.type, held.stateKey, pduOfRow({ eventId, json }, this.rules))
+      return
+    }
+  }
+
   #put(type: string, stateKey: string, pdu: Pdu | null): void {
     const name = `${type}\0${stateKey}`
     this.bytes += weightOf(pdu) - weightOf(this.#state.get(name))

@@ -2,14 +2,16 @@
 import type { Op } from '#/ports/store/plan.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { atLeast } from '#/protocol/auth/level.ts'
-import { powerLevelsOf } from '#/protocol/auth/power-levels.ts'
+import { creatorsOf, levelMapOf, powerLevelsOf } from '#/protocol/auth/power-levels.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { joinRuleOf, membershipOf } from '#/protocol/event/content.ts'
 import type { StateKeyPair } from '#/protocol/event/pdu.ts'
+import { domainOf } from '#/protocol/ids/domain.ts'
 import type { ServerName } from '#/protocol/ids/server-name.ts'
 import { serverOf, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import { type JsonObject, type JsonValue, member } from '#/protocol/json/value.ts'
+import { ALLOW_RULES_MAX } from '#/protocol/listing/limits.ts'
 import { allowedRooms } from '#/protocol/listing/room-card.ts'
 import { strippedStateKeys } from '#/protocol/stripped/stripped-state.ts'
 import { guestsMayJoin } from './guests-out.ts'
@@ -50,8 +52,8 @@ export interface ProfileRules {
   readonly perRoom: boolean
 }
 
-/** Members tried as the one who authorises a restricted join. */
-const AUTHORISERS_MAX = 50
+/** Somebody whom no room gives a level of their own. */
+const NOBODY = ''
 
 export class MembershipService {
   readonly #writer: RoomWriter
@@ -204,28 +206,54 @@ export class MembershipService {
       (rule === 'restricted' && room.rules.auth.restricted) ||
       (rule === 'knock_restricted' && room.rules.auth.knockRestricted)
     if (!restricted || !rules || membership === 'join' || membership === 'invite') return undefined
-    for (const roomId of allowedRooms(rules.content)) {
-      const known = await this.#store.rooms.byId(roomId)
-      const there = known && (await this.#store.rooms.membership(known.nid, sender))
-      if (there?.membership === 'join') return this.#inviter(room)
+    if (await this.#isInOneOf(sender, allowedRooms(rules.content, Number.POSITIVE_INFINITY))) {
+      return this.#inviter(room)
     }
     throw new MatrixError('M_FORBIDDEN', 'You are not in any of the rooms whose members may join this one.')
   }
 
+  /** Whether a user is in one of some rooms. Instead of asking for many of them, the user's own are looked through. */
+  async #isInOneOf(user: UserId, roomIds: readonly string[]): Promise<boolean> {
+    const { rooms } = this.#store
+    if (roomIds.length > ALLOW_RULES_MAX) {
+      const wanted = new Set(roomIds)
+      const mine = await rooms.membershipsOf(user)
+      return mine.some(({ roomId, membership }) => membership === 'join' && wanted.has(roomId))
+    }
+    for (const roomId of roomIds) {
+      const known = await rooms.byId(roomId)
+      const there = known && (await rooms.membership(known.nid, user))
+      if (there?.membership === 'join') return true
+    }
+    return false
+  }
+
+  /** A member of this server who may invite: one with a level of their own, or anybody where everybody may. */
   async #inviter(room: LiveRoom): Promise<string> {
     const create = room.state('m.room.create', '')
-    const users = await this.#store.rooms.localJoined(room.nid)
+    const levels = room.state('m.room.power_levels', '')
     if (create) {
-      const levels = powerLevelsOf(create, room.state('m.room.power_levels', ''))
-      const may = users
-        .slice(0, AUTHORISERS_MAX)
-        .find((user) => atLeast(levels.user(user), levels.named('invite')))
-      if (may !== undefined) {
-        await room.load(this.#store.state, [['m.room.member', may]])
-        return may
+      const held = powerLevelsOf(create, levels)
+      const may = (user: string): boolean => atLeast(held.user(user), held.named('invite'))
+      const named = Object.keys(levelMapOf(levels?.content ?? {}, 'users') ?? {})
+      const ranked = await this.#firstJoined(room, [...creatorsOf(create), ...named].filter(may))
+      const everybody = ranked === undefined && may(NOBODY) ? this.#store.rooms.localJoined(room.nid) : []
+      const inviter = ranked ?? (await everybody).find(may)
+      if (inviter !== undefined) {
+        await room.load(this.#store.state, [['m.room.member', inviter]])
+        return inviter
       }
     }
     throw new MatrixError('M_UNABLE_TO_GRANT_JOIN', 'Nobody of this server may let you into this room.')
+  }
+
+  /** The first of some users who is of this server and in the room. */
+  async #firstJoined(room: LiveRoom, users: readonly string[]): Promise<string | undefined> {
+    for (const user of users) {
+      if (domainOf(user) !== this.#serverName) continue
+      if ((await this.#store.rooms.membership(room.nid, user))?.membership === 'join') return user
+    }
+    return undefined
   }
 }
 

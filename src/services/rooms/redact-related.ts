@@ -39,7 +39,9 @@ export function redactRelatedHandler(deps: { store: Store; send: SendService; cl
     const room = (await store.rooms.byId(roomId))?.nid
     if (room === undefined) return undefined
     const page = { room, target, dir: 'f', limit: REDACT_RELATED_PAGE } as const
-    const from = { userId: sender, deviceId: '' }
+    /* Who is suspended takes back their own events alone, also those that hang on it. */
+    const ownOnly = (await store.accounts.byUser(sender))?.suspended ?? false
+    const from = { userId: sender, deviceId: '', ownOnly }
     let at: { depth: number; arrival: number } | undefined
     for (let looked = 0; looked < REDACT_RELATED_MAX; looked += REDACT_RELATED_PAGE) {
       const rows = await store.relations.page({ ...page, from: at })

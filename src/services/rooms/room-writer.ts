@@ -179,6 +179,7 @@ export class RoomWriter {
     room.seq++
     room.joined = joined
     room.advance(pdu)
+    for (const op of more) if (op.op === 'event.redact') room.redact(op.target, op.json)
     return { room, pdu, committed }
   }
 

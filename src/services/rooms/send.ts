@@ -16,7 +16,7 @@ import { parseUserId, type UserId } from '#/protocol/ids/user-id.ts'
 import { canonicalJson } from '#/protocol/json/canonical.ts'
 import { isArray, type JsonObject, member } from '#/protocol/json/value.ts'
 import { addedAliases, requireAliasesOf } from './directory/canonical.ts'
-import { guestsOutOps } from './guests-out.ts'
+import { guestsOutOfRedacted, guestsOutOps } from './guests-out.ts'
 import { RECENT_TXNS_MAX, REDACT_REL_TYPES_MAX } from './limits.ts'
 import type { MembershipChange, MembershipService } from './membership.ts'
 import { refuseUnmeant } from './own-content.ts'
@@ -158,6 +158,7 @@ export class SendService {
     more: readonly Op[] = [],
   ): Promise<string> {
     const { content, relTypes } = this.#withRelated(given)
+    let hasJob = relTypes.length > 0
     return this.#once(from, transaction, async () => {
       const row = await this.#store.events.byId(targetId)
       const room = await this.#store.rooms.byId(roomId)
@@ -196,6 +197,9 @@ export class SendService {
             json: canonicalJson(redact(live.rules, target.json)),
             keepUntil: this.#keepUntil(),
           })
+          const guestsOut = guestsOutOfRedacted(target, this.#clock.now())
+          hasJob ||= guestsOut.length > 0
+          ops.push(...guestsOut)
           if (relTypes.length > 0) {
             const { redacts: _, ...rest } = content
             const work = { roomId, target: targetId, sender: from.userId, relTypes, content: rest }
@@ -205,7 +209,7 @@ export class SendService {
         },
       })
     }).finally(() => {
-      if (relTypes.length > 0) this.#onJob()
+      if (hasJob) this.#onJob()
     })
   }
 

@@ -54,6 +54,25 @@ test('a star stands for all kinds; what the sender may not redact stays', async 
   assert.equal(await redacted(roomId, others), false)
 })
 
+test('a suspended moderator takes back what is their own alone', async () => {
+  const carol = await server.user('carol')
+  const roomId = await roomOf([carol, bob])
+  const target = await say(carol, roomId, 'target')
+  const others = await reply(bob, roomId, target, 'of bob')
+  const own = await reply(carol, roomId, target, 'of carol')
+  const flags = { op: 'account.flags', user: carol.userId, suspended: true } as const
+  await server.store.commit({ lane: carol.userId, ops: [flags] })
+  const again = await server.device(carol)
+  await again.put(url(again, roomId, target), { [WITH]: ['*'] })
+  await until('the own answer is redacted', async () => {
+    const { unsigned } = await getEvent(bob, roomId, own)
+    return unsigned.redacted_because !== undefined
+  })
+  assert.equal((await getEvent(bob, roomId, others)).content.body, 'of bob')
+  const empty = inRoom(roomId, 'send', 'm.room.redaction', again.txn())
+  await again.refused('400 M_BAD_JSON', 'PUT', empty, { body: 'a message all the same' })
+})
+
 test('the name of the proposal does the same', async () => {
   const roomId = await roomOf([alice, bob])
   const target = await say(bob, roomId, 'target')

@@ -20,6 +20,7 @@ import {
   V3,
 } from '../../support/room-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
+import { until } from '../../support/until.ts'
 
 covers('PUT /_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}')
 
@@ -228,6 +229,38 @@ test('a redaction is no state event, and names what it redacts, now as later', a
   const initial_state = [{ type: 'm.room.redaction', content: { redacts: eventId } }]
   await alice.refused('400 M_INVALID_PARAM', 'POST', `${V3}/createRoom`, { initial_state })
   assert.equal((await getEvent(alice, roomId, eventId)).content.body, 'stays')
+})
+
+test('what a redacted state event said can be set again, by the same sender', async () => {
+  const roomId = await roomOf([alice, bob])
+  const first = await setState(alice, roomId, 'm.room.topic', { topic: 'the same' })
+  await redact(alice, roomId, first)
+  assert.deepEqual(await getState(alice, roomId, 'm.room.topic'), {})
+  const again = await setState(alice, roomId, 'm.room.topic', { topic: 'the same' })
+  assert.notEqual(again, first)
+  assert.deepEqual(await getState(bob, roomId, 'm.room.topic'), { topic: 'the same' })
+  const name = (await allState(alice, roomId)).get(`m.room.member|${bob.userId}`).event_id
+  await redact(alice, roomId, name)
+  await join(bob, roomId)
+  assert.equal((await getState(alice, roomId, 'm.room.member', bob.userId)).displayname, 'bob-2')
+})
+
+test('a redacted m.room.guest_access lets no guest in, and guests out', async () => {
+  const guest = async (): Promise<ApiClient> => {
+    const who = server.anonymous()
+    who.become(await who.post(`${V3}/register?kind=guest`))
+    return who
+  }
+  const [early, late] = [await guest(), await guest()]
+  const roomId = await roomOf([alice])
+  const access = await setState(alice, roomId, 'm.room.guest_access', { guest_access: 'can_join' })
+  await join(early, roomId)
+  await redact(alice, roomId, access)
+  await late.refused('403 M_GUEST_ACCESS_FORBIDDEN', 'POST', inRoom(roomId, 'join'))
+  await until('the guest has left', async () => {
+    const { membership } = await getState(alice, roomId, 'm.room.member', early.userId)
+    return membership === 'leave'
+  })
 })
 
 test('a server ACL is not redacted', async () => {

@@ -28,6 +28,7 @@ import {
   setState,
   sync,
 } from '../../support/room-calls.ts'
+import { all, sliding } from '../../support/sliding-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
 covers(
@@ -363,6 +364,27 @@ test('§5.11 messages of ignored users reach nobody who ignores them; state does
     assert.ok(eventIds(events).includes(topic))
   }
   await dora.refused('404 M_NOT_FOUND', 'GET', inRoom(roomId, 'event', message))
+  await dora.refused('404 M_NOT_FOUND', 'GET', inRoom(roomId, 'context', message))
+  await dora.refused('404 M_NOT_FOUND', 'GET', `/_matrix/client/v3/events/${encodeURIComponent(message)}`)
+  const { origin_server_ts: ts } = await getEvent(alice, roomId, message)
+  for (const dir of ['f', 'b']) {
+    const at = inRoom(roomId, 'timestamp_to_event').replace('/v3/', '/v1/')
+    assert.notEqual((await dora.get(at, { ts, dir })).event_id, message)
+  }
+  const others: Json[] = [
+    await dora.get('/_matrix/client/v3/events', { from: since, timeout: 0 }),
+    await dora.get('/_matrix/client/v3/events', { from: since, timeout: 0, room_id: roomId }),
+    await dora.get('/_matrix/client/v3/initialSync', { limit: 50 }),
+    await dora.get(inRoom(roomId, 'initialSync'), { limit: 50 }),
+    await dora.get('/_matrix/client/v3/notifications'),
+    await dora.post('/_matrix/client/v3/search', {
+      search_categories: { room_events: { search_term: 'unheard', event_context: { before_limit: 5 } } },
+    }),
+    await sliding(dora, { lists: { all: { ...all(), timeline_limit: 50 } } }),
+  ]
+  for (const [n, answer] of others.entries()) {
+    assert.ok(!JSON.stringify(answer).includes(message), `way ${n}`)
+  }
   assert.equal((await getEvent(dora, roomId, topic)).content.topic, 'by bob')
   await ignore(dora)
   assert.ok(eventIds((await messages(dora, roomId, { limit: 50 })).chunk).includes(message), 'at once')
@@ -372,8 +394,12 @@ test('§5.11 messages of ignored users reach nobody who ignores them; state does
 test('an invite by an ignored user is not shown, and ignoring oneself ignores nobody', async () => {
   const dora = await server.user('dora')
   await ignore(dora, bob, dora)
+  const { next_batch: from } = await sync(dora)
   const roomId = await createRoom(bob, { invite: [dora.userId] })
   assert.equal((await sync(dora)).rooms?.invite, undefined)
+  assert.deepEqual((await dora.get('/_matrix/client/v3/events', { from, timeout: 0 })).chunk, [])
+  assert.deepEqual((await dora.get('/_matrix/client/v3/initialSync')).rooms, [])
+  assert.deepEqual((await sliding(dora, { lists: { all: all() } })).rooms, {})
   await ignore(dora, dora)
   assert.ok((await sync(dora)).rooms.invite[roomId])
   await join(dora, roomId)

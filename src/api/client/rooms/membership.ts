@@ -24,7 +24,7 @@ export interface MembershipDeps {
   readonly accountExists: (userId: UserId) => Promise<boolean>
 }
 
-const reason = t.opt(t.text(REASON_CHARS_MAX))
+const reason = t.opt(t.nullable(t.text(REASON_CHARS_MAX)))
 const own = t.object({ reason })
 const other = t.object({ user_id: t.userId, reason })
 
@@ -51,7 +51,7 @@ async function join(
   roomId: RoomId,
   body: Static<typeof own>,
 ): Promise<object> {
-  const change = { ...self(who, roomId), reason: body.reason, content: ownContent(body) }
+  const change = { ...self(who, roomId), reason: body.reason ?? undefined, content: ownContent(body) }
   await limitedJoin(d, who, roomId, () => d.membership.change({ ...change, membership: 'join' }))
   return { room_id: roomId }
 }
@@ -112,7 +112,11 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
     params: { roomId: parseRoomId },
     body: own,
     async handle({ who, params, body }) {
-      await d.membership.change({ ...self(who, params.roomId), membership: 'leave', reason: body.reason })
+      await d.membership.change({
+        ...self(who, params.roomId),
+        membership: 'leave',
+        reason: body.reason ?? undefined,
+      })
       return {}
     },
   }),
@@ -143,7 +147,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
       if (!(await d.accountExists(target))) {
         throw new MatrixError('M_NOT_FOUND', 'There is no such user on this server.')
       }
-      const change = { roomId: params.roomId, sender: who.userId, target, reason: body.reason }
+      const change = { roomId: params.roomId, sender: who.userId, target, reason: body.reason ?? undefined }
       await d.membership.change({ ...change, membership: 'invite' })
       return {}
     },
@@ -159,7 +163,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
       body: other,
       async handle({ who, params, body }) {
         const target = targetOf(body.user_id)
-        const change = { roomId: params.roomId, sender: who.userId, target, reason: body.reason }
+        const change = { roomId: params.roomId, sender: who.userId, target, reason: body.reason ?? undefined }
         const membership = name === 'ban' ? 'ban' : 'leave'
         await d.membership.change({ ...change, membership, kick: name === 'kick', unban: name === 'unban' })
         return {}

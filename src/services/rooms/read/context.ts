@@ -43,7 +43,8 @@ export class ContextService {
 
   /**
    * The surroundings of an event. Throws M_FORBIDDEN for a room that is not the reader's to see, and M_NOT_FOUND in
-   * the same words for an event that is not there, of another room (adv-48), or not the reader's to see.
+   * the same words for an event that is not there, of another room (adv-48), not the reader's to see, or a message of
+   * somebody whom they ignore.
    */
   async context(query: ContextQuery): Promise<ContextAnswer> {
     const store = this.#deps.store
@@ -52,7 +53,8 @@ export class ContextService {
     const row = await store.events.byId(query.eventId)
     if (!row || row.room !== access.room.nid || row.arrival === null) throw notFound()
     const seen = await canSee(store, row, viewer.userId, access.rules)
-    if (!seen) throw notFound()
+    const ignored = await this.#deps.ignored.ignoredBy(viewer.userId)
+    if (!seen || (row.stateKey === null && ignored.has(row.sender))) throw notFound()
     const half = Math.floor(query.limit / 2)
     const earlier = await this.#side(query, access, row, 'b', half)
     const later = await this.#side(query, access, row, 'f', query.limit - half)

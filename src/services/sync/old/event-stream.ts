@@ -6,6 +6,7 @@ import { type Clock, turn } from '#/base/world.ts'
 import type { EventRow } from '#/ports/store/events.ts'
 import type { Store } from '#/ports/store/store.ts'
 import { rulesOf } from '#/protocol/room-version/rules.ts'
+import type { IgnoredUsers } from '../../accounts/ignored-users.ts'
 import { accessRoom, rulesForEvents } from '../../rooms/read/access.ts'
 import type { ClientEvents, Viewer } from '../../rooms/read/client-events.ts'
 import { formatStream } from '../../rooms/read/tokens.ts'
@@ -45,9 +46,21 @@ export class EventStreamService {
   readonly #feed: Feed
   readonly #clock: Clock
   readonly #clientEvents: ClientEvents
+  readonly #ignored: IgnoredUsers
+  readonly #hidesInvite: (userId: string, sender: string) => Promise<boolean>
   readonly #waiters: RoomWaiters
 
-  constructor(deps: { store: Store; feed: Feed; clock: Clock; clientEvents: ClientEvents }) {
+  constructor(deps: {
+    store: Store
+    feed: Feed
+    clock: Clock
+    clientEvents: ClientEvents
+    ignored: IgnoredUsers
+    /** Whether a user is not to see an invite by somebody. */
+    hidesInvite: (userId: string, sender: string) => Promise<boolean>
+  }) {
+    this.#ignored = deps.ignored
+    this.#hidesInvite = deps.hidesInvite
     this.#store = deps.store
     this.#feed = deps.feed
     this.#clock = deps.clock
@@ -132,21 +145,32 @@ export class EventStreamService {
     return { rows, end: full ? rows.at(-1)!.nid : now }
   }
 
-  /** JSON texts of the rows that the reader may see, in order; what happens to their own membership they are told. */
+  /** JSON texts of the rows that the reader may see and does not ignore, in order; their own membership they are told. */
   async #visible(rows: readonly EventRow[], viewer: Viewer): Promise<string[]> {
     const texts = new Map<number, string>()
-    for (const [room, some] of Map.groupBy(rows, (row) => row.room)) {
+    const ignored = await this.#ignored.ignoredBy(viewer.userId)
+    const told = rows.filter((row) => row.stateKey !== null || !ignored.has(row.sender))
+    for (const [room, some] of Map.groupBy(told, (row) => row.room)) {
       const row = await this.#store.rooms.byNid(room)
       const rules = row && rulesOf(row.version)
       if (!rules) continue
       const open = (await rulesForEvents(this.#store, row, viewer.userId)) !== undefined
       const seen = open ? await visibleTo(this.#store, some, viewer.userId, rules) : []
-      const visible = new Set(seen.map((entry) => entry.row))
-      const own = (event: EventRow) => event.type === 'm.room.member' && event.stateKey === viewer.userId
-      const shown = some.filter((event) => visible.has(event) || own(event))
-      const view = await this.#clientEvents.view(shown, viewer, { rules, withoutRoomId: false })
+      const visible = new Map(seen.map((entry) => [entry.row, entry.membership]))
+      const shown: EventRow[] = []
+      for (const event of some) {
+        if (visible.has(event) || (await this.#concerns(event, viewer.userId))) shown.push(event)
+      }
+      const membershipAt = (event: EventRow): string | undefined => visible.get(event)
+      const view = await this.#clientEvents.view(shown, viewer, { rules, withoutRoomId: false, membershipAt })
       for (const [i, event] of shown.entries()) texts.set(event.nid, view[i]!)
     }
     return rows.flatMap((row) => texts.get(row.nid) ?? [])
+  }
+  /** Whether an event says how the reader stands to the room, and is no invite that they do not want to see. */
+  async #concerns({ type, stateKey, sender, json }: EventRow, userId: string): Promise<boolean> {
+    if (type !== 'm.room.member' || stateKey !== userId) return false
+    const { content } = JSON.parse(json) as { content?: { membership?: unknown } }
+    return content?.membership !== 'invite' || !(await this.#hidesInvite(userId, sender))
   }
 }

@@ -29,6 +29,8 @@ export interface SnapshotDeps {
   readonly clientEvents: ClientEvents
   readonly defaultAccountData: DefaultAccountData
   readonly ephemeral: { readonly presence: Presence; readonly receipts: Receipts }
+  /** Whether a user is not to see an invite by somebody. */
+  readonly hidesInvite: (userId: string, sender: string) => Promise<boolean>
 }
 
 export class SnapshotService {
@@ -160,10 +162,11 @@ export class SnapshotService {
     return `{${parts.join(',')}}`
   }
 
-  /** An invite with the event that makes it, where the room is here. Knocks are left out. */
+  /** An invite with the event that makes it, where the room is here. Knocks and hidden invites are left out. */
   async #invite(row: MembershipRow, viewer: Viewer): Promise<string | undefined> {
     const { store, clientEvents } = this.#deps
     if (row.membership !== 'invite') return undefined
+    if (await this.#deps.hidesInvite(viewer.userId, row.sender)) return undefined
     const parts = [
       `"room_id":${JSON.stringify(row.roomId)}`,
       '"membership":"invite"',
