@@ -400,8 +400,8 @@ export class SyncService {
 
   /** All account data of a room, for a client to which the room is new. */
   async #roomData(userId: string, room: number, now: number): Promise<AccountDataRow[]> {
-    const rows = await this.#deps.store.accountData.since(userId, 0, now)
-    return rows.filter((row) => row.room === room)
+    const rows = await this.#deps.store.accountData.ofRooms(userId, [room])
+    return rows.filter((row) => row.position <= now)
   }
 
   /** A knock whose answer is hidden: told like any other, once. */
