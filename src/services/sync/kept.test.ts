@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventRow } from '#/ports/store/events.ts'
 import { ActiveUser } from './active-user.ts'
-import { CHANGES_PER_USER, RECENT_EVENTS_PER_ROOM, WAITING_PER_USER_MAX } from './limits.ts'
+import { CHANGES_PER_USER, PEEKERS_MAX, RECENT_EVENTS_PER_ROOM, WAITING_PER_USER_MAX } from './limits.ts'
+import { RoomWaiters } from './old/room-waiters.ts'
 import { RecentEvents } from './recent-events.ts'
 
 function row(nid: number): EventRow {
@@ -54,6 +55,20 @@ test('changes of account data are told from those of rooms', () => {
     [user.dataChangedSince(11), user.dataChangedSince(12), user.dataChangedSince(5)],
     [true, false, true],
   )
+})
+
+test('too many peekers: the one that comes is told not to wait, once', async () => {
+  const waiters = new RoomWaiters({ onChange: () => () => {} })
+  const told: (boolean | undefined)[] = []
+  const stops = Array.from({ length: PEEKERS_MAX + 1 }, (_, i) =>
+    waiters.wait(i % 7, (tooMany) => told.push(tooMany)),
+  )
+  await Promise.resolve()
+  assert.deepEqual(told, [true])
+  for (const stop of stops) stop()
+  waiters.wait(1, (tooMany) => told.push(tooMany))
+  waiters.close()
+  assert.deepEqual(told, [true, undefined])
 })
 
 test('too many waiting requests of one user: the oldest is answered', () => {

@@ -113,18 +113,19 @@ export class SlidingSyncService {
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
     const { serial } = connection
     const mail = await this.#mail(user, request)
+    let over = request.pos === undefined
     for (;;) {
       const now = feed.position
       const { version } = this.#deps.ephemeral.versions
       const left = deadline - clock.monotonic()
-      const last = left <= 0 || request.signal.aborted || feed.stopping || request.pos === undefined
+      const last = left <= 0 || over || request.signal.aborted || feed.stopping
       const text = await this.#answer(user, request, connection, mail, last)
       if (text !== undefined) return text
       const typing = () => request.extensions.typing !== undefined && user.hasEphemeralSince(version)
       const hasNews = () => typing() || user.hasNewsSince(now) || (mail?.inbox.hasNewsSince(now) ?? false)
       /* Woken by what is for another device, or for nobody who asked, it goes on waiting. */
-      for (let rest = left; !hasNews() && rest > 0; rest = deadline - clock.monotonic()) {
-        await waitForNews(clock, user, rest, request, hasNews)
+      for (let rest = left; !over && !hasNews() && rest > 0; rest = deadline - clock.monotonic()) {
+        over = await waitForNews(clock, user, rest, request, hasNews)
         if (connection.serial !== serial) throw unknownPos()
         if (request.signal.aborted || feed.stopping) break
       }
