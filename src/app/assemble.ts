@@ -35,6 +35,7 @@ import { JobScheduler } from '#/services/jobs/scheduler.ts'
 import { ensureSweep, SWEEP_KIND, sweepHandler } from '#/services/jobs/sweep.ts'
 import { createSigner } from '#/services/keys/signer.ts'
 import { KnownCounts } from '#/services/push/known-counts.ts'
+import { PUSH_RULE_LIMITS_DEFAULT } from '#/services/push/limits.ts'
 import { createPush } from '#/services/push/push.ts'
 import { AUTO_JOIN_KIND, AutoJoin } from '#/services/rooms/auto-join.ts'
 import { CreateRoomService } from '#/services/rooms/create/create-room.ts'
@@ -135,7 +136,10 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
   const readStore: ReadStore = expiry ? { ...counting, expiry } : counting
   const reading = createReading({ store: readStore, clock })
   const { clientEvents, ignored } = reading
-  const push = createPush({ store: readStore, clock, serverName, clientEvents, ignored })
+  const push = createPush({
+    ...{ store: readStore, clock, serverName, clientEvents, ignored },
+    ruleLimits: options.pushRuleLimits ?? PUSH_RULE_LIMITS_DEFAULT,
+  })
   const usage = await createUsage({
     ...{ store, clock, jobs, metrics: deps.metrics },
     options: options.usage ?? USAGE_DEFAULT,
@@ -149,7 +153,6 @@ export async function assemble(deps: AssembleDeps): Promise<AssembledServer> {
     options: options.accounts,
     discovery: options.discovery,
     limits,
-    anyRegistrationToken: (now) => store.accounts.anyRegistrationToken(now),
     hooks: {
       ...usage.hooks,
       profileOps: (userId, now, change) => [profileSpreadOp(userId, now, change)],

@@ -51,6 +51,8 @@ const SAMPLES: Written = {
   'password_config.enabled': false,
   'presence.last_active_granularity': '2m',
   extra_well_known_client_content: { 'org.example.x': {} },
+  'myelin.well_known_support': { support_page: 'https://example.org/help' },
+  'myelin.well_known_policy_server': { public_keys: { ed25519: 'AAAA' } },
   default_power_level_content_override: { public_chat: { ban: 1 } },
   'user_consent.template_dir': '/work/elsewhere',
   'user_consent.version': '2.0',

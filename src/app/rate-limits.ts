@@ -33,5 +33,6 @@ export function configuredRates(limits: Config['rateLimits']): Record<LimitName,
     rc_delayed_event_mgmt: rate(limits.rcDelayedEventMgmt),
     rc_room_creation: rate(limits.rcRoomCreation),
     rc_user_directory: rate(limits.rcUserDirectory),
+    rc_profile: rate(limits.rcProfile),
   }
 }

@@ -5,6 +5,7 @@ import type { AccountOptions } from '#/services/accounts/options.ts'
 import type { UsageOptions } from '#/services/accounts/usage-rules.ts'
 import type { ServerNoticesOptions } from '#/services/admin/server-notices.ts'
 import type { PresenceOptions } from '#/services/ephemeral/presence.ts'
+import type { PushRuleLimits } from '#/services/push/limits.ts'
 import type { DelayedOptions } from '#/services/rooms/delayed-events.ts'
 import type { RoomOptions } from '#/services/rooms/options.ts'
 import type { RetentionOptions } from '#/services/rooms/purge/retention.ts'
@@ -41,6 +42,8 @@ export interface ServerOptions {
   /** Milliseconds that originals of redacted events are kept; undefined keeps them. */
   readonly redactionRetentionMs: number | undefined
   readonly presence: PresenceOptions
+  /** `push_rules.limits` */
+  readonly pushRuleLimits?: PushRuleLimits
   /** Whether messages are indexed and can be searched. */
   readonly enableSearch: boolean
   readonly delayedEvents: DelayedOptions
@@ -113,7 +116,8 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
       extraClientWellKnown: server.extraWellKnownClientContent as JsonObject,
       serverWellKnown: server.serveServerWellknown,
       rtcTransports: rtcTransports(config),
-      support: undefined,
+      support: (config.myelin.wellKnownSupport ?? undefined) as JsonObject | undefined,
+      policyServer: (config.myelin.wellKnownPolicyServer ?? undefined) as JsonObject | undefined,
       unstableFeatures: {
         ...forcedEncryption(config),
         'org.matrix.msc3882': sessions.loginViaExistingSession.enabled,
@@ -128,6 +132,7 @@ export function serverOptions(config: Config, files: FileReader): ServerOptions 
     people: peopleOptions(config),
     defaultRoomVersion,
     presence: presenceOptions(config),
+    pushRuleLimits: pushRuleLimits(config),
     enableSearch: server.enableSearch,
     sync: syncOptions(config),
     rooms: roomOptions(config),
@@ -171,6 +176,11 @@ function presenceOptions({ server, rooms }: Config): PresenceOptions {
     },
     excludedRooms: new Set(rooms.excludeRoomsFromPresence ?? []),
   }
+}
+
+function pushRuleLimits({ push }: Config): PushRuleLimits {
+  const { ruleCount, ruleIdLength, ruleSize } = push.pushRules.limits
+  return { rules: ruleCount, idBytes: ruleIdLength, ruleBytes: ruleSize }
 }
 
 function peopleOptions(config: Config): PeopleOptions {

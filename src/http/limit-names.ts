@@ -3,16 +3,18 @@ import type { Rate } from '#/base/rate-limit.ts'
 
 interface LimitFacts extends Rate {
   /**
-   * What dispatch counts when a route names this limit. 'service': only services use it, with keys of their
-   * own.
+   * What dispatch counts when a route names this limit. 'caller': the user, or the address of who shows no token.
+   * 'service': only services use it, with keys of their own.
    */
-  readonly by: 'user' | 'address' | 'service'
+  readonly by: 'user' | 'address' | 'caller' | 'service'
 }
 
 /** https://element-hq.github.io/synapse/latest/usage/configuration/config_documentation.html#ratelimiting */
 export const LIMITS = {
   rc_message: { perSecond: 0.2, burst: 10, by: 'user' },
   rc_registration: { perSecond: 0.17, burst: 3, by: 'address' },
+  /** No option: clients ask with each letter of a name, and the account itself must still be to be had. */
+  username_available: { perSecond: 1, burst: 20, by: 'address' },
   rc_registration_token_validity: { perSecond: 0.1, burst: 5, by: 'address' },
   'rc_login.address': { perSecond: 0.003, burst: 5, by: 'address' },
   'rc_login.account': { perSecond: 0.003, burst: 5, by: 'service' },
@@ -36,6 +38,7 @@ export const LIMITS = {
   rc_room_creation: { perSecond: 0.016, burst: 10, by: 'user' },
   rc_reports: { perSecond: 1, burst: 5, by: 'user' },
   rc_user_directory: { perSecond: 0.016, burst: 200, by: 'user' },
+  rc_profile: { perSecond: 1, burst: 500, by: 'caller' },
 } as const satisfies Record<string, LimitFacts>
 
 export type LimitName = keyof typeof LIMITS

@@ -89,7 +89,7 @@ function compileRoute(route: Route, metrics: RouteMetrics): CompiledRoute {
     route,
     names,
     limit: limited ? (route.limit as LimitName) : undefined,
-    limitBy: facts?.by === 'user' ? 'user' : 'address',
+    limitBy: facts?.by === 'user' || facts?.by === 'caller' ? 'user' : 'address',
     bodyBytesMax: route.bodyBytesMax ?? BODY_BYTES[route.auth],
     readQuery: route.query === undefined ? undefined : queryReader(route.query),
     checkBody: schema === undefined ? undefined : bodyCheck(schema),

@@ -105,7 +105,6 @@ export function readerOver(read: RunQuery): Reader {
       device: bind(accounts.deviceOf),
       token: bind(accounts.tokenByDigest),
       registrationToken: bind(accounts.registrationToken),
-      anyRegistrationToken: bind(accounts.anyRegistrationToken),
       unusedAdminToken: bind(accounts.unusedAdminToken),
       profile: bind(accounts.profileOf),
       uia: bind(accounts.uiaSession),

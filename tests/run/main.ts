@@ -82,7 +82,11 @@ async function main(): Promise<number> {
     runFiles(batches, { jobs, fileMsMax, signal: interrupted.signal, done, ready })
   const { working, waiting, solo } = orderOf(files)
   const jobs = Number(process.env['MYELIN_TEST_JOBS']) || Math.min(availableParallelism(), 8)
-  await Promise.all([run(working, jobs), prepared.then(() => run(waiting, WAITING_JOBS))])
+  await Promise.all([
+    run(working, jobs),
+    // When nothing waits any more, one more works: no file keeps a core busy all the time.
+    prepared.then(() => run(waiting, WAITING_JOBS)).then(() => run(working, 1)),
+  ])
   await run(solo, 1)
   if (flags.full) {
     await runFiles(

@@ -24,14 +24,13 @@ const OUTPUT_KEPT_MAX = 20_000
 
 /**
  * Runs batches of test files, each batch in a process (and process group) of its own, `jobs` at a time, in the given
- * order. A file that runs longer than `fileMsMax` is killed with its process and all children and counts as failed; so
+ * order, and takes them out of the list, so that calls can share one. A file that runs longer than `fileMsMax` is killed with its process and all children and counts as failed; so
  * does one that ends its process badly or holds no test. The files of a batch that ended badly run again, each alone,
  * so that the one at fault is known. Aborting the signal kills what runs and starts nothing more.
  */
-export async function runFiles(batches: readonly string[][], options: PoolOptions): Promise<void> {
-  const waiting = [...batches]
+export async function runFiles(batches: string[][], options: PoolOptions): Promise<void> {
   const work = async () => {
-    for (let batch = waiting.shift(); batch && !options.signal.aborted; batch = waiting.shift()) {
+    for (let batch = batches.shift(); batch && !options.signal.aborted; batch = batches.shift()) {
       await options.ready?.(batch)
       if (!options.signal.aborted) await runBatch(batch, options)
     }

@@ -13,7 +13,7 @@ for (const operation of operations()) {
 
 /** What releases before v1.0 had and old clients still use. It looks like an operation of today, and is none. */
 const OLD = [
-  /^POST \/_matrix\/client\/[^/]+\/rooms\/[^/]+\/send\/[^/]+$/,
+  /^POST \/_matrix\/client\/[^/]+\/rooms\/[^/]+\/send\/[^/]*$/,
   /^GET \/_matrix\/client\/[^/]+\/pushrules\/global\/[^/]+\/$/,
 ]
 

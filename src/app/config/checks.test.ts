@@ -81,6 +81,13 @@ test('options that need each other', () => {
   ])
   assert.deepEqual(problems('email: {force_tls: true, enable_tls: false}'), ['4 email.force_tls'])
   assert.deepEqual(problems('url_preview_enabled: true'), ['4 url_preview_enabled'])
+  const support = 'myelin.well_known_support'
+  assert.deepEqual(problems('myelin: {well_known_support: {contacts: []}}'), [`4 ${support}`])
+  assert.deepEqual(problems('myelin: {well_known_support: {support_page: "https://a.example/"}}'), [])
+  const policy = 'myelin.well_known_policy_server'
+  assert.deepEqual(problems('myelin: {well_known_policy_server: {public_keys: {rsa: x}}}'), [`4 ${policy}`])
+  assert.deepEqual(problems('myelin: {well_known_policy_server: {public_keys: null}}'), [`4 ${policy}`])
+  assert.deepEqual(problems('myelin: {well_known_policy_server: {public_keys: {ed25519: x}}}'), [])
   assert.deepEqual(problems('redis: {username: x}'), ['4 redis.username'])
   assert.deepEqual(problems('jwt_config: {enabled: true}'), ['4 jwt_config.algorithm', '4 jwt_config.secret'])
 })

@@ -54,6 +54,7 @@ export function checkTogether(
     mail,
     companions,
     policy,
+    wellKnown,
   ])
     rule(check)
 }
@@ -179,6 +180,18 @@ function policy({ config, files, require }: Check): void {
     const why = error instanceof Error ? error.message : String(error)
     require(false, 'user_consent.template_dir', `a folder with the documents, but ${why}`)
   }
+}
+
+/** What clients and servers that read these files count on. */
+function wellKnown({ config, require }: Check): void {
+  const { wellKnownSupport: support, wellKnownPolicyServer: policyServer } = config.myelin
+  const { contacts, support_page: page } = (support ?? {}) as { contacts?: unknown; support_page?: unknown }
+  const reachable = (Array.isArray(contacts) && contacts.length > 0) || typeof page === 'string'
+  require(support === null || reachable, 'myelin.well_known_support', '`contacts`, `support_page` or both')
+  const keys = policyServer?.['public_keys'] as { ed25519?: unknown } | null | undefined
+  require(policyServer === null ||
+    typeof keys?.ed25519 ===
+      'string', 'myelin.well_known_policy_server', '`public_keys` with the key `ed25519`')
 }
 
 /** Options that are nothing without another one. */

@@ -365,6 +365,8 @@ test('our own additions', () => {
     logLevel: 'debug',
     dataDir: '/work/d',
     readerThreads: config.myelin.readerThreads,
+    wellKnownSupport: null,
+    wellKnownPolicyServer: null,
   })
   assert.equal(config.logging.level, 'debug')
 })

@@ -173,8 +173,6 @@ export interface AccountReader {
   device(user: string, device: string): Promise<DeviceRow | undefined>
   token(digest: string): Promise<TokenRow | undefined>
   registrationToken(token: string): Promise<RegistrationTokenRow | undefined>
-  /** Whether any registration token is not expired at `now` and has uses left. */
-  anyRegistrationToken(now: number): Promise<boolean>
   /** A registration token that makes an administrator and was not used yet. */
   unusedAdminToken(): Promise<string | undefined>
   profile(user: string): Promise<ProfileRow | undefined>

@@ -19,6 +19,8 @@ export const MASTER_RULE_ID = '.m.rule.master'
 const SOUND: PushAction = { set_tweak: 'sound', value: 'default' }
 const RING: PushAction = { set_tweak: 'sound', value: 'ring' }
 const HIGHLIGHT: PushAction = { set_tweak: 'highlight' }
+/* Means what leaving it out means. Clients take a rule without it for one that was switched off, as Cinny does. */
+const PLAIN: PushAction = { set_tweak: 'highlight', value: false }
 
 /** The default rules of one user, in the order of the specification. */
 export function defaultPushRules(userId: UserId): PushRuleset {
@@ -56,7 +58,7 @@ function overrideRules(userId: UserId): readonly PushRule[] {
     rule(
       '.m.rule.invite_for_me',
       [match('type', 'm.room.member'), match('content.membership', 'invite'), match('state_key', userId)],
-      ['notify', SOUND],
+      ['notify', SOUND, PLAIN],
     ),
     rule('.m.rule.member_event', [match('type', 'm.room.member')], []),
     rule(
@@ -90,11 +92,15 @@ function overrideRules(userId: UserId): readonly PushRule[] {
 function underrideRules(): readonly PushRule[] {
   const two: PushCondition = { kind: 'room_member_count', is: '2' }
   return [
-    rule('.m.rule.call', [match('type', 'm.call.invite')], ['notify', RING]),
-    rule('.m.rule.encrypted_room_one_to_one', [two, match('type', 'm.room.encrypted')], ['notify', SOUND]),
-    rule('.m.rule.room_one_to_one', [two, match('type', 'm.room.message')], ['notify', SOUND]),
-    rule('.m.rule.message', [match('type', 'm.room.message')], ['notify']),
-    rule('.m.rule.encrypted', [match('type', 'm.room.encrypted')], ['notify']),
+    rule('.m.rule.call', [match('type', 'm.call.invite')], ['notify', RING, PLAIN]),
+    rule(
+      '.m.rule.encrypted_room_one_to_one',
+      [two, match('type', 'm.room.encrypted')],
+      ['notify', SOUND, PLAIN],
+    ),
+    rule('.m.rule.room_one_to_one', [two, match('type', 'm.room.message')], ['notify', SOUND, PLAIN]),
+    rule('.m.rule.message', [match('type', 'm.room.message')], ['notify', PLAIN]),
+    rule('.m.rule.encrypted', [match('type', 'm.room.encrypted')], ['notify', PLAIN]),
   ]
 }
 

@@ -59,7 +59,10 @@ export class AccountDataService {
     return JSON.stringify({ global: defaultPushRules(userId) })
   }
 
-  /** Sets content. Throws M_NOT_FOUND for a room the user has nothing to do with, M_INVALID_PARAM, M_TOO_LARGE. */
+  /**
+   * Sets content; an empty one stays as it is, which MSC3391 would take for a deletion and the specification does not.
+   * Throws M_NOT_FOUND for a room the user has nothing to do with, M_INVALID_PARAM, M_TOO_LARGE.
+   */
   put(userId: UserId, roomId: RoomId | undefined, type: string, content: JsonObject): Promise<void> {
     return this.change(userId, roomId, type, () => content)
   }

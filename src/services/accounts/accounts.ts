@@ -42,7 +42,7 @@ export function createAccountServices(deps: AccountServiceDeps): AccountServices
   const exclusive = hooks.exclusive ?? (() => false)
   const sessions = new Sessions({ store, world, options: options.sessions, lastSeen: deps.lastSeen })
   const usernames = new Usernames({ store, serverName, underscorePrefix, exclusive })
-  const tokens = new RegistrationTokens({ store, clock, any: deps.anyRegistrationToken })
+  const tokens = new RegistrationTokens({ store, clock, closed: !options.registration.enabled })
   const credentials = new Credentials({ store, passwords, sessions, usernames, limits })
   const loginTokens = new LoginTokens({
     store,

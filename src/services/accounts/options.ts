@@ -13,7 +13,7 @@ import type { LastSeen } from './last-seen.ts'
 
 /** Group `registration`. */
 export interface RegistrationOptions {
-  /** `enable_registration`. When false, a registration token of the store still opens the door. */
+  /** `enable_registration`. When false, the token of the first start still makes the first account. */
   readonly enabled: boolean
   /** `enable_registration_without_verification`. */
   readonly withoutVerification: boolean
@@ -158,8 +158,6 @@ export interface AccountServiceDeps {
   readonly passwords: Passwords
   readonly options: AccountOptions
   readonly limits: RateLimits<AccountLimit>
-  /** Whether any registration token of the store is valid at `now` (not expired, uses left). */
-  readonly anyRegistrationToken: (now: number) => Promise<boolean>
   readonly hooks?: AccountHooks
   /** Writes last uses of devices down. */
   readonly lastSeen?: LastSeen

@@ -7,24 +7,26 @@ import { REGISTRATION_TOKEN_CHARS_MAX } from './limits.ts'
 export class RegistrationTokens {
   readonly #store: Store
   readonly #clock: Clock
-  readonly #any: (now: number) => Promise<boolean>
+  readonly #closed: boolean
 
-  constructor(deps: { store: Store; clock: Clock; any: (now: number) => Promise<boolean> }) {
+  /** `closed`: only the token of the first start counts. */
+  constructor(deps: { store: Store; clock: Clock; closed: boolean }) {
     this.#store = deps.store
     this.#clock = deps.clock
-    this.#any = deps.any
+    this.#closed = deps.closed
   }
 
-  /** Whether some token would let somebody register now. */
-  some(): Promise<boolean> {
-    return this.#any(this.#clock.now())
+  /** Whether there is no account yet, and a token of an administrator that would make the first. */
+  async firstWaits(): Promise<boolean> {
+    const { accounts } = this.#store
+    return !(await accounts.any()) && (await accounts.unusedAdminToken()) !== undefined
   }
 
   /** A token that is neither expired nor used up now. */
   async valid(token: string): Promise<RegistrationTokenRow | undefined> {
     if (token === '' || token.length > REGISTRATION_TOKEN_CHARS_MAX) return undefined
     const row = await this.#store.accounts.registrationToken(token)
-    if (!row) return undefined
+    if (!row || (this.#closed && !row.admin)) return undefined
     if (row.expiresTs !== null && row.expiresTs <= this.#clock.now()) return undefined
     return row.usesAllowed === null || row.completed < row.usesAllowed ? row : undefined
   }

@@ -83,13 +83,14 @@ export class RegistrationService {
   }
 
   /**
-   * The flows that are offered now. A closed registration offers tokens as long as there is one, and nothing after.
+   * The flows that are offered now. A closed registration offers the token of the first start as long as there is no
+   * account, and nothing after.
    * Throws M_FORBIDDEN.
    */
   async flows(): Promise<readonly (readonly string[])[]> {
     const { enabled, withoutVerification, requiresToken } = this.#options
     if (enabled) return this.#withTerms(withoutVerification && !requiresToken ? OPEN : WITH_TOKEN)
-    if (await this.tokens.some()) return this.#withTerms(WITH_TOKEN)
+    if (await this.tokens.firstWaits()) return this.#withTerms(WITH_TOKEN)
     throw new MatrixError('M_FORBIDDEN', 'Registration is closed on this server.')
   }
 

@@ -1,7 +1,18 @@
 /** Named limits of push rules, notifications and pushers. */
 
-/** Rules of a user's own. */
-export const PUSH_RULES_MAX = 10_000
+/** What the operator sets: `push_rules.limits`. */
+export interface PushRuleLimits {
+  /** Rules of a user's own. */
+  readonly rules: number
+  /** Bytes of a rule's id. */
+  readonly idBytes: number
+  /** Bytes of a rule's conditions, or pattern, and actions as JSON. */
+  readonly ruleBytes: number
+}
+
+/** Without a word in the configuration. */
+export const PUSH_RULE_LIMITS_DEFAULT: PushRuleLimits = { rules: 10_000, idBytes: 300, ruleBytes: 1024 }
+
 /** Of these, rules that look at events in other ways than by room or sender; each is tried for every event. */
 export const PUSH_RULES_TRIED_MAX = 500
 /** Conditions of one rule. */
@@ -10,10 +21,8 @@ export const CONDITIONS_MAX = 20
 export const ACTIONS_MAX = 20
 /** Bytes of all rules as JSON. */
 export const PUSH_RULES_BYTES_MAX = 1024 * 1024
-/** Bytes of one rule as JSON. */
-export const PUSH_RULE_BYTES_MAX = 8 * 1024
-/** Characters of a rule's id. */
-export const RULE_ID_CHARS_MAX = 255
+/** Characters of a rule's id in `before` and `after`, whatever is configured. */
+export const RULE_ID_CHARS_MAX = 2048
 /** Characters of the pattern of a content rule or a condition. */
 export const PATTERN_CHARS_MAX = 512
 /** Bytes of users' rules kept ready, as they weigh in JSON. */

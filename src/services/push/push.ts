@@ -5,6 +5,7 @@ import type { IgnoredUsers } from '../accounts/ignored-users.ts'
 import type { ClientEvents } from '../rooms/read/client-events.ts'
 import type { ReadStore } from '../rooms/read/expiry.ts'
 import { Followers } from './followers.ts'
+import type { PushRuleLimits } from './limits.ts'
 import { LiveEvents } from './live-events.ts'
 import { Notifications } from './notifications.ts'
 import { Pushers } from './pushers.ts'
@@ -27,11 +28,12 @@ export function createPush(deps: {
   serverName: ServerName
   clientEvents: ClientEvents
   ignored: IgnoredUsers
+  ruleLimits: PushRuleLimits
 }): PushServices {
-  const { store, clock, serverName, clientEvents, ignored } = deps
+  const { store, clock, serverName, clientEvents, ignored, ruleLimits: limits } = deps
   const followers = new Followers()
   const changed = (userId: string): Promise<void> => followers.changed(userId, store)
-  const rules = new PushRules({ store, ignored, changed })
+  const rules = new PushRules({ store, ignored, changed, limits })
   return {
     rules,
     live: new LiveEvents({ store, clock, serverName, rules, followers }),

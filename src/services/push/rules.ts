@@ -34,8 +34,8 @@ import { kindActions } from './actions.ts'
 import {
   MUTED_ROOMS_SMALL,
   PUSH_RULES_BYTES_MAX,
-  PUSH_RULES_MAX,
   PUSH_RULES_TRIED_MAX,
+  type PushRuleLimits,
   RULES_CACHE_BYTES,
 } from './limits.ts'
 
@@ -63,6 +63,7 @@ export interface KnownRules {
 }
 
 export class PushRules {
+  readonly #limits: PushRuleLimits
   readonly #store: Store
   readonly #ignored: IgnoredUsers
   readonly #lock = new KeyedLock()
@@ -77,7 +78,9 @@ export class PushRules {
     store: Store
     ignored: IgnoredUsers
     changed: (userId: string) => Promise<void>
+    limits: PushRuleLimits
   }) {
+    this.#limits = deps.limits
     this.#ignored = deps.ignored
     this.#changed = deps.changed
     this.#store = deps.store
@@ -108,8 +111,12 @@ export class PushRules {
     return now === custom ? [] : [{ op: 'push.custom', user: userId, custom: now }]
   }
 
-  /** Makes or changes a rule of the user's own. Throws M_UNKNOWN when the rule to put it beside is not there. */
-  put(userId: UserId, kind: PushRuleKind, rule: PushRule, place: RulePlace): Promise<void> {
+  /**
+   * Makes or changes a rule of the user's own. Throws M_INVALID_PARAM for one that is too large, M_UNKNOWN when the
+   * rule to put it beside is not there.
+   */
+  async put(userId: UserId, kind: PushRuleKind, rule: PushRule, place: RulePlace): Promise<void> {
+    this.#checkRule(rule)
     return this.#change(userId, (rules) => {
       const changed = withRule(rules, kind, rule, place)
       if (changed) return changed
@@ -141,7 +148,7 @@ export class PushRules {
     actions: readonly PushAction[],
   ): Promise<void> {
     return this.#change(userId, (rules) => {
-      existing(rules, kind, ruleId)
+      this.#checkRule({ ...existing(rules, kind, ruleId), actions })
       return withChange(rules, kind, ruleId, { actions })
     })
   }
@@ -165,9 +172,9 @@ export class PushRules {
     return this.#lock.run(userId, async () => {
       const before = await this.#load(userId)
       const ruleset = change(before.ruleset)
-      checkSize(ruleset)
+      checkSize(ruleset, this.#limits.rules)
       const content = JSON.stringify({ global: ruleset })
-      if (Buffer.byteLength(content) > PUSH_RULES_BYTES_MAX) throw tooMany()
+      if (Buffer.byteLength(content) > PUSH_RULES_BYTES_MAX) throw tooMany(this.#limits.rules)
       const profile = profileOf(ruleset)
       const custom = isCustom(ruleset, await this.#roomsHere(userId, ruleset)) || before.ignored.size > 0
       const result = await this.#store.commit({
@@ -186,6 +193,18 @@ export class PushRules {
       if (!result.ok) throw new Error(`a change of push rules met the conflict ${result.conflict}`)
       if (custom !== before.custom) await this.#changed(userId)
     })
+  }
+
+  /** As Synapse measures: the id by itself, and what the rule asks and does as JSON. */
+  #checkRule({ rule_id: ruleId, conditions, pattern, actions }: PushRule): void {
+    const { idBytes, ruleBytes } = this.#limits
+    if (Buffer.byteLength(ruleId) > idBytes) {
+      throw new MatrixError('M_INVALID_PARAM', `The id of a push rule has at most ${idBytes} bytes.`)
+    }
+    const asked = JSON.stringify(conditions ?? pattern ?? [])
+    if (Buffer.byteLength(asked + JSON.stringify(actions)) > ruleBytes) {
+      throw new MatrixError('M_INVALID_PARAM', `A push rule has at most ${ruleBytes} bytes.`)
+    }
   }
 
   async #load(userId: string): Promise<KnownRules> {
@@ -295,9 +314,9 @@ function changedRooms(
   return changed
 }
 
-function checkSize(rules: PushRuleset): void {
+function checkSize(rules: PushRuleset, most: number): void {
   const own = Object.values(rules).flatMap((list) => list.filter((rule) => !rule.default))
-  if (own.length > PUSH_RULES_MAX) throw tooMany()
+  if (own.length > most) throw tooMany(most)
   const tried = [...rules.override, ...rules.content, ...rules.underride].filter(
     (rule) => !rule.default && mutedRoom(rule) === undefined,
   )
@@ -309,6 +328,6 @@ function checkSize(rules: PushRuleset): void {
   }
 }
 
-function tooMany(): MatrixError {
-  return new MatrixError('M_INVALID_PARAM', `You have too many push rules; at most ${PUSH_RULES_MAX}.`)
+function tooMany(most: number): MatrixError {
+  return new MatrixError('M_INVALID_PARAM', `You have too many push rules; at most ${most}.`)
 }

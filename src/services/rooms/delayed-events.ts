@@ -14,6 +14,7 @@ import { canonicalJson } from '#/protocol/json/canonical.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { JobHandler } from '../jobs/scheduler.ts'
 import { DELAYED_CONTENT_CHARS_MAX, RECENT_TXNS_MAX } from './limits.ts'
+import { refuseUnmeant } from './own-content.ts'
 import { WriteRefused } from './room-writer.ts'
 import type { Sender, SendService, Transaction } from './send.ts'
 
@@ -74,6 +75,7 @@ export class DelayedEventService {
     if (later.delayMs > maxDelayMs) {
       throw new MatrixError('M_FORBIDDEN', `An event may be delayed by at most ${maxDelayMs} ms here.`)
     }
+    refuseUnmeant({ ...later, sender: from.userId })
     const content = canonicalJson(later.content)
     if (content.length > DELAYED_CONTENT_CHARS_MAX) {
       throw new MatrixError('M_TOO_LARGE', 'The event is too large.')
@@ -151,12 +153,12 @@ export class DelayedEventService {
   /** Sends an event and takes its row away in one plan; false when somebody else did before. */
   async #deliver(row: DelayedRow): Promise<boolean> {
     const { delayId, roomId, type, stateKey, sinceTs } = row
-    const from: Sender = { userId: row.user as UserId, deviceId: row.device }
     const content = JSON.parse(row.content) as JsonObject
     const take: Op = { op: 'delayed.take', delayId, sinceTs }
     const active: Op = { op: 'account.active', user: row.user }
     const ops = [take, active]
     try {
+      const from = await this.#senderOf(row, content)
       if (stateKey !== null) await this.#send.state(from, roomId, type, stateKey, content, ops)
       else {
         const transaction: Transaction = { scope: 'delayed', txnId: delayId }
@@ -170,6 +172,23 @@ export class DelayedEventService {
     /* State that said the same already was not written again, and its row is still there. */
     await this.#drop(row)
     return true
+  }
+
+  /**
+   * Who sends it. Throws M_FORBIDDEN and M_USER_SUSPENDED for an account that may not send it now, though it could when
+   * the event was scheduled.
+   */
+  async #senderOf({ user, device, type, stateKey }: DelayedRow, content: JsonObject): Promise<Sender> {
+    const account = await this.#store.accounts.byUser(user)
+    if (account?.locked) throw new MatrixError('M_FORBIDDEN', 'The account of the sender is locked.')
+    const ownOnly = account?.suspended ?? false
+    const tidies =
+      stateKey === null
+        ? type === 'm.room.redaction'
+        : type === 'm.room.member' && stateKey === user && content['membership'] === 'leave'
+    if (ownOnly && !tidies)
+      throw new MatrixError('M_USER_SUSPENDED', 'The account of the sender is suspended.')
+    return { userId: user as UserId, deviceId: device, ownOnly }
   }
 
   /** Takes a row away that may be gone already, or begun anew. */

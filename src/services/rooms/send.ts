@@ -19,6 +19,7 @@ import { addedAliases, requireAliasesOf } from './directory/canonical.ts'
 import { guestsOutOps } from './guests-out.ts'
 import { RECENT_TXNS_MAX, REDACT_REL_TYPES_MAX } from './limits.ts'
 import type { MembershipChange, MembershipService } from './membership.ts'
+import { refuseUnmeant } from './own-content.ts'
 import { redactRelatedOp } from './redact-related.ts'
 import { checkRelation } from './relating.ts'
 import type { RoomWriter } from './room-writer.ts'
@@ -95,7 +96,7 @@ export class SendService {
     if (type === 'm.room.redaction' && typeof content['redacts'] === 'string') {
       return this.redact(from, roomId, content['redacts'] as EventId, content, transaction, ops)
     }
-    refuseOwnTombstone(roomId, type, content)
+    refuseUnmeant({ roomId, sender: from.userId, type, content })
     return this.#once(from, transaction, async () => {
       const guards = await checkRelation(this.#store, { roomId, sender: from.userId, type, content })
       return this.#writer.write({
@@ -118,7 +119,7 @@ export class SendService {
   ): Promise<string> {
     const change = type === 'm.room.member' && memberChange(from.userId, roomId, stateKey, content)
     if (change) return this.#membership.change({ ...change, ops })
-    refuseOwnTombstone(roomId, type, content)
+    refuseUnmeant({ roomId, sender: from.userId, type, stateKey, content })
     let guards: readonly Op[] = []
     const eventId = await this.#writer.write({
       roomId,
@@ -273,13 +274,6 @@ export class SendService {
       if (before === undefined) throw error
       return before
     }
-  }
-}
-
-/** A tombstone that leads back into its own room would send clients round in circles. */
-function refuseOwnTombstone(roomId: string, type: string, content: JsonObject): void {
-  if (type === 'm.room.tombstone' && content['replacement_room'] === roomId) {
-    throw new MatrixError('M_INVALID_PARAM', 'A room cannot be replaced by itself.')
   }
 }
 

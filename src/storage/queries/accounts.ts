@@ -134,16 +134,3 @@ export const unusedAdminToken = query('accounts.unusedAdminToken', 'small', func
   )
   return row?.token as string | undefined
 })
-
-export const anyRegistrationToken = query(
-  'accounts.anyRegistrationToken',
-  'small',
-  function* (now: number): Sql<boolean> {
-    const row = yield* first(
-      `SELECT 1 AS found FROM registration_tokens WHERE (expires_ts IS NULL OR expires_ts > ?1)
-     AND (uses_allowed IS NULL OR completed < uses_allowed) LIMIT 1`,
-      now,
-    )
-    return row !== undefined
-  },
-)

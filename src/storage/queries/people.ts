@@ -1,4 +1,4 @@
-/** Finding people. See docs/decisions/0012-people.md. */
+/** Finding people. See docs/decisions/0010-directory.md. */
 import type {
   DirectoryPage,
   DirectorySearch,

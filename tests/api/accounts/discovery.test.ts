@@ -9,12 +9,13 @@ covers(
   'GET /.well-known/matrix/client',
   'GET /.well-known/matrix/server',
   'GET /.well-known/matrix/support',
+  'GET /.well-known/matrix/policy_server',
 )
 
 test('versions', async () => {
   await using server = await TestServer.start()
   const { versions, unstable_features } = await server.expect(200, 'GET', '/_matrix/client/versions')
-  for (const version of ['r0.6.1', 'v1.1', 'v1.11', 'v1.16']) assert.ok(versions.includes(version))
+  for (const version of ['r0.6.1', 'v1.1', 'v1.11', 'v1.16', 'v1.19']) assert.ok(versions.includes(version))
   assert.equal(unstable_features['org.matrix.msc4222'], true)
 })
 
@@ -50,13 +51,14 @@ test('capabilities follow the configuration', async () => {
 
 test('no well-known file without configuration', async () => {
   await using server = await TestServer.start()
-  for (const name of ['client', 'server', 'support']) {
+  for (const name of ['client', 'server', 'support', 'policy_server']) {
     await server.refused(404, 'M_NOT_FOUND', 'GET', `/.well-known/matrix/${name}`)
   }
 })
 
 test('well-known files as configured; nothing overwrites our own keys', async () => {
   const support = { contacts: [{ role: 'm.role.admin', email_address: 'root@home.test' }] }
+  const policyServer = { public_keys: { ed25519: '6yhHGKhCiXTSEN2ksjV7kX_N6rBQZ3Xb-M7LlC6NS-s' } }
   await using server = await TestServer.start({
     discovery: {
       publicBaseurl: 'https://matrix.home.test/',
@@ -64,6 +66,7 @@ test('well-known files as configured; nothing overwrites our own keys', async ()
       extraClientWellKnown: { 'org.example': { a: 1 }, 'm.homeserver': { base_url: 'https://evil.test' } },
       serverWellKnown: true,
       support,
+      policyServer,
     },
   })
   assert.deepEqual(await server.expect(200, 'GET', '/.well-known/matrix/client'), {
@@ -75,6 +78,7 @@ test('well-known files as configured; nothing overwrites our own keys', async ()
     'm.server': 'home.test:443',
   })
   assert.deepEqual(await server.expect(200, 'GET', '/.well-known/matrix/support'), support)
+  assert.deepEqual(await server.expect(200, 'GET', '/.well-known/matrix/policy_server'), policyServer)
 })
 
 test('adv-58: every endpoint says who may call it, and only these are open to anyone', async () => {
@@ -84,11 +88,13 @@ test('adv-58: every endpoint says who may call it, and only these are open to an
     .map(({ method, path }) => `${method} ${path}`)
   assert.deepEqual(open.sort(), [
     'GET /.well-known/matrix/client',
+    'GET /.well-known/matrix/policy_server',
     'GET /.well-known/matrix/server',
     'GET /.well-known/matrix/support',
     'GET /_matrix/client/v1/register/m.login.registration_token/validity',
     'GET /_matrix/client/v3/auth/:authType/fallback/web',
     'GET /_matrix/client/v3/login',
+    'GET /_matrix/client/v3/password_policy',
     'GET /_matrix/client/v3/profile/:userId',
     'GET /_matrix/client/v3/profile/:userId/:keyName',
     'GET /_matrix/client/v3/register/available',

@@ -6,6 +6,7 @@ import { type Body, TestServer, V3 } from './test-server.ts'
 covers(
   'POST /_matrix/client/v3/register',
   'GET /_matrix/client/v3/register/available',
+  'GET /_matrix/client/v3/password_policy',
   'GET /_matrix/client/v1/register/m.login.registration_token/validity',
 )
 
@@ -177,6 +178,19 @@ test('a closed registration with a token in the store: the first account, admini
   await server.refused(403, 'M_FORBIDDEN', 'GET', validity('first-start'))
 })
 
+test('a closed registration is closed to the tokens of invited people, and once there is any account', async () => {
+  await using server = await TestServer.start(CLOSED)
+  await putToken(server, 'for-friends', { usesAllowed: null })
+  await server.refused(403, 'M_FORBIDDEN', 'POST', REGISTER, { body: {} })
+  await putToken(server, 'first-start', { admin: true })
+  assert.deepEqual(await server.expect(200, 'GET', validity('for-friends')), { valid: false })
+  assert.equal((await withToken(server, 'for-friends', 'friend')).errcode, 'M_UNAUTHORIZED')
+  const op = { op: 'account.create', passwordHash: null, admin: true, guest: false, ts: 1 } as const
+  await server.commit({ ...op, user: '@made:home.test' })
+  await server.refused(403, 'M_FORBIDDEN', 'POST', REGISTER, { body: {} })
+  await server.refused(403, 'M_FORBIDDEN', 'GET', validity('first-start'))
+})
+
 test('adv-68: a stage that is not offered proves nothing', async () => {
   await using server = await TestServer.start({ registration: { requiresToken: true } })
   const body = { username: 'alice', password: 'wordpass' }
@@ -339,6 +353,11 @@ test('stages that are finished stay finished while the rest of the request is pu
   await server.register('alice', 'wordpass', { auth: { session } })
 })
 
+test('without a password policy there is none to show', async () => {
+  await using server = await TestServer.start()
+  assert.deepEqual(await server.expect(200, 'GET', `${V3}/password_policy`), {})
+})
+
 test('the password policy speaks before anything else', async () => {
   const policy = {
     minimumLength: 8,
@@ -348,6 +367,13 @@ test('the password policy speaks before anything else', async () => {
     requireUppercase: true,
   }
   await using server = await TestServer.start({ passwords: { policy } })
+  assert.deepEqual(await server.expect(200, 'GET', `${V3}/password_policy`), {
+    'm.minimum_length': 8,
+    'm.require_digit': true,
+    'm.require_symbol': true,
+    'm.require_lowercase': true,
+    'm.require_uppercase': true,
+  })
   const cases = [
     ['aB1!', 'M_PASSWORD_TOO_SHORT'],
     ['aBcdefg!', 'M_PASSWORD_NO_DIGIT'],
@@ -380,8 +406,10 @@ test('rc_registration_token_validity and the check of names are limited', async 
   await using server = await TestServer.start({ limited: true })
   for (let n = 0; n < 5; n++) await server.expect(200, 'GET', validity('x'))
   await server.refused(429, 'M_LIMIT_EXCEEDED', 'GET', validity('x'))
-  for (let n = 0; n < 3; n++) await server.expect(200, 'GET', `${REGISTER}/available?username=n${n}`)
+  for (let n = 0; n < 20; n++) await server.expect(200, 'GET', `${REGISTER}/available?username=n${n}`)
   await server.refused(429, 'M_LIMIT_EXCEEDED', 'GET', `${REGISTER}/available?username=n4`)
+  /* A client that asks with every letter uses up none of the registrations. */
+  await server.register('n4')
 })
 
 test('adv-34: every text of a registration has a length', async () => {

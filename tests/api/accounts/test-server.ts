@@ -98,7 +98,6 @@ export class TestServer implements AsyncDisposable {
       world,
       passwords: options.wrapPasswords?.(passwords) ?? passwords,
       limits,
-      anyRegistrationToken: (at) => this.store.accounts.anyRegistrationToken(at),
       hooks: options.hooks ?? {},
       options: {
         serverName: SERVER,

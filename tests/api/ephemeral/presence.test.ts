@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { Rate } from '#/base/rate-limit.ts'
+import { LIMITS, type LimitName } from '#/http/limit-names.ts'
+import { RateLimiter } from '#/http/rate-limiter.ts'
 import { PRESENCE_GATHER_MS, PRESENCE_SWEEP_MS, STATUS_CHARS_MAX } from '#/services/ephemeral/limits.ts'
 import { PRESENCE_DEFAULTS, type PresenceOptions } from '#/services/ephemeral/presence.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
@@ -335,18 +338,32 @@ async function closing(starting: Promise<TestServer>): Promise<AsyncDisposable &
   return { server: started, [Symbol.asyncDispose]: () => started.close() }
 }
 
-test('changes above the rate limit are left out without an error', async () => {
-  let allowed = 1
-  const limits = {
-    take: (name: string) => (name === 'rc_presence.per_user' && allowed-- <= 0 ? 1000 : 0),
-    record: () => {},
-  }
+test('presence that is set too often is refused, not lost; what a sync says has a rate of its own', async () => {
+  const often = { perSecond: 1000, burst: 1000 }
+  const rates = Object.fromEntries(Object.keys(LIMITS).map((name) => [name, often])) as Record<
+    LimitName,
+    Rate
+  >
+  const limits = new RateLimiter(world.clock, {
+    ...rates,
+    'rc_presence.per_user': { perSecond: 0.1, burst: 1 },
+  })
   const limited = await TestServer.start({ world, limits })
   const user = await limited.user('limited')
-  assert.deepEqual(await set(user, 'unavailable', 'first'), {})
-  assert.deepEqual(await set(user, 'online', 'second'), {})
+  const seen = async (): Promise<unknown[]> => {
+    const { presence, status_msg: said } = await user.get(presencePath(user.userId))
+    return [presence, said]
+  }
   await sync(user)
-  const { presence, status_msg: said } = await user.get(presencePath(user.userId))
-  assert.deepEqual([presence, said], ['unavailable', 'first'])
+  await set(user, 'unavailable', 'first')
+  const second = { presence: 'online', status_msg: 'second' }
+  const refusal = await user.refused('429 M_LIMIT_EXCEEDED', 'PUT', presencePath(user.userId), second)
+  assert.equal(refusal.retry_after_ms, 10_000)
+  assert.deepEqual(await seen(), ['unavailable', 'first'])
+  await sync(user, { set_presence: 'online' })
+  assert.deepEqual(await seen(), ['unavailable', 'first'], 'left out without an error')
+  await world.pass(10_000)
+  await set(user, 'online', 'second')
+  assert.deepEqual(await seen(), ['online', 'second'])
   await limited.close()
 })

@@ -84,7 +84,8 @@ test('notifications of all rooms, newest first, with actions and whether they we
     { set_tweak: 'sound', value: 'default' },
     { set_tweak: 'highlight' },
   ])
-  assert.deepEqual(plain.actions, ['notify', { set_tweak: 'sound', value: 'default' }])
+  const quiet = { set_tweak: 'highlight', value: false }
+  assert.deepEqual(plain.actions, ['notify', { set_tweak: 'sound', value: 'default' }, quiet])
   assert.deepEqual([plain.event.content.body, plain.event.room_id], ['one', undefined])
   const highlights = await list(bob, { only: 'highlight' })
   assert.deepEqual(
@@ -215,7 +216,7 @@ test('what is to be pushed is queued for those who have pushers, and for nobody 
   await mention(alice, roomId, bob)
   const [plain, loud, ...rest] = await waiting()
   assert.deepEqual([plain?.seq, loud?.seq, rest.length], [1, 2, 0])
-  assert.deepEqual(JSON.parse(plain!.actions), ['notify'])
+  assert.deepEqual(JSON.parse(plain!.actions), ['notify', { set_tweak: 'highlight', value: false }])
   assert.ok(loud!.actions.includes('highlight'))
   await bob.put(`${V3}/pushrules/global/room/${encodeURIComponent(roomId)}`, { actions: [] })
   await say(alice, roomId, 'muted')

@@ -45,6 +45,9 @@ test('the default push rules, under both paths, with and without the last slash'
   assert.deepEqual(await who.get(`${V3}/pushrules/global`), global)
   assert.deepEqual(Object.keys(global).sort(), ['content', 'override', 'room', 'sender', 'underride'])
   assert.equal(global.override[0].rule_id, '.m.rule.master')
+  /* Cinny calls a rule without this tweak switched off. */
+  const message = global.underride.find((rule: Json) => rule.rule_id === '.m.rule.message')
+  assert.deepEqual(message.actions, ['notify', { set_tweak: 'highlight', value: false }])
 })
 
 test('a rule is made, read, changed and deleted, under r0 as well', async () => {
@@ -154,8 +157,31 @@ test('bad rules are refused with a reason', async () => {
   await refused('M_BAD_JSON', at('override', 'x'), { actions: [], conditions: many })
   await refused('M_BAD_JSON', at('override', '.m.rule.master', '/enabled'), { enabled: 'yes' })
   await refused('M_INVALID_PARAM', at('override', '.m.rule.master', '/actions'), { actions: [null] })
-  await refused('M_INVALID_PARAM', at('room', 'r'.repeat(300)), { actions: [] })
+  await alice.put(at('room', 'r'.repeat(300)), { actions: [] })
+  await refused('M_INVALID_PARAM', at('room', 'r'.repeat(301)), { actions: [] })
+  const large = { actions: ['notify', { set_tweak: 'x', value: 'v'.repeat(1024) }] }
+  await refused('M_INVALID_PARAM', at('room', 'r'), large)
+  await refused('M_INVALID_PARAM', at('override', '.m.rule.reaction', '/actions'), large)
   await refused('M_BAD_JSON', at('content', 'x'), { actions: [], pattern: 'p'.repeat(1000) })
+})
+
+test('§2.11 push_rules.limits bound the rules of a user, their ids and what one says', async () => {
+  const pushRuleLimits = { rules: 2, idBytes: 10, ruleBytes: 60 }
+  const small = await TestServer.start({ configure: (plain) => ({ ...plain, pushRuleLimits }) })
+  try {
+    const who = await small.user('who')
+    const refused = (url: string, body: unknown) => who.refused('400 M_INVALID_PARAM', 'PUT', url, body)
+    await who.put(at('room', 'é'.repeat(5)), { actions: ['notify'] })
+    await refused(at('room', 'é'.repeat(6)), { actions: ['notify'] })
+    await refused(at('content', 'a'), { pattern: 'p'.repeat(60), actions: [] })
+    await who.put(at('content', 'a'), { pattern: 'p'.repeat(48), actions: ['notify'] })
+    await refused(at('room', 'third'), { actions: [] })
+    await who.put(at('content', 'a'), { pattern: 'changed', actions: [] })
+    await who.ok('DELETE', at('content', 'a'))
+    await who.put(at('room', 'third'), { actions: [] })
+  } finally {
+    await small.close()
+  }
 })
 
 test('nobody without a token reads or changes rules', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { TIMESTAMP_SCAN_MAX } from '#/services/rooms/read/limits.ts'
 import type { ApiClient, Json } from '../../support/api-client.ts'
 import { covers } from '../../support/covers.ts'
 import {
@@ -213,7 +214,7 @@ test('the event nearest to a time, in both directions', async () => {
   assert.equal((await alice.get(old, { ts: 0, dir: 'f' })).event_id, chunk[0].event_id)
 })
 
-test('a time needs a number and a direction, and the room a reader (adv-50)', async () => {
+test('a time needs a number and a direction, and the room a reader', async () => {
   const roomId = await createRoom(alice)
   const url = inRoom(roomId, 'timestamp_to_event').replace('/v3/', '/v1/')
   await alice.refused('400 M_MISSING_PARAM', 'GET', `${url}?dir=f`)
@@ -223,7 +224,7 @@ test('a time needs a number and a direction, and the room a reader (adv-50)', as
   await bob.refused('403 M_FORBIDDEN', 'GET', `${url}?ts=1&dir=f`)
 })
 
-test('the nearest event is one that the reader may see', async () => {
+test('adv-50 the nearest event is one that the reader may see', async () => {
   const roomId = await createRoom(alice, { preset: 'public_chat' })
   await setState(alice, roomId, 'm.room.history_visibility', { history_visibility: 'joined' })
   for (let i = 0; i < 120; i++) await say(alice, roomId, `hidden ${i}`)
@@ -232,4 +233,26 @@ test('the nearest event is one that the reader may see', async () => {
   const event = await bob.get(inRoom(roomId, 'event', found.event_id))
   /* Shared history from before the change is visible to who joins later, so the first event is the create event. */
   assert.equal(event.type, 'm.room.create')
+})
+
+test('the nearest event is found behind more hidden ones than are looked at, in both directions', async () => {
+  const [early, late] = [await server.user('early'), await server.user('late')]
+  const roomId = await roomOf([alice, early])
+  await setState(alice, roomId, 'm.room.history_visibility', { history_visibility: 'joined' })
+  await leave(early, roomId)
+  const hidden = await say(alice, roomId, 'hidden')
+  for (let i = 0; i < TIMESTAMP_SCAN_MAX + 100; i += 100) {
+    await Promise.all(Array.from({ length: 100 }, () => say(alice, roomId, 'hidden too')))
+  }
+  await join(late, roomId)
+  await say(alice, roomId, 'shown')
+  const { origin_server_ts: start } = await alice.get(inRoom(roomId, 'event', hidden))
+  const own = async (who: ApiClient, ts: number, dir: string): Promise<string> => {
+    const { event_id } = await nearest(who, roomId, ts, dir)
+    const { content, state_key } = await who.get(inRoom(roomId, 'event', event_id))
+    assert.equal(state_key, who.userId)
+    return content.membership
+  }
+  assert.equal(await own(late, start, 'f'), 'join')
+  assert.equal(await own(early, Date.now() + 10_000, 'b'), 'leave')
 })

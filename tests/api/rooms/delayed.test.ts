@@ -10,11 +10,13 @@ import { covers } from '../../support/covers.ts'
 import { ServerWorld, settle } from '../../support/manual-world.ts'
 import {
   createRoom,
+  getEvent,
   getState,
   inRoom,
   leave,
   messages,
   roomOf,
+  say,
   setState,
   texts,
   V3,
@@ -288,6 +290,40 @@ test('deactivation takes them away', () =>
     assert.equal(await server.store.delayed.byId(id), undefined)
     await world.pass(6000)
     assert.deepEqual(await said(alice, roomId), [])
+  }))
+
+for (const restriction of ['locked', 'suspended'] as const) {
+  test(`what somebody scheduled before they were ${restriction} is not sent`, () =>
+    withServer(async ({ world, server, alice, bob }) => {
+      const roomId = await roomOf([alice, bob])
+      await later(bob, roomId, 'too late', 5000)
+      const now = await later(bob, roomId, 'nor now', 60_000)
+      const flags = { op: 'account.flags', user: bob.userId, [restriction]: true } as const
+      await server.store.commit({ lane: bob.userId, ops: [flags] })
+      const refusal = restriction === 'locked' ? '403 M_FORBIDDEN' : '403 M_USER_SUSPENDED'
+      await alice.refused(refusal, 'POST', `${DELAYED}/${now}/send`)
+      await world.pass(6000)
+      assert.deepEqual(await said(alice, roomId), [])
+      assert.deepEqual(await server.store.delayed.ofUser(bob.userId), [])
+    }))
+}
+
+test('a suspended account still leaves and takes its own messages back, later as at once', () =>
+  withServer(async ({ world, server, alice, bob }) => {
+    const roomId = await roomOf([alice, bob])
+    const own = await say(bob, roomId, 'mine')
+    const query = { 'org.matrix.msc4140.delay': 5000 }
+    const redaction = inRoom(roomId, 'send', 'm.room.redaction', bob.txn())
+    await bob.put(withQuery(redaction, query), { redacts: own })
+    const leaving = inRoom(roomId, 'state', 'm.room.member', bob.userId)
+    await bob.put(withQuery(leaving, { 'org.matrix.msc4140.delay': 7000 }), { membership: 'leave' })
+    const flags = { op: 'account.flags', user: bob.userId, suspended: true } as const
+    await server.store.commit({ lane: bob.userId, ops: [flags] })
+    await world.pass(6000)
+    assert.deepEqual((await getEvent(alice, roomId, own)).content, {})
+    await world.pass(2000)
+    const { membership } = await getState(alice, roomId, 'm.room.member', bob.userId)
+    assert.equal(membership, 'leave')
   }))
 
 test('where they are off they are refused, and clients are told', async () => {

@@ -157,3 +157,27 @@ it('without `erase` newcomers see what was sent', async () => {
   await owner.refused('400 M_BAD_JSON', 'POST', `${V3}/account/deactivate`, { erase: 'yes' })
   await server.close()
 })
+
+it("state that an erased user has set is the room's: every timeline says what the state says", async () => {
+  const server = await TestServer.start()
+  const [author, owner, newcomer] = await Promise.all(['a', 'o', 'n'].map((name) => server.user(name)))
+  assert.ok(author && owner && newcomer)
+  const room = (await author.post(`${V3}/createRoom`, { preset: 'public_chat' })).room_id
+  await owner.post(`${V3}/rooms/${room}/join`)
+  await author.put(`${V3}/rooms/${room}/state/m.room.topic/`, { topic: 'of us all' })
+  await deactivate(author, true)
+  await gone(owner, room, author.userId)
+  await newcomer.post(`${V3}/rooms/${room}/join`)
+  const { chunk } = await newcomer.get(`${V3}/rooms/${room}/messages`, { dir: 'b', limit: 100 }, BARE)
+  const { rooms } = await newcomer.get(`${V3}/sync`, {}, BARE)
+  const sliding = await newcomer.post(
+    '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync',
+    { lists: {}, room_subscriptions: { [room]: { timeline_limit: 50, required_state: [] } } },
+    BARE,
+  )
+  for (const events of [chunk, rooms.join[room].timeline.events, sliding.rooms[room].timeline]) {
+    const { content } = events.find((event: Json) => event.type === 'm.room.topic')
+    assert.deepEqual(content, { topic: 'of us all' })
+  }
+  await server.close()
+})

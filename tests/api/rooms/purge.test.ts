@@ -94,6 +94,38 @@ test('messages go when the lifetime that the room asks for is over; state and yo
     assert.deepEqual(texts(await all(carol, roomId)), ['young', 'goes on'])
   }))
 
+for (const dir of ['b', 'f'] as const) {
+  test(`D7 who pages ${dir} while a purge runs gets each event once and in order, and no error`, () =>
+    withServer(POLICY, async ({ world, alice, bob }) => {
+      const roomId = await roomOf([alice, bob])
+      for (let i = 0; i < 120; i++) {
+        await say(alice, roomId, `old ${i}`)
+        if (i % 10 === 0) await setState(alice, roomId, 'm.room.topic', { topic: `${i}` })
+      }
+      await world.pass(3 * HOUR)
+      for (let i = 0; i < 30; i++) await say(alice, roomId, `young ${i}`)
+      await setState(alice, roomId, 'm.room.retention', { max_lifetime: 5 * HOUR })
+      const seen: Json[] = []
+      let from: string | undefined
+      for (let page = 0; page === 0 || from !== undefined; page++) {
+        const purging = page === 3 ? world.pass(3 * HOUR) : undefined
+        const { chunk, end } = await messages(bob, roomId, { dir, from, limit: 7 })
+        await purging
+        seen.push(...chunk)
+        from = chunk.length === 0 && dir === 'f' ? undefined : end
+      }
+      assert.equal(new Set(eventIds(seen)).size, seen.length, 'nothing twice')
+      if (dir === 'b') seen.reverse()
+      const topics = seen.filter(({ type }) => type === 'm.room.topic').map(({ content }) => content.topic)
+      assert.deepEqual(topics, ['0', '10', '20', '30', '40', '50', '60', '70', '80', '90', '100', '110'])
+      const young = texts(seen).filter((text) => text.startsWith('young'))
+      assert.deepEqual(
+        young,
+        Array.from({ length: 30 }, (_, i) => `young ${i}`),
+      )
+    }))
+}
+
 test('the newest event of a room stays stored, however old, and the room goes on from it', () =>
   withServer({ ...POLICY, defaultMaxMs: HOUR }, async ({ world, server, alice }) => {
     const roomId = await createRoom(alice)

@@ -17,6 +17,7 @@ import {
   say,
   setState,
   sync,
+  V3,
 } from '../../support/room-calls.ts'
 import { TestServer } from '../../support/test-server.ts'
 
@@ -212,6 +213,22 @@ for (const version of ['1', '9', '10', '11', '12']) {
     await say(bob, roomId, 'as before')
   })
 }
+
+test('a redaction is no state event, and names what it redacts, now as later', async () => {
+  const roomId = await roomOf([alice])
+  const eventId = await say(alice, roomId, 'stays')
+  for (const delay of ['', '?org.matrix.msc4140.delay=1000']) {
+    const asState = inRoom(roomId, 'state', 'm.room.redaction', '') + delay
+    await alice.refused('400 M_INVALID_PARAM', 'PUT', asState, { redacts: eventId })
+    const asMessage = inRoom(roomId, 'send', 'm.room.redaction', alice.txn()) + delay
+    for (const content of [{}, { redacts: 5 }, { redacts: null }]) {
+      await alice.refused('400 M_BAD_JSON', 'PUT', asMessage, content)
+    }
+  }
+  const initial_state = [{ type: 'm.room.redaction', content: { redacts: eventId } }]
+  await alice.refused('400 M_INVALID_PARAM', 'POST', `${V3}/createRoom`, { initial_state })
+  assert.equal((await getEvent(alice, roomId, eventId)).content.body, 'stays')
+})
 
 test('a server ACL is not redacted', async () => {
   const roomId = await roomOf([alice])

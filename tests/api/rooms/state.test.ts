@@ -272,3 +272,37 @@ test('joined state of the paths of v3 and r0 is the same', async () => {
   const r0 = await alice.get(`/_matrix/client/r0/rooms/${encodeURIComponent(roomId)}/state`)
   assert.deepEqual(r0.map((e: Json) => e.event_id).sort(), v3.map((e: Json) => e.event_id).sort())
 })
+
+test('a server ACL that shuts out its own server is refused, since nobody could take it back', async () => {
+  const roomId = await createRoom(alice)
+  const url = inRoom(roomId, 'state', 'm.room.server_acl', '')
+  for (const content of [
+    {},
+    { allow: [] },
+    { allow: ['other.example'] },
+    { allow: ['*'], deny: ['TEST.*'] },
+  ]) {
+    await alice.refused('400 M_INVALID_PARAM', 'PUT', url, content)
+  }
+  const initial_state = [{ type: 'm.room.server_acl', content: { deny: ['*'] } }]
+  await alice.refused('400 M_INVALID_PARAM', 'POST', `${V3}/createRoom`, { initial_state })
+  const acl = { allow: ['*'], deny: ['evil.example'] }
+  await setState(alice, roomId, 'm.room.server_acl', acl)
+  assert.deepEqual(await getState(alice, roomId, 'm.room.server_acl'), acl)
+})
+
+test('a lifetime of messages that is none is refused', async () => {
+  const roomId = await createRoom(alice)
+  const url = inRoom(roomId, 'state', 'm.room.retention', '')
+  for (const content of [
+    { max_lifetime: '1d' },
+    { max_lifetime: -1 },
+    { min_lifetime: true },
+    { min_lifetime: 5000, max_lifetime: 4000 },
+  ]) {
+    await alice.refused('400 M_BAD_JSON', 'PUT', url, content)
+  }
+  for (const content of [{}, { max_lifetime: 86_400_000 }, { min_lifetime: 1, max_lifetime: null }]) {
+    await setState(alice, roomId, 'm.room.retention', content)
+  }
+})

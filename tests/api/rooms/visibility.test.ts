@@ -171,7 +171,14 @@ async function checkRoomReads(
 ): Promise<void> {
   const { roomId, eventId } = scene
   const allowed = expected.room ? '200' : '403 M_FORBIDDEN'
-  for (const rest of [['state'], ['state', 'm.room.create'], ['members']]) {
+  const own = ['state', 'm.room.member', alice.userId]
+  for (const rest of [
+    ['state'],
+    ['state', 'm.room.create'],
+    ['state', 'm.room.create', ''],
+    own,
+    ['members'],
+  ]) {
     assert.equal(verdict(await get(who, roomId, ...rest)), allowed, rest.join('/'))
   }
   const joinedMembers: Look = (reader) => get(reader, roomId, 'joined_members')
@@ -182,6 +189,10 @@ async function checkRoomReads(
   const messages = await who.call('GET', `${inRoom(roomId, 'messages')}?dir=f&limit=1000`)
   assert.equal(verdict(messages), allowed, 'messages')
   if (expected.room) assert.equal(holds(messages.json.chunk, eventId), expected.event, 'messages')
+  const back = await who.call('GET', `${inRoom(roomId, 'messages')}?dir=b&limit=1000`)
+  assert.equal(verdict(back), allowed, 'messages backwards')
+  const newest = expected.event && expected.covered
+  if (expected.room) assert.equal(holds(back.json.chunk, eventId), newest, 'messages backwards')
   const snapshot = await who.call('GET', `${inRoom(roomId, 'initialSync')}?limit=100`)
   assert.equal(verdict(snapshot), allowed, 'initialSync')
   if (expected.room) {
@@ -213,6 +224,20 @@ async function checkEventReads(
   if (!expected.room) assert.equal(verdict(nearest), '403 M_FORBIDDEN', 'timestamp')
   else assert.equal(nearest.json.event_id === eventId, expected.event, 'timestamp')
   await checkLists(who, scene, expected)
+  await checkHandles(who, scene, expected)
+}
+
+/** What is done with an event that must be seen for it. */
+async function checkHandles(who: ApiClient, { roomId, eventId }: Scene, expected: Expected): Promise<void> {
+  const seen = expected.event && expected.room ? '200' : '404 M_NOT_FOUND'
+  const thread = [roomId, 'thread', eventId, 'subscription'].map(encodeURIComponent).join('/')
+  const subscription = `/_matrix/client/unstable/io.element.msc4306/rooms/${thread}`
+  for (const method of ['PUT', 'GET', 'DELETE'] as const) {
+    const answer = await who.call(method, subscription, method === 'PUT' ? {} : undefined)
+    assert.equal(verdict(answer), seen, `${method} subscription of a thread`)
+  }
+  const report = await who.call('POST', inRoom(roomId, 'report', eventId), { reason: 'x' })
+  assert.equal(verdict(report), expected.joined && expected.event ? '200' : '404 M_NOT_FOUND', 'report')
 }
 
 /** Lists in which the event may stand. */
@@ -267,12 +292,18 @@ async function checkTimes(who: ApiClient, scene: Scene, expected: Expected, gues
 }
 
 /** `/sync` from before the event, and sliding sync, which shows rooms that one is in. */
-async function checkLaterSyncs(who: ApiClient, scene: Scene, expected: Expected): Promise<void> {
+async function checkLaterSyncs(
+  who: ApiClient,
+  scene: Scene,
+  expected: Expected,
+  guest: boolean,
+): Promise<void> {
   const { roomId, eventId, before } = scene
   const filter = JSON.stringify({ room: { rooms: [roomId], timeline: { limit: 100 } } })
   const { rooms } = await sync(who, { filter, since: before })
   const section = rooms?.join?.[roomId] ?? rooms?.leave?.[roomId]
   assert.ok(!holds(section?.timeline.events, eventId) || expected.event, 'sync since')
+  if (guest) return
   const subscription = { timeline_limit: 100, required_state: [['m.room.member', '*']] }
   const answer = await sliding(who, { room_subscriptions: { [roomId]: subscription } }, { timeout: 0 })
   const room = answer.rooms[roomId]
@@ -310,7 +341,7 @@ for (const then of VISIBILITIES) {
           await checkEventReads(who, scene, expected, guest)
           await checkTimes(who, scene, expected, guest)
           await checkSync(who, scene, expected)
-          if (!guest) await checkLaterSyncs(who, scene, expected)
+          await checkLaterSyncs(who, scene, expected, guest)
         } catch (error) {
           throw new Error(`${name}: ${(error as Error).message}`, { cause: error })
         }
@@ -318,6 +349,47 @@ for (const then of VISIBILITIES) {
     })
   }
 }
+
+/** Routes that name a room or an event and are read, but tell nothing of its history or its state. */
+const OTHERWISE = [
+  'GET /_matrix/client/v1/room_summary/:roomIdOrAlias', // directory/cards.test.ts
+  'GET /_matrix/client/v1/rooms/:roomId/hierarchy', // directory/cards.test.ts
+  'GET /_matrix/client/v3/directory/list/room/:roomId', // public by its nature
+  'GET /_matrix/client/v3/directory/room/:roomAlias', // public by its nature
+  'GET /_matrix/client/v3/room_keys/keys/:roomId', // the reader's own
+  'GET /_matrix/client/v3/room_keys/keys/:roomId/:sessionId', // the reader's own
+  'GET /_matrix/client/v3/user/:userId/rooms/:roomId/account_data/:type', // the reader's own
+  'GET /_matrix/client/v3/user/:userId/rooms/:roomId/tags', // the reader's own
+]
+
+/** Routes that are read in this file for every reader and every scene. */
+const READ_HERE = [
+  'GET /_matrix/client/unstable/io.element.msc4306/rooms/:roomId/thread/:threadRoot/subscription',
+  'GET /_matrix/client/v1/rooms/:roomId/relations/:eventId',
+  'GET /_matrix/client/v1/rooms/:roomId/relations/:eventId/:relType',
+  'GET /_matrix/client/v1/rooms/:roomId/relations/:eventId/:relType/:eventType',
+  'GET /_matrix/client/v1/rooms/:roomId/threads',
+  'GET /_matrix/client/v1/rooms/:roomId/timestamp_to_event',
+  'GET /_matrix/client/v3/events/:eventId',
+  'GET /_matrix/client/v3/rooms/:roomId/aliases',
+  'GET /_matrix/client/v3/rooms/:roomId/context/:eventId',
+  'GET /_matrix/client/v3/rooms/:roomId/event/:eventId',
+  'GET /_matrix/client/v3/rooms/:roomId/initialSync',
+  'GET /_matrix/client/v3/rooms/:roomId/joined_members',
+  'GET /_matrix/client/v3/rooms/:roomId/members',
+  'GET /_matrix/client/v3/rooms/:roomId/messages',
+  'GET /_matrix/client/v3/rooms/:roomId/state',
+  'GET /_matrix/client/v3/rooms/:roomId/state/:eventType',
+  'GET /_matrix/client/v3/rooms/:roomId/state/:eventType/',
+  'GET /_matrix/client/v3/rooms/:roomId/state/:eventType/:stateKey',
+]
+
+test('every route that reads something named by a room or an event is in this table, or known not to belong', () => {
+  const served = server.assembled.routes
+    .filter(({ method, path }) => method === 'GET' && /:(room|event|thread)/.test(path))
+    .map(({ method, path }) => `${method} ${path}`)
+  assert.deepEqual(served.sort(), [...OTHERWISE, ...READ_HERE].sort())
+})
 
 test('who forgot a room sees nothing of it by any way, but what everybody may read', async () => {
   const names = ['leaver', 'gone']

@@ -293,3 +293,31 @@ test('a kicked user who was invited again sees the invite', async () => {
   const { rooms } = await sync(bob, { since })
   assert.deepEqual([Object.keys(rooms.invite), rooms.join], [[roomId], undefined])
 })
+
+test('unsigned.membership tells how the reader stood at each event of a timeline, whole or since', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice])
+  const since = await token(bob)
+  await say(alice, roomId, 'before')
+  await invite(alice, roomId, bob)
+  await say(alice, roomId, 'between')
+  await join(bob, roomId)
+  await say(alice, roomId, 'after')
+  for (const query of [{}, { since }]) {
+    const { rooms } = await sync(bob, query)
+    const { events } = rooms.join[roomId].timeline
+    assert.deepEqual(
+      events.slice(-5).map((event: Json) => event.unsigned.membership),
+      ['leave', 'invite', 'invite', 'join', 'join'],
+    )
+  }
+  const left = await token(bob)
+  await say(alice, roomId, 'last')
+  await leave(bob, roomId)
+  await say(alice, roomId, 'unheard')
+  const { events } = (await sync(bob, { since: left })).rooms.leave[roomId].timeline
+  assert.deepEqual(
+    events.map((event: Json) => event.unsigned.membership),
+    ['join', 'leave'],
+  )
+})

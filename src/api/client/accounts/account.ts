@@ -5,6 +5,7 @@ import type { Uia } from '#/http/uia.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { AccountService } from '#/services/accounts/account.ts'
 import { PASSWORD_CHARS_MAX } from '#/services/accounts/limits.ts'
+import type { PasswordPolicy } from '#/services/accounts/options.ts'
 import { reauthFlows } from './shared.ts'
 
 export interface AccountDeps {
@@ -12,6 +13,20 @@ export interface AccountDeps {
   readonly uia: Uia
   /** Whether a password confirms changes. */
   readonly passwordsConfirm: boolean
+  /** `password_config.policy`, where it is enabled. */
+  readonly policy: PasswordPolicy | undefined
+}
+
+/** What clients show beside the field of a new password (MSC2000). */
+function shownPolicy(policy: PasswordPolicy | undefined): object {
+  if (policy === undefined) return {}
+  return {
+    'm.minimum_length': policy.minimumLength,
+    'm.require_digit': policy.requireDigit,
+    'm.require_symbol': policy.requireSymbol,
+    'm.require_lowercase': policy.requireLowercase,
+    'm.require_uppercase': policy.requireUppercase,
+  }
 }
 
 export const accountManagementRoutes = (d: AccountDeps): Route[] => [
@@ -29,6 +44,16 @@ export const accountManagementRoutes = (d: AccountDeps): Route[] => [
       is_guest: who.isGuest,
       ...(who.deviceId === undefined ? {} : { device_id: who.deviceId }),
     }),
+  }),
+  route({
+    method: 'GET',
+    path: '/_matrix/client/v3/password_policy',
+    also: ['/_matrix/client/r0/password_policy'],
+    spec: 'MSC2000',
+    auth: 'none',
+    limit: 'none',
+    servlet: 'PasswordPolicyServlet',
+    handle: () => shownPolicy(d.policy),
   }),
   route({
     method: 'POST',

@@ -1,4 +1,6 @@
 /** Everything about accounts in one piece, for the composition root. */
+import type { RateLimits } from '#/base/rate-limit.ts'
+import type { LimitName } from '#/http/limit-names.ts'
 import type { Authenticator } from '#/http/requester.ts'
 import type { Route } from '#/http/route.ts'
 import { Uia, type UiaFlow } from '#/http/uia.ts'
@@ -24,6 +26,7 @@ import { dummyStage, passwordStage, registrationTokenStage, termsStage } from '.
 export type { DiscoveryOptions } from './discovery.ts'
 
 export interface AccountsDeps extends AccountServiceDeps {
+  readonly limits: RateLimits<LimitName>
   readonly discovery: DiscoveryOptions
 }
 
@@ -82,8 +85,17 @@ function accountRoutes(d: AccountsDeps & { services: AccountServices; uia: Uia }
     ...fallbackRoutes({ uia, consent: services.consent }),
     ...(services.consent === undefined ? [] : consentRoutes({ consent: services.consent })),
     ...sharedSecretRoutes(services),
-    ...accountManagementRoutes({ ...services, uia, passwordsConfirm: passwords.forReauth }),
-    ...profileRoutes({ ...services, inhibitsPropagation: profile.inhibitsPropagation ?? false }),
+    ...accountManagementRoutes({
+      ...services,
+      uia,
+      passwordsConfirm: passwords.forReauth,
+      policy: passwords.policy,
+    }),
+    ...profileRoutes({
+      ...services,
+      limits: d.limits,
+      inhibitsPropagation: profile.inhibitsPropagation ?? false,
+    }),
     ...accountDataRoutes(services),
     ...filterRoutes(services),
   ]

@@ -25,6 +25,8 @@ export interface DiscoveryOptions {
   readonly rtcTransports: readonly JsonObject[]
   /** Content of `/.well-known/matrix/support`; 404 without. */
   readonly support: JsonObject | undefined
+  /** Content of `/.well-known/matrix/policy_server`; 404 without. */
+  readonly policyServer?: JsonObject | undefined
   /** Proposals that the operator switches on, in `unstable_features`. */
   readonly unstableFeatures?: Readonly<Record<string, boolean>>
   /** `forget_rooms_on_leave` */
@@ -190,5 +192,12 @@ export const discoveryRoutes = (d: DiscoveryDeps): Route[] => [
     spec: 'client-server-api/#getwell-knownmatrixsupport',
     operations: ['getWellknownSupport'],
     handle: () => wellKnown(d.discovery.support),
+  }),
+  route({
+    ...ANYONE,
+    path: '/.well-known/matrix/policy_server',
+    spec: 'client-server-api/#getwell-knownmatrixpolicy_server',
+    operations: ['getWellknownPolicy'],
+    handle: () => wellKnown(d.discovery.policyServer),
   }),
 ]

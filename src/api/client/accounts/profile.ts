@@ -1,4 +1,6 @@
 /** Profiles. https://spec.matrix.org/v1.16/client-server-api/#profiles */
+import type { RateLimits } from '#/base/rate-limit.ts'
+import type { LimitName } from '#/http/limit-names.ts'
 import type { Requester } from '#/http/requester.ts'
 import { type Route, route } from '#/http/route.ts'
 import { type Static, t } from '#/http/schema.ts'
@@ -7,9 +9,11 @@ import { parseUserId } from '#/protocol/ids/user-id.ts'
 import { member } from '#/protocol/json/value.ts'
 import { PROFILE_BYTES_MAX } from '#/services/accounts/limits.ts'
 import type { ProfileService, PropagateTo } from '#/services/accounts/profile.ts'
+import { count } from '../../rate.ts'
 import { requireSelf } from './shared.ts'
 
 export interface ProfileDeps {
+  readonly limits: RateLimits<LimitName>
   readonly profile: ProfileService
   /** `msc4069_profile_inhibit_propagation` */
   readonly inhibitsPropagation: boolean
@@ -21,7 +25,6 @@ const FIELD = {
     '/_matrix/client/r0/profile/:userId/:keyName',
     '/_matrix/client/unstable/uk.tcpip.msc4133/profile/:userId/:keyName',
   ],
-  limit: 'none',
   servlet: 'ProfileFieldRestServlet',
   params: { userId: parseUserId },
 } as const
@@ -31,6 +34,15 @@ function refuseGuest(who: Requester, keyName: string): void {
   if (who.isGuest && keyName !== 'displayname') {
     throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests may change their display name only.')
   }
+}
+
+/** A name or an avatar goes into the member event of every room, so it counts as a message. */
+function countChange({ limits }: ProfileDeps, who: Requester, keyName: string): void {
+  if (isMemberField(keyName)) count(limits, who, 'rc_message', who.userId)
+}
+
+function isMemberField(keyName: string): boolean {
+  return keyName === 'displayname' || keyName === 'avatar_url'
 }
 
 const UNSTABLE = 'computer.gingershaped.msc4466.propagate_to'
@@ -44,7 +56,7 @@ const PROPAGATION = t.object({
 })
 
 function propagateTo(query: Static<typeof PROPAGATION>, keyName: string, older: boolean): PropagateTo {
-  if (keyName !== 'displayname' && keyName !== 'avatar_url') return 'all'
+  if (!isMemberField(keyName)) return 'all'
   const wanted = query.propagate_to ?? query[UNSTABLE]
   if (wanted === undefined) return older && query[OLDER] === 'false' ? 'none' : 'all'
   if (wanted === 'all' || wanted === 'unchanged' || wanted === 'none') return wanted
@@ -59,7 +71,7 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
     spec: 'client-server-api/#get_matrixclientv3profileuserid',
     operations: ['getUserProfile'],
     auth: 'optional',
-    limit: 'none',
+    limit: 'rc_profile',
     servlet: 'ProfileRestServlet',
     params: { userId: parseUserId },
     async handle({ who, params }) {
@@ -73,6 +85,7 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
     spec: 'client-server-api/#get_matrixclientv3profileuseridkeyname',
     operations: ['getProfileField'],
     auth: 'optional',
+    limit: 'rc_profile',
     async handle({ who, params }) {
       await d.profile.refuseStranger(who?.userId, params.userId)
       return d.profile.one(params.userId, params.keyName)
@@ -84,6 +97,7 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
     spec: 'client-server-api/#put_matrixclientv3profileuseridkeyname',
     operations: ['setProfileField'],
     auth: 'guest',
+    limit: 'service',
     query: PROPAGATION,
     /* Room for escapes; the profile itself is measured as it is stored. */
     bodyBytesMax: 2 * PROFILE_BYTES_MAX,
@@ -93,6 +107,7 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
       const { userId, keyName } = params
       if (!who.isAdmin) requireSelf(who, userId)
       refuseGuest(who, keyName)
+      countChange(d, who, keyName)
       const value = member(body, keyName)
       if (value === undefined) {
         throw new MatrixError('M_MISSING_PARAM', `The body lacks ${keyName.slice(0, 255)}.`)
@@ -111,11 +126,13 @@ export const profileRoutes = (d: ProfileDeps): Route[] => [
     spec: 'client-server-api/#delete_matrixclientv3profileuseridkeyname',
     operations: ['deleteProfileField'],
     auth: 'guest',
+    limit: 'service',
     query: PROPAGATION,
     async handle({ who, params, query }) {
       const { userId, keyName } = params
       if (!who.isAdmin) requireSelf(who, userId)
       refuseGuest(who, keyName)
+      countChange(d, who, keyName)
       if (who.userId !== userId) await d.profile.all(userId)
       await d.profile.set(userId, keyName, undefined, {
         byAdmin: who.isAdmin,

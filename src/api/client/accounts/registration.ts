@@ -113,7 +113,7 @@ export const registrationRoutes = (d: RegistrationDeps): Route[] => [
     spec: 'client-server-api/#get_matrixclientv3registeravailable',
     operations: ['checkUsernameAvailability'],
     auth: 'none',
-    limit: 'rc_registration',
+    limit: 'username_available',
     servlet: 'UsernameAvailabilityRestServlet',
     query: t.object({ username: t.text(USERNAME_CHARS_MAX) }),
     async handle({ query }) {

@@ -9,7 +9,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import { parseUserId } from '#/protocol/ids/user-id.ts'
 import { STATUS_CHARS_MAX } from '#/services/ephemeral/limits.ts'
 import type { Presence, UserRooms } from '#/services/ephemeral/presence.ts'
-import { isAllowed } from '../../rate.ts'
+import { count } from '../../rate.ts'
 import { requireSelf } from '../accounts/shared.ts'
 
 /** Told that somebody did something that shows that they are there. */
@@ -64,8 +64,8 @@ export const presenceRoutes = (d: PresenceDeps): Route[] => [
     }),
     async handle({ who, params, body }) {
       requireSelf(who, params.userId)
-      /* What is too much is left out, and that is no error: the next change tells how things are. */
-      if (!isAllowed(d.limits, who, 'rc_presence.per_user', who.userId)) return {}
+      /* Counted apart from what syncs say, which nobody asks to be kept: a message of one's status is. */
+      count(d.limits, who, 'rc_presence.per_user', `set ${who.userId}`)
       const rooms = await d.ownRooms(who.userId)
       const status = body.status_msg ?? undefined
       d.presence.set({ userId: who.userId, rooms }, who.deviceId ?? '', body.presence, status || undefined)

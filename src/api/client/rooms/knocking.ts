@@ -6,7 +6,7 @@ import { t } from '#/http/schema.ts'
 import type { AliasService } from '#/services/rooms/directory/aliases.ts'
 import { REASON_CHARS_MAX } from '#/services/rooms/limits.ts'
 import type { MembershipService } from '#/services/rooms/membership.ts'
-import { count } from '../../rate.ts'
+import { countKnock } from './member-limits.ts'
 
 export interface KnockingDeps {
   readonly membership: MembershipService
@@ -29,8 +29,7 @@ export const knockingRoutes = (d: KnockingDeps): Route[] => [
     body: t.object({ reason: t.opt(t.nullable(t.text(REASON_CHARS_MAX))) }),
     async handle({ who, params, body }) {
       const roomId = await d.aliases.roomIdOf(params.roomIdOrAlias)
-      count(d.limits, who, 'rc_joins.local', who.userId)
-      count(d.limits, who, 'rc_joins_per_room', roomId)
+      countKnock(d, who, roomId)
       const { userId } = who
       const reason = body.reason ?? undefined
       await d.membership.change({ roomId, sender: userId, target: userId, membership: 'knock', reason })

@@ -29,6 +29,16 @@ export async function limitedJoin<T>(
   return done
 }
 
+/** Counts a knock against the limits of joins. Throws M_LIMIT_EXCEEDED. */
+export function countKnock(
+  { limits }: Pick<MemberLimitDeps, 'limits'>,
+  who: Requester,
+  roomId: string,
+): void {
+  count(limits, who, 'rc_joins.local', who.userId)
+  count(limits, who, 'rc_joins_per_room', roomId)
+}
+
 /** Counts an invitation against `rc_invites`. Throws M_LIMIT_EXCEEDED. */
 export function countInvite(
   { limits }: MemberLimitDeps,

@@ -154,7 +154,7 @@ export const membershipRoutes = (d: MembershipDeps): Route[] => [
       ...paths(name),
       operations: [name],
       use: 'event',
-      limit: 'none',
+      limit: 'rc_message',
       params: { roomId: parseRoomId },
       body: other,
       async handle({ who, params, body }) {

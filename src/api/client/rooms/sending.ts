@@ -15,7 +15,7 @@ import type { MembershipService } from '#/services/rooms/membership.ts'
 import type { Sender, SendService } from '#/services/rooms/send.ts'
 import { count } from '../../rate.ts'
 import { isLeaving, refuseSuspended } from '../people/suspension.ts'
-import { countInvite, limitedJoin } from './member-limits.ts'
+import { countInvite, countKnock, limitedJoin } from './member-limits.ts'
 
 export interface SendingDeps {
   readonly send: SendService
@@ -51,7 +51,7 @@ interface NewState {
   readonly content: JsonObject
 }
 
-/** Joins and invitations that come as state events have the limits of those that do not. */
+/** Joins, knocks and invitations that come as state events, now or later, have the limits of those that do not. */
 async function limitedState(
   d: SendingDeps,
   who: Requester,
@@ -60,10 +60,10 @@ async function limitedState(
 ): Promise<string> {
   if (eventType !== 'm.room.member') return send()
   const target = parseUserId(stateKey)
-  if (content['membership'] === 'invite' && target) countInvite(d, who, roomId, target)
-  return content['membership'] === 'join' && target === who.userId
-    ? limitedJoin(d, who, roomId, send)
-    : send()
+  const { membership } = content
+  if (membership === 'invite' && target) countInvite(d, who, roomId, target)
+  if (membership === 'knock' && target === who.userId) countKnock(d, who, roomId)
+  return membership === 'join' && target === who.userId ? limitedJoin(d, who, roomId, send) : send()
 }
 
 /** https://spec.matrix.org/v1.19/client-server-api/#validation-of-mthread-relationships */
@@ -157,15 +157,17 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
         const stateKey = 'stateKey' in params ? (params.stateKey as string) : ''
         const { roomId, eventType } = params
         if (!isLeaving(who, eventType, stateKey, body['membership'])) refuseSuspended(who)
+        const state = { roomId, eventType, stateKey, content: body }
         const delayMs = query[DELAY]
         if (delayMs !== undefined) {
           const later = { roomId, type: eventType, stateKey, content: body, delayMs }
           /* Such requests have no transaction id: each is one of its own. */
           const transaction = { scope: `state/${roomId}`, txnId: request.id }
-          return { delay_id: await d.delayed.schedule(senderOf(d, who), later, transaction) }
+          const schedule = () => d.delayed.schedule(senderOf(d, who), later, transaction)
+          return { delay_id: await limitedState(d, who, state, schedule) }
         }
         const send = () => d.send.state(senderOf(d, who), roomId, eventType, stateKey, body)
-        return { event_id: await limitedState(d, who, { roomId, eventType, stateKey, content: body }, send) }
+        return { event_id: await limitedState(d, who, state, send) }
       },
     }),
   ),

@@ -1,4 +1,4 @@
-import { list, oneOf, orNull, section } from '../compound-types.ts'
+import { anyMap, list, oneOf, orNull, section } from '../compound-types.ts'
 import { later, option, supported } from '../option.ts'
 import { int, ipRange, path, size } from '../types.ts'
 
@@ -29,6 +29,20 @@ export const myelin = {
       'from `log_config`, else info',
     ),
     cache_bytes: option(size, supported, '64M', 'Memory of all caches together.'),
+    well_known_support: option(
+      orNull(anyMap),
+      supported,
+      null,
+      'Content of `/.well-known/matrix/support`: `contacts`, `support_page`.',
+      'there is no such file',
+    ),
+    well_known_policy_server: option(
+      orNull(anyMap),
+      supported,
+      null,
+      'Content of `/.well-known/matrix/policy_server`: `public_keys` with the key `ed25519` of a policy server under this name.',
+      'there is no such file',
+    ),
     reader_threads: option(int(1, 64), supported, 2, 'Threads that run long reads of the database.'),
   }),
 }

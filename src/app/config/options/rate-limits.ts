@@ -65,13 +65,23 @@ export const rateLimits = {
     concurrent: option(int(1), later, 3, 'Requests worked on at the same time.'),
   }),
   rc_presence: section(supported, 'Presence.', {
-    per_user: limit(supported, 0.1, 1, 'Changes, per account; those above it are left out without an error.'),
+    per_user: limit(
+      supported,
+      0.1,
+      1,
+      'Changes, per account; what syncs say above it is left out without an error, what is set is refused.',
+    ),
   }),
   rc_delayed_event_mgmt: limit(supported, 1, 5, 'Changes of delayed events, per account or IP address.'),
   rc_reports: limit(supported, 1, 5, 'Reports of content, per account.'),
   rc_room_creation: limit(supported, 0.016, 10, 'Rooms made, per account.'),
   rc_user_directory: limit(supported, 0.016, 200, 'Searches of the user directory, per account.'),
-  rc_profile: limit(later, 1, 500, 'Requests of profiles.'),
+  rc_profile: limit(
+    supported,
+    1,
+    500,
+    'Requests of profiles, per account, or per IP address of who shows no token.',
+  ),
   federation_rr_transactions_per_room_per_second: option(
     int(1),
     later,

@@ -15,11 +15,11 @@ export const push = {
     ),
     jitter_delay: option(orNull(duration), later, null, 'Longest random delay.', 'none'),
   }),
-  push_rules: section(later, 'Rules of users.', {
-    limits: section(later, 'Their bounds.', {
-      rule_count: option(int(0), later, 10_000, 'Rules of one user.'),
-      rule_id_length: option(int(1), later, 300, 'Characters of a rule’s ID.'),
-      rule_size: option(size, later, 1024, 'Bytes of one rule.'),
+  push_rules: section(supported, 'Rules of users.', {
+    limits: section(supported, 'Their bounds.', {
+      rule_count: option(int(0), supported, 10_000, 'Rules of one user.'),
+      rule_id_length: option(int(1), supported, 300, 'Bytes of a rule’s ID.'),
+      rule_size: option(size, supported, 1024, 'Bytes of what one rule asks and does, as JSON.'),
     }),
   }),
 }

@@ -162,7 +162,7 @@ export const server = {
     int(-1),
     supported,
     100,
-    'Most timeline events per room in one sync or search answer; -1 for no limit of this kind.',
+    'Most timeline events per room in one sync answer; -1 for no limit of this kind.',
   ),
   block_non_admin_invites: option(
     bool,

@@ -15,6 +15,7 @@ import type { VerifiedPdu } from '../ingest/verified.ts'
 import { ADDITIONAL_CREATORS_MAX, EVENTS_PER_TURN } from '../limits.ts'
 import type { MayInvite, MemberProfile, ProfileRules } from '../membership.ts'
 import type { RoomOptions } from '../options.ts'
+import { refuseUnmeant } from '../own-content.ts'
 import { profileGuard, profileSpreadOp } from '../profile-spread.ts'
 import { initialPowerLevels, PRESETS, type Preset } from './presets.ts'
 import { type FirstEvent, RoomBuilder } from './room-builder.ts'
@@ -236,6 +237,7 @@ function firstState(
     set('m.room.encryption', '', { algorithm: 'm.megolm.v1.aes-sha2' })
   }
   for (const { type, stateKey, content } of room.initialState) {
+    refuseUnmeant({ sender: room.creator, type, stateKey, content })
     const wrong =
       type === 'm.room.canonical_alias' && stateKey === ''
         ? addedAliases(content, undefined).find((name) => name !== alias)

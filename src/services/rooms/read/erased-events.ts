@@ -20,8 +20,8 @@ export function isErasedForm(row: EventRow): boolean {
 
 /**
  * The rows, with redacted forms in the place of those that were sent by `erased` users while the reader was not in the
- * room. Where nobody says what the reader's membership was, it is looked up for messages and member events; other state
- * is left as it is, since it is the room's and not only its sender's.
+ * room. Where nobody says what the reader's membership was, it is looked up. Messages and member events alone become so:
+ * other state is the room's and not only its sender's, and a client that syncs holds what the timeline says for true.
  */
 export async function withoutErased(
   store: Store,
@@ -33,7 +33,7 @@ export async function withoutErased(
   const { rules } = options
   const membershipAt = options.membershipAt ?? (await lookedUp(store, erased, rows, userId, rules))
   return rows.map((row) =>
-    !erased.has(row.sender) || row.sender === userId || membershipAt(row) === 'join'
+    !erased.has(row.sender) || !isPersonal(row) || row.sender === userId || membershipAt(row) === 'join'
       ? row
       : redactedForm(row, rules),
   )
@@ -53,7 +53,7 @@ async function lookedUp(
     const at = await membershipsAt(store, room, nids, userId, rules)
     for (const nid of nids) memberships.set(nid, at(nid))
   }
-  return (row) => (isPersonal(row) ? memberships.get(row.nid) : 'join')
+  return (row) => memberships.get(row.nid)
 }
 
 function isPersonal(row: EventRow): boolean {

@@ -51,7 +51,7 @@ export const OWN_CHANGES_BACK_MAX = 20
 /** Events around an event without a limit, and whatever is asked. */
 export const CONTEXT_LIMIT_DEFAULT = 10
 export const CONTEXT_LIMIT_MAX = 1000
-/** Events looked at for the one nearest to a time; when the reader may see none of them there is none. */
+/** Events looked at for the one nearest to a time; when all are hidden it is the one that ends the hidden stretch. */
 export const TIMESTAMP_SCAN_MAX = 3000
 /** Member events of one read. */
 export const MEMBERS_PER_READ = 100

@@ -8,7 +8,7 @@ import type { Store } from '#/ports/store/store.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import { accessRoom } from './access.ts'
 import { TIMESTAMP_SCAN_MAX } from './limits.ts'
-import { visibleTo } from './visibility.ts'
+import { endOfHidden, visibleTo } from './visibility.ts'
 
 /** Rows of one read. */
 const READ_ROWS = 100
@@ -29,12 +29,17 @@ export class TimestampService {
   async nearest(roomId: string, userId: string, ts: number, dir: 'f' | 'b'): Promise<EventRow> {
     const { room, rules } = await accessRoom(this.#store, roomId, userId)
     let from: TimePage['from'] = { ts, arrival: undefined }
-    for (let scanned = 0; scanned < TIMESTAMP_SCAN_MAX; scanned += READ_ROWS) {
+    for (let scanned = READ_ROWS; ; scanned += READ_ROWS) {
       const rows = await this.#store.events.byTime({ room: room.nid, from, dir, limit: READ_ROWS })
       const [seen] = await visibleTo(this.#store, rows, userId, rules)
       if (seen) return seen.row
       const last = rows.at(-1)
       if (!last || rows.length < READ_ROWS) break
+      if (scanned >= TIMESTAMP_SCAN_MAX) {
+        const end = await endOfHidden(this.#store, last, dir, userId, rules)
+        if (end) return end
+        break
+      }
       from = { ts: last.ts, arrival: last.arrival ?? last.nid }
       await turn(this.#clock)
     }

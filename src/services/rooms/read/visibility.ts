@@ -142,6 +142,27 @@ export async function membershipsAt(
 }
 
 /**
+ * The nearest event that ends a stretch which is hidden from a user: behind `from`, or before it with `dir` b. Nothing
+ * but their membership and the room's visibility hides and shows, so the events between need not be read. Undefined
+ * where there is none, or where both changed too often to look through.
+ */
+export async function endOfHidden(
+  store: ReadStore,
+  from: EventRow,
+  dir: 'f' | 'b',
+  userId: string,
+  rules: RoomVersionRules,
+): Promise<EventRow | undefined> {
+  const stretch = dir === 'f' ? { from: from.nid, to: store.position() } : { from: 0, to: from.nid }
+  const turns = (await store.state.turns({ room: from.room, ...stretch, keys: keysFor(userId) })) ?? []
+  const rows = turns
+    .flatMap(({ event }) => event ?? [])
+    .filter(({ ts }) => (dir === 'f' ? ts >= from.ts : ts <= from.ts))
+  rows.sort((a, b) => (dir === 'f' ? a.nid - b.nid : b.nid - a.nid))
+  return (await visibleTo(store, rows, userId, rules))[0]?.row
+}
+
+/**
  * The state before each row, as lookups of the two keys that matter; the same one for rows between which neither
  * changed. On the main line one question answers for the whole page.
  */

@@ -70,12 +70,12 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   const still = since !== undefined && !ask.fullState && (ask.moved & MOVED.events) === 0
   /* Of a room that is told whole it is known what it takes, so that it can be read side by side. */
   const [timeline, early] = await Promise.all([
-    still ? { rows: [], limited: false, present: ask.present } : visibleTimeline(deps, ask),
+    still ? { rows: [], limited: false, membershipAt: UNKNOWN } : visibleTimeline(deps, ask),
     since === undefined && ask.left === undefined ? standing(deps, ask, true, true) : undefined,
   ])
   const [state, timelineTexts] = await Promise.all([
     still ? NO_STATE : stateEvents(deps, ask, timeline),
-    since === undefined ? timelineJson(deps, ask, timeline, membershipsIn(timeline)) : undefined,
+    since === undefined ? timelineJson(deps, ask, timeline, timeline.membershipAt) : undefined,
   ])
   const membersMoved =
     (ask.moved & MOVED.members) !== 0 || timeline.rows.some(isSummed) || state.rows.some(isSummed)
@@ -84,7 +84,7 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   const nothing = !read && !membersMoved && told.every((list) => list.length === 0)
   /* That the reader is out of a room must be told even when nothing of it may be shown. */
   if (nothing && since !== undefined && !ask.fullState && ask.left === undefined) return undefined
-  const texts = timelineTexts ?? (await timelineJson(deps, ask, timeline, membershipsIn(timeline)))
+  const texts = timelineTexts ?? (await timelineJson(deps, ask, timeline, timeline.membershipAt))
   const parts = await eventParts(deps, ask, { ...timeline, texts }, state)
   /* Of a room that was left, the present counts and names are not the reader's to know. */
   if (ask.left === undefined) {
@@ -114,16 +114,12 @@ async function standing(
   return parts
 }
 
-function membershipsIn({ present }: SeenTimeline): (() => string) | undefined {
-  return present ? () => 'join' : undefined
-}
-
 /** A room that the reader is out of without having been in it, by a refused invite or a ban: that event and no more. */
 export async function outsideSection(deps: SectionDeps, ask: RoomOfReader): Promise<string> {
   const rows = ask.left === undefined ? [] : await deps.store.events.byNids([ask.left])
   const { timeline } = ask.request.filter
   const shown = timeline.passesRoom(ask.roomId) ? rows.filter((row) => timeline.passes(row)) : []
-  const texts = await timelineJson(deps, ask, { rows: shown }, undefined)
+  const texts = await timelineJson(deps, ask, { rows: shown }, UNKNOWN)
   const parts = await eventParts(deps, ask, { rows: shown, limited: false, texts }, NO_STATE)
   return `{${parts.join(',')}}`
 }
@@ -163,11 +159,10 @@ async function timelineJson(
   deps: SectionDeps,
   ask: RoomOfReader,
   { rows, asState = NONE }: Pick<Timeline, 'rows' | 'asState'>,
-  membershipAt: (() => string) | undefined,
+  membershipAt: MembershipAt,
 ): Promise<readonly string[]> {
   const viewer = ask.request
-  const shared = viewOf(deps, ask)
-  const view = membershipAt ? { ...shared, membershipAt } : shared
+  const view = { ...viewOf(deps, ask), membershipAt }
   if (asState.size === 0) return deps.clientEvents.view(rows, viewer, view)
   const seen = rows.filter((row) => !asState.has(row))
   const texts = (await deps.clientEvents.view(seen, viewer, view)).values()
@@ -203,9 +198,14 @@ export function prevBatch(store: Store, rows: readonly EventRow[], now: number):
 }
 
 interface SeenTimeline extends Timeline {
-  /** Whether the reader was in the room at every event. */
-  readonly present: boolean
+  /** The reader's membership at an event. */
+  readonly membershipAt: MembershipAt
 }
+
+type MembershipAt = NonNullable<ViewOptions['membershipAt']>
+
+const IN_THE_ROOM: MembershipAt = () => 'join'
+const UNKNOWN: MembershipAt = () => undefined
 
 async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<SeenTimeline> {
   const { request, since, now, newest } = ask
@@ -219,13 +219,15 @@ async function visibleTimeline(deps: SectionDeps, ask: SectionRequest): Promise<
   const limited = read.limited || (since === undefined && request.since !== undefined)
   const [first] = read.rows
   const joinedBefore = ask.joinedAt !== undefined && (first?.arrival ?? 0) > ask.joinedAt
-  if (ask.present || joinedBefore) return { rows: read.rows, limited, present: true }
-  if (!first) return { rows: [], limited, present: false }
+  if (ask.present || joinedBefore) return { rows: read.rows, limited, membershipAt: IN_THE_ROOM }
+  if (!first) return { rows: [], limited, membershipAt: UNKNOWN }
   const seen = await visibleTo(deps.store, read.rows, request.userId, ask.rules)
-  const visible = new Set(seen.map((entry) => entry.row.nid))
-  if (ask.left !== undefined) visible.add(ask.left)
+  const visible = new Map<number, string | undefined>(
+    seen.map(({ row, membership }) => [row.nid, membership]),
+  )
+  if (ask.left !== undefined && !visible.has(ask.left)) visible.set(ask.left, undefined)
   const shown = await withoutHidden(deps.store, read.rows, (row) => visible.has(row.nid), now)
-  return { ...shown, limited, present: false }
+  return { ...shown, limited, membershipAt: (row) => visible.get(row.nid) }
 }
 
 /** The state that a section tells of. */
