@@ -59,16 +59,16 @@ test('changes of account data are told from those of rooms', () => {
 
 test('too many peekers: the one that comes is told not to wait, once', async () => {
   const waiters = new RoomWaiters({ onChange: () => () => {} })
-  const told: (boolean | undefined)[] = []
+  const told: boolean[] = []
   const stops = Array.from({ length: PEEKERS_MAX + 1 }, (_, i) =>
-    waiters.wait(i % 7, (tooMany) => told.push(tooMany)),
+    waiters.wait(i % 7, (tooMany) => told.push(tooMany === true)),
   )
   await Promise.resolve()
   assert.deepEqual(told, [true])
   for (const stop of stops) stop()
-  waiters.wait(1, (tooMany) => told.push(tooMany))
+  waiters.wait(1, (tooMany) => told.push(tooMany === true))
   waiters.close()
-  assert.deepEqual(told, [true, undefined])
+  assert.deepEqual(told, [true, false])
 })
 
 test('too many waiting requests of one user: the oldest is answered', () => {
