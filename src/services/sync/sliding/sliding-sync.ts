@@ -58,8 +58,15 @@ export interface SlidingSyncDeps {
   readonly e2ee: E2eeSync
 }
 
-/** Bytes of a room in a list, roughly. */
+/** Bytes of a list, and of a room in it, roughly. */
+const LIST_BYTES = 1000
 const LISTED_BYTES = 120
+
+/** A list without rooms weighs as well: its filters are whatever a client wrote. */
+function weightOfView(key: string, { order }: ListView): number {
+  /* The filters are there as text and in their own form. */
+  return LIST_BYTES + 4 * key.length + order.size * LISTED_BYTES
+}
 
 interface RoomsAnswer {
   /** Objects of rooms as JSON texts, by room id. */
@@ -220,7 +227,7 @@ export class SlidingSyncService {
       if (!this.#isReady(user, labels.position, factsAt)) continue
       for (const { view, sources, key } of windows) {
         view.bring(now, sources)
-        this.#views.weigh(key, view.order.size * LISTED_BYTES)
+        this.#views.weigh(key, weightOfView(key, view))
       }
       return {
         sight: {
@@ -255,7 +262,7 @@ export class SlidingSyncService {
     const known = this.#views.get(key)
     if (known) return known
     const view = new ListView(list.filters)
-    this.#views.set(key, view, 0)
+    this.#views.set(key, view, weightOfView(key, view))
     return view
   }
 
