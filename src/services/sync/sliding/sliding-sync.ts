@@ -28,11 +28,12 @@ import type { Summaries } from '../v3/summary.ts'
 import type { DefaultAccountData } from '../v3/sync.ts'
 import { waitForNews } from '../wait.ts'
 import { whileSyncing } from '../while-syncing.ts'
+import { WholeSyncs } from '../whole-syncs.ts'
 import { type Connection, Connections, type SentRoom } from './connections.ts'
 import { type ExtensionsAnswer, extensionsAnswer, type Mail } from './extensions.ts'
 import { FactsCache } from './facts-cache.ts'
 import { LabelsCache } from './labels.ts'
-import { ANSWER_CHARS_MAX, ANSWER_ROOMS_MAX, LIST_BYTES_MAX } from './limits.ts'
+import { ANSWER_CHARS_MAX, ANSWER_ROOMS_MAX, LARGE_ANSWERS_AT_ONCE, LIST_BYTES_MAX } from './limits.ts'
 import { type ListSources, ListView } from './list-view.ts'
 import type { ExtensionScope, ListRequest, RoomWish, SlidingRequest } from './request.ts'
 import { type ResultDeps, type RoomResult, roomResult } from './room-result.ts'
@@ -88,6 +89,8 @@ export class SlidingSyncService {
   readonly #connections: Connections
   readonly #section: ResultDeps
   readonly #views = new WeightedLru<string, ListView>(LIST_BYTES_MAX)
+  /** Side by side, a user's first answers by the hundred would fill the memory. */
+  readonly #large = new WholeSyncs(LARGE_ANSWERS_AT_ONCE)
 
   constructor(deps: SlidingSyncDeps) {
     this.#deps = deps
@@ -126,7 +129,10 @@ export class SlidingSyncService {
       const { version } = this.#deps.ephemeral.versions
       const left = deadline - clock.monotonic()
       const last = left <= 0 || over || request.signal.aborted || feed.stopping
-      const text = await this.#answer(user, request, connection, mail, last)
+      const make = () => this.#answer(user, request, connection, mail, last)
+      const text = await (isLarge(request, connection)
+        ? this.#large.run(user.userId, request.signal, make)
+        : make())
       if (text !== undefined) return text
       const typing = () => request.extensions.typing !== undefined && user.hasEphemeralSince(version)
       const hasNews = () => typing() || user.hasNewsSince(now) || (mail?.inbox.hasNewsSince(now) ?? false)
@@ -383,6 +389,11 @@ function unknownPos(): MatrixError {
     'M_UNKNOWN_POS',
     'This position is not known any more. Begin anew, without a position.',
   )
+}
+
+/** Whether an answer may hold more than what changed: the first one, or one to other wishes than before. */
+function isLarge(request: SlidingRequest, { told }: Connection): boolean {
+  return !told.settled || told.config !== configText(request)
 }
 
 /** Lists and subscriptions as one text, equal for requests that mean the same. */
