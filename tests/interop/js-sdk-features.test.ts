@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ENGINES, LiveServer } from '../support/live-server.ts'
 import { encryption } from './js-sdk/encryption.ts'
+import { everyday } from './js-sdk/everyday.ts'
 import { finding } from './js-sdk/finding.ts'
 import { Stage } from './js-sdk/person.ts'
 import { pushRules } from './js-sdk/push-rules.ts'
@@ -14,7 +15,18 @@ import { upgrade } from './js-sdk/upgrade.ts'
 import { clientReport } from './report.ts'
 
 /** The last one restarts the server. */
-const SCENES = { encryption, threads, receipts, pushRules, relations, spaces, upgrade, finding, sliding }
+const SCENES = {
+  encryption,
+  everyday,
+  threads,
+  receipts,
+  pushRules,
+  relations,
+  spaces,
+  upgrade,
+  finding,
+  sliding,
+}
 
 test('matrix-js-sdk uses what rooms offer', { concurrency: true }, async (t) => {
   const onEngines = ENGINES.map(({ engine, skip }) =>

@@ -4,7 +4,11 @@ import type { UserId } from '#/protocol/ids/user-id.ts'
 import { covers } from '../../support/covers.ts'
 import { type Answer, loginBody, TestServer, V3 } from './test-server.ts'
 
-covers('POST /_matrix/client/v3/account/password', 'POST /_matrix/client/v3/account/deactivate')
+covers(
+  'POST /_matrix/client/v3/account/password',
+  'POST /_matrix/client/v3/account/deactivate',
+  'GET /_matrix/client/v3/account/3pid',
+)
 
 const PASSWORD = `${V3}/account/password`
 const DEACTIVATE = `${V3}/account/deactivate`
@@ -15,6 +19,13 @@ const proof = (user: string, password: string, session?: string) => ({
   identifier: { type: 'm.id.user', user },
   password,
   session,
+})
+
+test('an account has no addresses, and its owner is told so', async () => {
+  await using server = await TestServer.start()
+  const { access_token: token } = await server.register('alice')
+  assert.deepEqual(await server.expect(200, 'GET', `${V3}/account/3pid`, { token }), { threepids: [] })
+  await server.refused(401, 'M_MISSING_TOKEN', 'GET', `${V3}/account/3pid`)
 })
 
 test('a deactivation that is not as it should be deactivates nobody', async () => {
