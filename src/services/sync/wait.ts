@@ -16,8 +16,9 @@ export interface WaitingRequest {
 
 /**
  * Resolves at the next news of the user, after `ms`, or when the client has gone; at once when there are news. With true
- * where it may not wait on, because too many do: the request is to be answered with what there is. Throws what `stillIn` throws, as soon as the session has ended. A function that is not async, because of those who
- * wait there are many: each suspended function is half a kilobyte.
+ * where it may not wait on, because too many do: the request is to be answered with what there is. Throws what `stillIn`
+ * throws, as soon as the session has ended. A function that is not async, because of those who wait there are many: each
+ * suspended function is half a kilobyte.
  */
 export function waitForNews(
   clock: Clock,
