@@ -46,7 +46,7 @@ async function open(store: Store, folder: string): Promise<AssembledServer> {
   const path = join(folder, 'homeserver.yaml')
   writeFileSync(
     path,
-    `server_name: ${SERVER}\nreport_stats: false\ndatabase: { name: sqlite3, args: { database: ":memory:" } }\n`,
+    `server_name: ${SERVER}\nreport_stats: false\ndatabase: { name: sqlite3, args: { database: "unused.db" } }\n`,
   )
   const { config } = loadConfig([path])
   const server = await assemble({

@@ -2,14 +2,15 @@
 import pino from 'pino'
 import type { Log, LogFields, LogLevel } from '#/base/log.ts'
 import { redactText, redactValue } from '#/base/log-redact.ts'
+import { LogSink } from './log-sink.ts'
 
 export interface LogPinoOptions {
   readonly level: LogLevel
   /** A file path, or a file descriptor; default standard output. */
   readonly to?: string | number
   /**
-   * Collects this many bytes before it writes, below 16384; 0 writes each line at once. Lines of level error
-   * always flush.
+   * Collects this many characters before it writes; 0 writes each line at once. Lines of level error always
+   * flush.
    */
   readonly bufferBytes?: number
 }
@@ -27,9 +28,8 @@ export interface OwnedLog extends Log {
   reopen(): void
 }
 
-/** Longest time that a line waits in the buffer. */
-const FLUSH_MS = 1000
 const BUFFER_BYTES_DEFAULT = 4096
+const STDOUT = 1
 
 const SEVERITY: Readonly<Record<LogLevel, number>> = {
   trace: 10,
@@ -46,16 +46,8 @@ const SEVERITY: Readonly<Record<LogLevel, number>> = {
  * @throws when the file cannot be opened
  */
 export function logPino(options: LogPinoOptions): OwnedLog {
-  const minLength = options.bufferBytes ?? BUFFER_BYTES_DEFAULT
-  const destination = pino.destination({
-    dest: options.to ?? 1,
-    sync: true,
-    minLength,
-    append: true,
-    mkdir: true,
-  })
-  const timer = minLength === 0 ? undefined : setInterval(() => destination.flush(), FLUSH_MS)
-  timer?.unref()
+  const bufferBytes = options.bufferBytes ?? BUFFER_BYTES_DEFAULT
+  const destination = new LogSink({ to: options.to ?? STDOUT, bufferBytes })
   const root = pino(
     {
       level: 'trace',
@@ -66,7 +58,7 @@ export function logPino(options: LogPinoOptions): OwnedLog {
     destination,
   )
   const state = { level: options.level }
-  const flush = (): void => destination.flushSync()
+  const flush = (): void => destination.flush()
   return {
     ...wrap(root, state, flush),
     get level() {
@@ -80,11 +72,7 @@ export function logPino(options: LogPinoOptions): OwnedLog {
       flush()
     },
     flush,
-    reopen() {
-      if (typeof options.to !== 'string') return
-      flush()
-      destination.reopen()
-    },
+    reopen: () => destination.reopen(),
   }
 }
 

@@ -29,24 +29,38 @@ export const DONE_SCRIPT =
 /** SHA-256 of the script, as the policy of the page names it. */
 export const DONE_SCRIPT_HASH = 'sha256-fvOVfksifO3CcS2sKQB6qBExYFjLuq/xy8gVF+kUZfI='
 
-/** Headers of every page: it may not be framed (adv-84), loads nothing, and runs the script above at most. */
-export const PAGE_HEADERS = Object.freeze({
-  'Content-Security-Policy': `default-src 'none'; script-src '${DONE_SCRIPT_HASH}'; style-src 'unsafe-inline'; img-src https: data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
-  'X-Frame-Options': 'DENY',
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cache-Control': 'no-store',
-})
+/** Headers of a page: it may not be framed (adv-84), loads nothing, and runs the one script named by its hash. */
+function headersWith(scriptHash: string, more = ''): Readonly<Record<string, string>> {
+  return Object.freeze({
+    'Content-Security-Policy': `default-src 'none'; script-src '${scriptHash}'; style-src 'unsafe-inline'; img-src https: data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'${more}`,
+    'X-Frame-Options': 'DENY',
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Cache-Control': 'no-store',
+  })
+}
+
+/** Headers of every page that does not say otherwise. */
+export const PAGE_HEADERS = headersWith(DONE_SCRIPT_HASH)
 
 const STYLE =
   'body{font:16px/1.5 system-ui,sans-serif;max-width:32em;margin:3em auto;padding:0 1em}input,button{font:inherit;padding:.4em .8em}'
 
 /** A page with a title and a body. */
 export function page(status: number, title: string, body: Html, done = false): Reply {
-  const script = done ? `<script>${DONE_SCRIPT}</script>` : ''
+  return rawPage(status, pageText(title, body, done ? DONE_SCRIPT : undefined))
+}
+
+/** A page with a script of its own, which may speak to this server and to nobody else. `hash` names the script. */
+export function scriptPage(status: number, title: string, body: Html, script: string, hash: string): Reply {
+  const headers = headersWith(hash, "; connect-src 'self'")
+  return content(status, 'text/html; charset=utf-8', pageText(title, body, script), headers)
+}
+
+function pageText(title: string, body: Html, script: string | undefined): string {
+  const run = script === undefined ? '' : `<script>${script}</script>`
   const head = `<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title><style>${STYLE}</style>`
-  const text = `<!doctype html><html lang="en"><head>${head}</head><body><h1>${escapeHtml(title)}</h1>${body.text}${script}</body></html>`
-  return rawPage(status, text)
+  return `<!doctype html><html lang="en"><head>${head}</head><body><h1>${escapeHtml(title)}</h1>${body.text}${run}</body></html>`
 }
 
 /** A page that is finished HTML, such as an operator's. */

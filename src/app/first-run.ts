@@ -1,5 +1,5 @@
 /** What happens on a machine that has no configuration yet. */
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Rng } from '#/base/world.ts'
 import { generateConfig, newServerPaths } from './config/generate.ts'
@@ -22,14 +22,19 @@ export interface FirstRun {
   readonly serverName: string | undefined
 }
 
+/** Throws where it cannot be seen: that is no sign of a new server. */
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
 /** Finds the configuration in a data folder, or makes it with keys and secrets, readable by its owner alone. */
 export function prepareDataDir(dataDir: string, name: string | undefined, rng: Rng): FirstRun {
   const folder = resolve(dataDir)
   const existing = join(folder, 'homeserver.yaml')
-  if (existsSync(existing)) return { configPath: existing, made: false, serverName: undefined }
+  if (isThere(existing)) return { configPath: existing, made: false, serverName: undefined }
   const serverName = checkedServerName(name ?? 'localhost')
   const paths = newServerPaths({ serverName, dataDir: folder })
-  if (!existsSync(paths.signingKey)) writePrivateFile(paths.signingKey, generateSigningKey(rng))
+  if (!isThere(paths.signingKey)) writePrivateFile(paths.signingKey, generateSigningKey(rng))
   writePrivateFile(paths.config, generateConfig({ serverName, dataDir: folder, rng }))
   return { configPath: paths.config, made: true, serverName }
 }

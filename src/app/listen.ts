@@ -1,10 +1,11 @@
 /** From the configuration's listeners to those of the HTTP adapter. */
-import { readFileSync } from 'node:fs'
 import type { ListenerOptions } from '#/adapters/http-server/listeners.ts'
 import type { TlsMaterial } from '#/adapters/http-server/tls.ts'
 import type { Dispatch } from '#/http/dispatch.ts'
 import type { Config } from './config/config.ts'
 import type { Listener } from './config/listeners.ts'
+import { restricted } from './listener-resources.ts'
+import { readOwnFile } from './own-file.ts'
 
 /** What each kind of listener serves. */
 export interface Dispatches {
@@ -25,7 +26,7 @@ function optionsOf(config: Config, listener: Listener, dispatches: Dispatches): 
       listener.kind === 'tcp'
         ? { port: listener.port, addresses: listener.bindAddresses }
         : { path: listener.path, mode: listener.mode },
-    dispatch: servesClient(listener) ? dispatches.client : dispatches.metrics,
+    dispatch: dispatchOf(listener, config.metrics.enableMetrics, dispatches),
     xForwarded: listener.xForwarded,
     compress: listener.compressed.length > 0,
     ...(listener.kind === 'tcp' && listener.tls ? { tls: () => certificates(config) } : {}),
@@ -39,10 +40,13 @@ function serves({ type, resources }: Listener, metrics: boolean): boolean {
   return type === 'metrics' ? metrics : resources.length > 0
 }
 
-function servesClient(listener: Listener): boolean {
-  return (
-    listener.type === 'http' && listener.resources.some((name) => name === 'client' || name === 'federation')
-  )
+function dispatchOf(
+  { type, resources }: Listener,
+  isMeasured: boolean,
+  { client, metrics }: Dispatches,
+): Dispatch {
+  if (type === 'metrics') return metrics
+  return restricted(client, metrics, isMeasured ? resources : resources.filter((name) => name !== 'metrics'))
 }
 
 function certificates(config: Config): TlsMaterial {
@@ -51,8 +55,8 @@ function certificates(config: Config): TlsMaterial {
     throw new Error('a listener with `tls` needs tls_certificate_path and tls_private_key_path')
   }
   return {
-    cert: readFileSync(tlsCertificatePath),
-    key: readFileSync(tlsPrivateKeyPath),
+    cert: readOwnFile(tlsCertificatePath, 'the certificate'),
+    key: readOwnFile(tlsPrivateKeyPath, 'the private key of the certificate'),
     minVersion: 'TLSv1.2',
   }
 }

@@ -74,7 +74,7 @@ const READ_BY: { readonly [key: string]: readonly [file: string, text: string] }
   databases: ['database.ts', 'config.database'],
   log_config: ['serve.ts', 'config.logging.level'],
   signing_key: ['server.ts', 'signingKey?.reveal()'],
-  signing_key_path: ['server.ts', 'readFileSync(signingKeyPath'],
+  signing_key_path: ['server.ts', 'readOwnFile(signingKeyPath'],
   tls_certificate_path: ['listen.ts', 'tlsCertificatePath'],
   tls_private_key_path: ['listen.ts', 'tlsPrivateKeyPath'],
 }

@@ -5,6 +5,7 @@ import type { LogLevel } from '#/base/log.ts'
 import { realWorld } from '#/base/world.ts'
 import type { Config } from './config/config.ts'
 import { type Loaded, loadConfig } from './config/load.ts'
+import { checkNamedFiles } from './config/named-files.ts'
 import { describe } from './config/problems.ts'
 import { createMissingFiles } from './config/write-private.ts'
 import { prepareDataDir } from './first-run.ts'
@@ -21,11 +22,15 @@ export interface ServeOptions {
 const DRAIN_MS = 10_000
 
 export async function serve(options: ServeOptions): Promise<void> {
-  const paths = options.configPath.length > 0 ? options.configPath : [firstRun(options)]
+  /* Until it is known what to read anew; without this, one that comes during the start would end it. */
+  process.on('SIGHUP', () => {})
+  const paths = options.configPath.length > 0 ? given(options) : [firstRun(options)]
   const loaded = loadConfig(paths)
+  checkNamedFiles(loaded)
   const log = logPino({ level: levelOf(loaded.config) })
   sayLoaded(loaded, log)
-  createMissingFiles(loaded.missing, realWorld.rng)
+  for (const path of createMissingFiles(loaded.missing, realWorld.rng))
+    log.warn(`made ${path}, because the configuration names it and it was not there`)
   const server = await startServer(loaded.config, {
     world: realWorld,
     log,
@@ -40,6 +45,11 @@ export async function serve(options: ServeOptions): Promise<void> {
 function collectMemory(): void {
   if (!globalThis.gc) return
   collectWhenIdle({ clock: realWorld.clock, busyShare: eventLoopShare(), collect: collectEverywhere })
+}
+
+function given({ configPath, serverName }: ServeOptions): readonly string[] {
+  if (serverName !== undefined) say('--server-name is ignored: the configuration names the server already.')
+  return configPath
 }
 
 function say(text: string): void {
@@ -81,6 +91,11 @@ function sayReady(server: RunningServer, loaded: Loaded): void {
     say(`Listening on ${where}.`)
   }
   const { serverName, publicBaseurl } = loaded.config.server
+  if (server.lacksAdmin) {
+    say('')
+    say(`There is no account on ${serverName} yet, and anybody may register. To make an administrator:`)
+    say(`  bin/myelin register-user --admin -c ${loaded.files.join(' -c ')} -u NAME`)
+  }
   if (server.firstToken === undefined) return
   const [first] = server.bound
   const here = first && 'port' in first ? `http://${first.host}:${first.port}` : publicBaseurl
@@ -127,9 +142,10 @@ function handleSignals(server: RunningServer, paths: readonly string[], log: Own
 function reload(server: RunningServer, paths: readonly string[], log: OwnedLog): void {
   try {
     log.reopen()
-    const { config } = loadConfig(paths)
-    log.setLevel(levelOf(config))
+    const loaded = loadConfig(paths)
+    checkNamedFiles(loaded)
     server.reloadTls()
+    log.setLevel(levelOf(loaded.config))
     log.note('reloaded log level and certificates')
   } catch (error) {
     log.note('could not reload; everything stays as it was', { error })

@@ -1,5 +1,4 @@
 /** The all-in-one process: store, services, routes and listeners. */
-import { readFileSync } from 'node:fs'
 import { type BoundAddress, openListeners } from '#/adapters/http-server/listeners.ts'
 import { metricsProm } from '#/adapters/metrics-prom.ts'
 import type { Log } from '#/base/log.ts'
@@ -16,6 +15,7 @@ import { openStore } from './database.ts'
 import { firstToken } from './first-token.ts'
 import { listenerOptions } from './listen.ts'
 import { measureLoopStalls } from './loop-stalls.ts'
+import { readOwnFile } from './own-file.ts'
 import { passwordsFor } from './passwords.ts'
 import { configuredRates } from './rate-limits.ts'
 import { checkedServerName } from './server-name.ts'
@@ -25,6 +25,8 @@ export interface RunningServer {
   readonly bound: readonly BoundAddress[]
   /** A single-use token for the first account, while there is none. */
   readonly firstToken: string | undefined
+  /** There is no account, and the first one that registers is not the administrator, since anybody may. */
+  readonly lacksAdmin: boolean
   reloadTls(): void
   /** Answers waiting syncs, finishes requests under way within `graceMs`, then closes the store. */
   stop(graceMs: number): Promise<void>
@@ -64,13 +66,18 @@ export async function startServer(
     options: serverOptions(config, diskReader()),
   })
   owned.defer(() => server.close())
-  const token = await firstToken(store, world)
+  const { enableRegistration, enableRegistrationWithoutVerification, registrationRequiresToken } =
+    config.registration
+  const openToAll = enableRegistration && enableRegistrationWithoutVerification && !registrationRequiresToken
+  const token = openToAll ? undefined : await firstToken(store, world)
+  const lacksAdmin = openToAll && !(await store.accounts.any())
   const listeners = await openListeners(listenerOptions(config, server.dispatches), log)
   server.start()
   const rest = owned.move()
   return {
     bound: listeners.bound,
     firstToken: token,
+    lacksAdmin,
     reloadTls: () => listeners.reloadTls(),
     async stop(graceMs) {
       server.wakeWaiting()
@@ -81,7 +88,7 @@ export async function startServer(
 }
 
 function readSigningKey({ signingKey, signingKeyPath }: Config['keys']): SigningKey {
-  const keys = parseSigningKeys(signingKey?.reveal() ?? readFileSync(signingKeyPath, 'utf8'))
+  const keys = parseSigningKeys(signingKey?.reveal() ?? readOwnFile(signingKeyPath, 'the signing key'))
   const name = signingKey === null ? `file ${signingKeyPath}` : 'of the option signing_key'
   if (!keys.ok) throw new StoreError('refused', `the signing key ${name} cannot be used: ${keys.why}`)
   return keys.value[0]

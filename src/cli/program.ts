@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError, describe } from '#/app/config/problems.ts'
 import { VERSION } from '#/app/version.ts'
 import { StoreError } from '#/base/store-error.ts'
+import { sentenceOf } from '#/base/system-error.ts'
 
 const DATA_DIR = './data'
 
@@ -54,7 +55,7 @@ function program(): Command {
     .option('-u, --user <name>', 'name of the account, without @ and server')
     .option('--password-file <path>', 'file with the password; without it you are asked')
     .option('--admin', 'make it a server administrator', false)
-    .option('--url <address>', 'address of the server', 'http://localhost:8008')
+    .option('--url <address>', 'address of the server; without it that of the configuration')
     .action(async (options) => {
       const { registerUser } = await import('#/app/commands/register-user.ts')
       await registerUser(options)
@@ -121,6 +122,9 @@ function maintenance(root: Command): void {
 
 /** Parses and runs. What went wrong is said in a sentence; only our own mistakes show a stack. */
 export async function run(argv: readonly string[]): Promise<void> {
+  /* Whoever reads what is said may be gone, or on a full disk: no reason for a server to stop. */
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', outputLost)
   try {
     await program()
       .exitOverride()
@@ -128,6 +132,12 @@ export async function run(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = report(error)
   }
+}
+
+/** The result of a command did not get where it should: `| head` has seen enough, or a disk is full. */
+function outputLost(error: Error & { code?: string }): void {
+  if (error.code !== 'EPIPE') process.stderr.write(`The output cannot be written: ${sentenceOf(error)}.\n`)
+  process.exit(1)
 }
 
 function report(error: unknown): number {
@@ -141,7 +151,7 @@ function report(error: unknown): number {
     return 1
   }
   if (error instanceof Error && 'code' in error) {
-    process.stderr.write(`${error.message}\n`)
+    process.stderr.write(`${sentenceOf(error)}\n`)
     return 1
   }
   throw error

@@ -222,7 +222,7 @@ class Dispatcher {
 }
 
 /** Strips scheme and host of a target in absolute form, as RFC 9112 section 3.2.2 demands of servers. */
-function originForm(url: string): string {
+export function originForm(url: string): string {
   if (url.startsWith('/')) return url
   const authority = url.indexOf('://')
   if (authority < 0) return '/'

@@ -11,13 +11,13 @@ test('matrix-js-sdk holds a conversation', { concurrency: true }, async (t) => {
       await using server = await LiveServer.start({ engine })
       const { url } = server
       const registrationToken = await server.firstToken()
-      await server.makeAccount('bob', 'bob has a password')
       const alice = await jsSdkTalker({
         url,
         name: 'alice',
         password: 'alice has one too',
         registrationToken,
       })
+      await server.makeAccount('bob', 'bob has a password')
       const bob = await jsSdkTalker({ url, name: 'bob', password: 'bob has a password' })
       try {
         await converse(server, { alice, bob }, (text) => t.diagnostic(text))

@@ -15,13 +15,13 @@ test('matrix-nio holds a conversation', { concurrency: true, skip: noPython }, a
       await using server = await LiveServer.start({ engine })
       const common = { python: python ?? '', url: server.url }
       const registrationToken = await server.firstToken()
-      await server.makeAccount('bob', 'bob has a password')
       const alice = await nioTalker({
         ...common,
         name: 'alice',
         password: 'alice has one',
         registrationToken,
       })
+      await server.makeAccount('bob', 'bob has a password')
       const bob = await nioTalker({ ...common, name: 'bob', password: 'bob has a password' })
       try {
         await converse(server, { alice, bob }, (text) => t.diagnostic(text))

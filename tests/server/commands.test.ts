@@ -26,7 +26,7 @@ const COMMANDS = [
   'hash-password',
   'check-config',
 ]
-COMMANDS.push('backup', 'restore', 'verify', 'search-rebuild')
+COMMANDS.push('backup', 'restore', 'verify', 'recount', 'search-rebuild', 'directory-rebuild')
 
 test('every command explains itself; a wrong one is said to be wrong', async () => {
   const all = await run(['--help'])

@@ -73,3 +73,54 @@ test('endpoints that are not served, and paths that are not Matrix, are said not
   const wrongMethod = await request(server.url, 'DELETE', '/_matrix/client/v3/sync')
   assert.deepEqual([wrongMethod.status, wrongMethod.json['errcode']], [405, 'M_UNRECOGNIZED'])
 })
+
+test('a listener serves the resources that it names and no others', async () => {
+  const ports = [await freePort(), await freePort(), await freePort()] as const
+  const listener = (port: number, names: string): string =>
+    `  - { port: ${port}, bind_addresses: ['127.0.0.1'], type: http, resources: [{ names: [${names}] }] }`
+  await using server = await LiveServer.start({
+    engine: 'sqlite',
+    config: 'enable_metrics: true',
+    listeners: (port) =>
+      [
+        plainListener(port),
+        listener(ports[0], 'federation'),
+        listener(ports[1], 'health'),
+        listener(ports[2], 'client, metrics'),
+      ].join('\n'),
+  })
+  const paths = [
+    '/health',
+    '/_matrix/client/versions',
+    '/_synapse/admin/v1/register',
+    '/_matrix/federation/v1/openid/userinfo?access_token=x',
+    '/_synapse/metrics',
+  ]
+  const seen = async (base: string): Promise<(number | string)[]> => {
+    const answers = await Promise.all(paths.map((path) => text(base + path)))
+    return answers.map(({ status, text: body }) => (status === 404 ? JSON.parse(body).errcode : status))
+  }
+  const not = 'M_UNRECOGNIZED'
+  assert.deepEqual(await seen(server.url), [200, 200, 200, 401, not])
+  assert.deepEqual(await seen(`http://127.0.0.1:${ports[0]}`), [200, not, not, 401, not])
+  assert.deepEqual(await seen(`http://127.0.0.1:${ports[1]}`), [200, not, not, not, not])
+  assert.deepEqual(await seen(`http://127.0.0.1:${ports[2]}`), [200, 200, 200, not, 200])
+  const preflight = await fetch(`http://127.0.0.1:${ports[1]}/_matrix/client/versions`, { method: 'OPTIONS' })
+  assert.equal(preflight.headers.get('access-control-allow-origin'), '*')
+})
+
+test('answers are compressed where a listener says so', async () => {
+  const port = await freePort()
+  await using server = await LiveServer.start({
+    engine: 'sqlite',
+    listeners: (plain) =>
+      `${plainListener(plain)}\n  - { port: ${port}, bind_addresses: ['127.0.0.1'], type: http, resources: [{ names: [client], compress: true }] }`,
+  })
+  const encoding = async (base: string) => {
+    const answer = await fetch(`${base}/_matrix/client/versions`, { headers: { 'accept-encoding': 'gzip' } })
+    assert.ok(Array.isArray(((await answer.json()) as { versions: unknown }).versions))
+    return answer.headers.get('content-encoding')
+  }
+  assert.equal(await encoding(server.url), null)
+  assert.equal(await encoding(`http://127.0.0.1:${port}`), 'gzip')
+})

@@ -1,12 +1,15 @@
 /** `hash-password`. */
-import { StoreError } from '#/base/store-error.ts'
+import { existsSync } from 'node:fs'
 import { loadConfig } from '../config/load.ts'
+import { configPathsOrDefault } from '../first-run.ts'
 import { passwordsFor } from '../passwords.ts'
-import { readSecretLine } from './ask.ts'
+import { readNewPassword } from './ask.ts'
 
 export async function printPasswordHash(configPaths: readonly string[]): Promise<void> {
-  const pepper = configPaths.length === 0 ? null : loadConfig(configPaths).config.passwords.pepper
-  const password = await readSecretLine('Password: ')
-  if (password === '') throw new StoreError('refused', 'The password is empty.')
+  const paths = configPathsOrDefault(configPaths)
+  /* Without any configuration there is no pepper. */
+  const isGiven = configPaths.length > 0 || paths.some((path) => existsSync(path))
+  const pepper = isGiven ? loadConfig(paths).config.passwords.pepper : null
+  const password = await readNewPassword('Password: ')
   process.stdout.write(`${await passwordsFor(pepper).hash(password)}\n`)
 }

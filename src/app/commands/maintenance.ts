@@ -1,4 +1,5 @@
 /** `backup`, `restore` and `verify`. */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { logPino } from '#/adapters/log-pino.ts'
 import { realWorld } from '#/base/world.ts'
@@ -6,7 +7,7 @@ import { backup } from '#/storage/backup/backup.ts'
 import { restore } from '#/storage/backup/restore.ts'
 import type { VerifyReport } from '#/storage/verify/report.ts'
 import { runVerify } from '#/storage/verify/run-verify.ts'
-import { loadConfig } from '../config/load.ts'
+import { type Loaded, loadConfig } from '../config/load.ts'
 import { databaseLocation } from '../database.ts'
 import { configPathsOrDefault } from '../first-run.ts'
 import { VERSION } from '../version.ts'
@@ -30,12 +31,21 @@ function sayReport(report: VerifyReport): void {
   if (!report.ok) process.exitCode = 1
 }
 
+/** Those that are there: a listener may have none. */
+function certificatesOf({ config }: Loaded): string[] {
+  const { tlsCertificatePath, tlsPrivateKeyPath } = config.tls
+  return [tlsCertificatePath, tlsPrivateKeyPath].filter(
+    (path) => path !== null && existsSync(path),
+  ) as string[]
+}
+
 export async function runBackup(options: { configPath: readonly string[]; out: string }): Promise<void> {
   const loaded = loadConfig(configPathsOrDefault(options.configPath))
+  const { signingKey, signingKeyPath } = loaded.config.keys
   const { manifest, report } = await backup({
     database: databaseLocation(loaded.config.database),
-    signingKeyPath: loaded.config.keys.signingKeyPath,
-    configPaths: loaded.files,
+    signingKeyPath: signingKey === null ? signingKeyPath : undefined,
+    configPaths: [...loaded.files, ...loaded.companions, ...certificatesOf(loaded)],
     out: resolve(options.out),
     version: VERSION,
     world: realWorld,

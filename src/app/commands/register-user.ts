@@ -1,17 +1,20 @@
 /** `register-user`: the shared-secret registration of a running server. */
 import { createHmac } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { StoreError } from '#/base/store-error.ts'
+import { reasonOf } from '#/base/system-error.ts'
+import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { configPathsOrDefault } from '../first-run.ts'
-import { readSecretLine } from './ask.ts'
+import { readOwnFile } from '../own-file.ts'
+import { readNewPassword } from './ask.ts'
 
 export interface RegisterUserOptions {
   readonly configPath: readonly string[]
   readonly user?: string
   readonly passwordFile?: string
   readonly admin: boolean
-  readonly url: string
+  /** Absent: the first listener of the configuration that clients can use. */
+  readonly url?: string
 }
 
 const PATH = '/_synapse/admin/v1/register'
@@ -24,10 +27,10 @@ export async function registerUser(options: RegisterUserOptions): Promise<void> 
   if (user === undefined) throw refused('Give the name of the account with --user.')
   const password =
     options.passwordFile === undefined
-      ? await readSecretLine(`Password of ${user}: `)
-      : readFileSync(options.passwordFile, 'utf8').replace(/\r?\n$/, '')
+      ? await readNewPassword(`Password of ${user}: `)
+      : readOwnFile(options.passwordFile, 'the password').replace(/\r?\n$/, '')
   if (password === '') throw refused('The password is empty.')
-  const url = new URL(PATH, options.url)
+  const url = addressOf(options.url ?? ownAddress(config))
   const { nonce } = (await call(url, undefined)) as { nonce: string }
   const mac = createHmac('sha1', secret.reveal())
     .update([nonce, user, password, options.admin ? 'admin' : 'notadmin'].join('\0'))
@@ -36,15 +39,38 @@ export async function registerUser(options: RegisterUserOptions): Promise<void> 
   process.stdout.write(`Made ${(made as { user_id: string }).user_id}.\n`)
 }
 
+function addressOf(given: string): URL {
+  const url = URL.parse(PATH, given)
+  if (url && /^https?:$/.test(url.protocol)) return url
+  throw refused(`--url must be an address such as http://localhost:8008, not ${given}`)
+}
+
+/** Addresses that stand for all of this machine's, and where it hears itself. */
+const EVERYWHERE: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }
+
+/** Where this machine reaches the server of a configuration; with TLS under the name that its certificate has. */
+export function ownAddress({ listeners, server }: Pick<Config, 'listeners' | 'server'>): string {
+  for (const listener of listeners) {
+    if (listener.kind !== 'tcp' || listener.tls || !listener.resources.includes('client')) continue
+    const hosts = listener.bindAddresses.map((address) => EVERYWHERE[address] ?? address)
+    const host = hosts.find((each) => !each.includes(':')) ?? hosts[0]
+    if (host === undefined) continue
+    return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${listener.port}`
+  }
+  return server.publicBaseurl
+}
+
 async function call(url: URL, body: object | undefined): Promise<object> {
   const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }
   let response: Response
   try {
     response = await fetch(url, init)
   } catch (error) {
-    throw refused(`The server at ${url.origin} does not answer: ${(error as Error).message}`)
+    throw refused(`The server at ${url.origin} does not answer: ${reasonOf((error as Error).cause ?? error)}`)
   }
-  const answer = (await response.json()) as { error?: string }
+  const answer = (await response.json().catch(() => undefined)) as { error?: string } | undefined
+  if (typeof answer !== 'object' || answer === null)
+    throw refused(`What answers at ${url.origin} (status ${response.status}) is no Matrix server; see --url.`)
   if (!response.ok) throw refused(`The server refused: ${answer.error ?? response.status}`)
   return answer
 }

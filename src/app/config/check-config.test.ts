@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { CERTIFICATE_ONE, CERTIFICATE_TWO } from '#/adapters/http-server/certificates.fixture.ts'
 import { checkConfig } from './check-config.ts'
 import { memoryFiles } from './memory-files.ts'
 
@@ -16,7 +17,10 @@ rc_mesage: {}
 `
 
 test('a good configuration: warnings, what is not yet supported, what is in effect, and no secret', () => {
-  const { ok, text } = checkConfig(['h.yaml'], memoryFiles({ '/work/h.yaml': GOOD, '/c': '', '/k': '' }))
+  const { ok, text } = checkConfig(
+    ['h.yaml'],
+    memoryFiles({ '/work/h.yaml': GOOD, '/c': CERTIFICATE_ONE.cert, '/k': CERTIFICATE_ONE.key }),
+  )
   assert.equal(ok, true)
   assert.doesNotMatch(text, /hunter2/)
   for (const part of [
@@ -44,4 +48,29 @@ test('a bad one: every problem with file and line', () => {
     /^Problems \(2\):\n {2}\/work\/h\.yaml:11: enable_search: .*\n {2}\/work\/h\.yaml:12: enable_metrics: /,
   )
   assert.match(text, /\nWarnings:\n(.*\n)*? {2}.*rc_mesage/)
+})
+
+test('the files that are named: absent, of another kind, of another certificate, a signing key that is none', () => {
+  const problemsOf = (files: Record<string, string>): string[] => {
+    const { ok, text } = checkConfig(['h.yaml'], memoryFiles({ '/work/h.yaml': GOOD, ...files }))
+    assert.equal(ok, Object.keys(files).length === 0)
+    return [...text.matchAll(/^ {2}\/work\/h\.yaml:\d+: (\S+: expected .*)$/gm)].map(
+      ([, found]) => found ?? '',
+    )
+  }
+  const { cert, key } = CERTIFICATE_ONE
+  assert.deepEqual(problemsOf({ '/c': cert }), [
+    'tls_private_key_path: expected a file with a private key in PEM: there is no /k',
+  ])
+  assert.deepEqual(problemsOf({ '/c': 'garbage', '/k': 'garbage' }), [
+    'tls_certificate_path: expected a file with a certificate in PEM: /c: that is none, or one with a passphrase',
+    'tls_private_key_path: expected a file with a private key in PEM: /k: that is none, or one with a passphrase',
+  ])
+  assert.deepEqual(problemsOf({ '/c': cert, '/k': CERTIFICATE_TWO.key }), [
+    'tls_private_key_path: expected the private key of the certificate; this one belongs to another',
+  ])
+  const broken = { '/c': cert, '/k': key, '/work/example.org.signing.key': '' }
+  const { ok, text } = checkConfig(['h.yaml'], memoryFiles({ '/work/h.yaml': GOOD, ...broken }))
+  assert.equal(ok, false)
+  assert.match(text, /signing_key_path: expected a signing key that can be used in .*: there is no key/)
 })

@@ -2,6 +2,7 @@ import type { Config } from './config.ts'
 import { diskReader, type FileReader } from './files.ts'
 import type { Listener } from './listeners.ts'
 import { type Loaded, loadConfig } from './load.ts'
+import { checkNamedFiles } from './named-files.ts'
 import { ConfigError, describe } from './problems.ts'
 import { formatDuration, formatSize } from './units.ts'
 
@@ -16,6 +17,7 @@ export interface ConfigCheck {
 export function checkConfig(paths: readonly string[], files: FileReader = diskReader()): ConfigCheck {
   try {
     const loaded = loadConfig(paths, files)
+    checkNamedFiles(loaded, files)
     return { ok: true, text: lines(reportOf(loaded)) }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

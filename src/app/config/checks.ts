@@ -1,3 +1,4 @@
+import { reasonOf } from '#/base/system-error.ts'
 import { isStrictLocalpart } from '#/protocol/ids/user-id.ts'
 import type { Config } from './config.ts'
 import { readConsentDocuments } from './consent-documents.ts'
@@ -137,12 +138,11 @@ function sessions({ config, root, require }: Check): void {
   require(within(s.refreshTokenLifetime), 'refresh_token_lifetime', text)
 }
 
-function transport({ config, files, require, warn }: Check): void {
+function transport({ config, require, warn }: Check): void {
   const tls = config.listeners.some((listener) => listener.kind === 'tcp' && listener.tls)
   for (const key of ['tls_certificate_path', 'tls_private_key_path'] as const) {
     const path = key === 'tls_certificate_path' ? config.tls.tlsCertificatePath : config.tls.tlsPrivateKeyPath
     require(!tls || path !== null, key, 'a path, because a listener has `tls: true`')
-    require(!tls || path === null || files.exists(path), key, 'an existing file')
   }
   const metrics = config.listeners.some((listener) => listener.resources.includes('metrics'))
   warn(
@@ -177,7 +177,7 @@ function policy({ config, files, require }: Check): void {
   try {
     readConsentDocuments(templateDir, version, files)
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
+    const why = reasonOf(error)
     require(false, 'user_consent.template_dir', `a folder with the documents, but ${why}`)
   }
 }

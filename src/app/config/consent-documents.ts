@@ -1,5 +1,6 @@
 /** The documents of `user_consent.template_dir`, as Synapse lays them out: `en/<version>.html`, `en/success.html`. */
 import { join } from 'node:path'
+import { reasonOf } from '#/base/system-error.ts'
 import { parseTemplate, type Template } from '#/base/template.ts'
 import type { FileReader } from './files.ts'
 import { CONSENT_DOCUMENTS_MAX } from './limits.ts'
@@ -31,7 +32,7 @@ export function readConsentDocuments(
     try {
       all.set(name.slice(0, -ENDING.length), parseTemplate(files.readText(path)))
     } catch (error) {
-      throw new Error(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+      throw new Error(`${path}: ${reasonOf(error)}`)
     }
   }
   const success = all.get('success')

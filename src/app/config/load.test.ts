@@ -301,6 +301,38 @@ test('files that are to be made are named: signing key and registration secret',
   assert.deepEqual(load('signing_key_path: k\n', { '/work/k': 'ed25519 a x' }).missing, [])
 })
 
+test('arguments of the database: wrong ones refuse, unknown ones and those without effect are told', () => {
+  assert.deepEqual(
+    problemsOf(
+      'database:\n  name: psycopg2\n  args: {user: true, port: x, cp_max: ten, sslmode: yes please}\n',
+    ).sort(),
+    [
+      '7: database.args.cp_max: expected a whole number, at least 1',
+      '7: database.args.port: expected a port from 1 to 65535',
+      '7: database.args.sslmode: expected one of disable, allow, prefer, require, verify-ca, verify-full',
+      '7: database.args.user: expected a string',
+    ],
+  )
+  const loaded = load(
+    'database: {name: psycopg2, args: {pasword: x, cp_min: 5, target: y, sslmode: prefer}}\n',
+  )
+  assert.deepEqual(warningsOf(loaded).sort(), [
+    'ignored 5: database: given twice; the value on line 4 is passed over',
+    'no-effect 5: database.args.cp_min: has no effect: connections are opened when they are needed',
+    'unknown 5: database.args.pasword: not passed on to the database; did you mean `password`?',
+    'unknown 5: database.args.target: not passed on to the database',
+    'unsafe 5: database.args.sslmode: the connection is not encrypted; write `require` or `verify-full` for TLS',
+  ])
+})
+
+test('the files that the configuration names are known, for a backup', () => {
+  const others = { '/work/s': 'secret', '/work/log.yaml': 'root: {level: INFO}' }
+  assert.deepEqual(load('form_secret_path: s\nlog_config: log.yaml\n', others).companions, [
+    '/work/s',
+    '/work/log.yaml',
+  ])
+})
+
 test('without a macaroon secret the registration secret is taken, else none', () => {
   assert.equal(load('registration_shared_secret: reg\n').config.api.macaroonSecretKey?.reveal(), 'reg')
   assert.equal(load('').config.api.macaroonSecretKey, null)
@@ -334,10 +366,12 @@ test('PostgreSQL: the arguments are handed on', () => {
   assert.deepEqual({ ...config.database.args }, { user: 'u', host: 'h', port: 5432, dbname: 'd', cp_max: 10 })
 })
 
-test('SQLite: the path is relative to the working directory; memory is possible', () => {
+test('SQLite: the path is relative to the working directory; memory is refused', () => {
   const pathOf = ({ config }: Loaded) => config.database.engine === 'sqlite' && config.database.path
   assert.equal(pathOf(load('')), '/work/home.db')
-  assert.equal(pathOf(load('database: {args: {database: ":memory:"}}\n')), ':memory:')
+  assert.deepEqual(problemsOf('database: {args: {database: ":memory:"}}\n'), [
+    '5: database.args.database: expected a file: memory is lost at every stop',
+  ])
   assert.deepEqual(problemsOf('database: {name: sqlite3}\n'), [
     '5: database.args.database: missing; expected the path of the SQLite file',
   ])

@@ -1,13 +1,15 @@
 import { dirname, join, resolve } from 'node:path'
+import { reasonOf } from '#/base/system-error.ts'
 import { applyAliases } from './aliases.ts'
 import { checkTogether } from './checks.ts'
 import type { Config, DatabaseChoice } from './config.ts'
+import { checkDatabaseArgs } from './database-args.ts'
 import { diskReader, type FileReader, findConfigFiles } from './files.ts'
 import { type Listener, listenersOf } from './listeners.ts'
 import { type LogLevels, readLogConfig } from './log-config.ts'
 import type { MapNode, Node } from './node.ts'
 import { type Fields, keysOf, readFields } from './option.ts'
-import { byPlace, ConfigError, type Notice } from './problems.ts'
+import { byPlace, ConfigError, type Notice, type Place } from './problems.ts'
 import { LoadReport } from './report.ts'
 import { TABLE, type Tree } from './table.ts'
 import { nodeAt, placeAt } from './tree-edit.ts'
@@ -28,6 +30,10 @@ export interface Loaded {
   readonly missing: readonly MissingFile[]
   /** The files that were read, in order. */
   readonly files: readonly string[]
+  /** Other files that these name and that were read: secrets, certificates, documents, the signing key. */
+  readonly companions: readonly string[]
+  /** Where an option stands, for messages. */
+  readonly placeOf: (key: string) => Place
 }
 
 /**
@@ -35,11 +41,15 @@ export interface Loaded {
  * @param paths files, or folders whose `*.yaml` files are read in sorted order.
  * @throws ConfigError with every problem found.
  */
-export function loadConfig(paths: readonly string[], files: FileReader = diskReader()): Loaded {
+export function loadConfig(paths: readonly string[], disk: FileReader = diskReader()): Loaded {
   const report = new LoadReport()
+  const read = new Set<string>()
+  const files = remembering(disk, read)
   const found = findConfigFiles(paths, files)
   report.add([], found.ignored)
   const merged = mergeFiles(found.files, files, report)
+  /* What is missing in half of a configuration is no news. */
+  if (report.problems.length > 0) throw new ConfigError(report.problems, report.notices)
   const aliased = applyAliases(merged)
   report.add(aliased.problems, aliased.notices)
   const root = aliased.root
@@ -57,6 +67,20 @@ export function loadConfig(paths: readonly string[], files: FileReader = diskRea
     notYet: report.notYet,
     missing: unmade,
     files: found.files,
+    companions: [...read].filter((path) => !found.files.includes(path)),
+    placeOf: (key) => placeAt(root, key),
+  }
+}
+
+/** The same files; `read` is told of each that is read. */
+function remembering(files: FileReader, read: Set<string>): FileReader {
+  return {
+    ...files,
+    readText(path) {
+      const text = files.readText(path)
+      read.add(resolve(files.cwd, path))
+      return text
+    },
   }
 }
 
@@ -68,8 +92,7 @@ function mergeFiles(paths: readonly string[], files: FileReader, report: LoadRep
     try {
       text = files.readText(path)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      report.problem({ file: path, line: 0, key: '' }, `expected a readable file: ${why}`)
+      report.problem({ file: path, line: 0, key: '' }, `expected a readable file: ${reasonOf(error)}`)
       continue
     }
     const yaml = readYaml(text, path)
@@ -170,20 +193,25 @@ function deriveDatabase(tree: Tree, root: MapNode, files: FileReader, report: Lo
     report.problem(databases.size > 1 ? placeAt(root, 'databases') : at, text)
     return { engine: 'sqlite', path: '', args: {} }
   }
-  if (chosen.name === 'psycopg2') return { engine: 'postgres', args: chosen.args }
+  const engine = chosen.name === 'psycopg2' ? 'postgres' : 'sqlite'
+  const args = nodeAt(root, database ? 'database.args' : `databases.${[...databases.keys()][0]}.args`)
+  if (args?.kind === 'map') checkDatabaseArgs(engine, args, report)
+  if (engine === 'postgres') return { engine, args: chosen.args }
   const path = chosen.args['database']
   if (typeof path !== 'string' || path === '') {
     report.problem(placeAt(root, 'database.args.database'), 'missing; expected the path of the SQLite file')
     return { engine: 'sqlite', path: '', args: chosen.args }
   }
-  return { engine: 'sqlite', path: path === ':memory:' ? path : resolve(files.cwd, path), args: chosen.args }
+  if (path === ':memory:')
+    report.problem(placeAt(root, 'database.args.database'), 'expected a file: memory is lost at every stop')
+  return { engine: 'sqlite', path: resolve(files.cwd, path), args: chosen.args }
 }
 
 function deriveLogging(tree: Tree, root: MapNode, files: FileReader, report: LoadReport): LogLevels {
   const own = tree.myelin.myelin.logLevel
   const path = tree.logging.logConfig
-  if (path === null) return { level: own ?? 'info', loggers: new Map() }
+  if (path === null) return { level: own ?? 'info' }
   const read = readLogConfig(path, placeAt(root, 'log_config'), files)
   report.add(read.problems, read.notices)
-  return { level: own ?? read.level, loggers: read.loggers }
+  return { level: own ?? read.level }
 }

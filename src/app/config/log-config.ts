@@ -1,3 +1,4 @@
+import { reasonOf } from '#/base/system-error.ts'
 import type { FileReader } from './files.ts'
 import type { MapNode, Node } from './node.ts'
 import type { LOG_LEVELS } from './options/myelin.ts'
@@ -7,10 +8,9 @@ import { readYaml } from './yaml-node.ts'
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** Least severity to log: of everything, and of single loggers by the name in the file. */
+/** Least severity to log. */
 export interface LogLevels {
   readonly level: LogLevel
-  readonly loggers: ReadonlyMap<string, LogLevel>
 }
 
 const PYTHON_LEVELS: Readonly<Record<string, LogLevel>> = {
@@ -33,8 +33,8 @@ export interface LogConfig extends LogLevels {
 const DEFAULT_LEVEL: LogLevel = 'info'
 
 /**
- * Takes the levels of root and loggers from a Python logging file. Handlers, formatters and filters are passed over:
- * this server writes to standard output. A missing file is no problem, as Synapse would make it.
+ * Takes the level of the root from a Python logging file. Loggers are parts of another program; handlers, formatters and
+ * filters are passed over: this server writes to standard output. A missing file is no problem, as Synapse would make it.
  * @param at where the path of the file is given.
  */
 export function readLogConfig(path: string, at: Place, files: FileReader): LogConfig {
@@ -46,7 +46,7 @@ export function readLogConfig(path: string, at: Place, files: FileReader): LogCo
   try {
     text = files.readText(path)
   } catch (error) {
-    return none([{ ...at, text: `expected a readable file: ${String(error)}` }], [])
+    return none([{ ...at, text: `expected a readable file: ${reasonOf(error)}` }], [])
   }
   const yaml = readYaml(text, path)
   if (yaml.root === undefined) return none(yaml.problems, yaml.notices)
@@ -54,27 +54,20 @@ export function readLogConfig(path: string, at: Place, files: FileReader): LogCo
 }
 
 function none(problems: readonly Problem[], notices: readonly Notice[]): LogConfig {
-  return { level: DEFAULT_LEVEL, loggers: new Map(), problems, notices }
+  return { level: DEFAULT_LEVEL, problems, notices }
 }
 
 function levelsOf(root: MapNode, at: Place, seen: readonly Notice[]): LogConfig {
   const problems: Problem[] = []
   const notices = [...seen]
   const rootLevel = nodeAt(root, 'root.level')
-  const loggers = new Map<string, LogLevel>()
-  const given = root.entries.get('loggers')
-  for (const [name, logger] of given?.kind === 'map' ? given.entries : []) {
-    const node = logger.kind === 'map' ? logger.entries.get('level') : undefined
-    const level = node && levelOf(node, problems)
-    if (level !== undefined && level !== 'trace') loggers.set(name, level)
-  }
   const level = (rootLevel && levelOf(rootLevel, problems)) ?? DEFAULT_LEVEL
-  if (root.entries.has('handlers')) {
+  if (root.entries.has('handlers') || root.entries.has('loggers')) {
     const text =
-      'only the levels of this logging file are used; its handlers are not, logs go to standard output'
+      'only the level of the root is used of this logging file; its loggers and handlers are not, logs go to standard output'
     notices.push({ kind: 'ignored', ...at, text })
   }
-  return { level, loggers, problems, notices }
+  return { level, problems, notices }
 }
 
 function levelOf(node: Node, problems: Problem[]): LogLevel | undefined {

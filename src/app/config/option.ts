@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { reasonOf } from '#/base/system-error.ts'
 import type { FileReader } from './files.ts'
 import { nearestName } from './nearest.ts'
 import { childKey, isNull, type MapNode, type Node, nodeOf, type Plain } from './node.ts'
@@ -211,8 +212,7 @@ function readTwin(path: string, at: Place, row: Option<unknown>, reading: Readin
   try {
     return reading.files.readText(resolve(reading.files.cwd, path)).trim()
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    reading.problem(at, `expected a readable file that holds ${row.type.expected}: ${why}`)
+    reading.problem(at, `expected a readable file that holds ${row.type.expected}: ${reasonOf(error)}`)
     return undefined
   }
 }

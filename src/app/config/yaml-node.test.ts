@@ -70,12 +70,23 @@ test('a second document is a problem', () => {
   )
 })
 
-test('an empty file and a list are passed over', () => {
-  for (const text of ['', '# only a comment\n', '- 1\n', 'word\n']) {
+test('an empty file is passed over; a list or a word is no configuration', () => {
+  const found = (text: string) => {
     const { notices, problems, root } = read(text)
     assert.equal(root, undefined)
-    assert.deepEqual([problems.length, notices.length], [0, 1], text)
+    return [problems.length, notices.length]
   }
+  for (const text of ['', '# only a comment\n']) assert.deepEqual(found(text), [0, 1], text)
+  for (const text of ['- 1\n', 'word\n']) assert.deepEqual(found(text), [1, 0], text)
+})
+
+test('one letter is a text, as in the reader of Synapse, and yes and on are booleans', () => {
+  const value = (text: string) => {
+    const node = read(`a: ${text}\n`).root?.entries.get('a')
+    return node?.kind === 'scalar' ? node.value : undefined
+  }
+  assert.deepEqual(['y', 'n', 'Y', 'N'].map(value), ['y', 'n', 'Y', 'N'])
+  assert.deepEqual(['yes', 'no', 'on', 'off', 'true'].map(value), [true, false, true, false, true])
 })
 
 test('an alias that contains itself, and aliases that multiply, are stopped', () => {

@@ -48,8 +48,9 @@ class YamlReading {
   result(root: Node | undefined): YamlFile {
     const map = root?.kind === 'map' ? root : undefined
     if (map === undefined && !this.broken) {
-      const text = 'passed over: empty, or not a map of keys to values'
-      this.#notices.push({ kind: 'ignored', file: this.#file, line: 0, key: '', text })
+      const place = { file: this.#file, line: 0, key: '' }
+      if (root === undefined) this.#notices.push({ kind: 'ignored', ...place, text: 'passed over: empty' })
+      else this.#problems.push({ ...place, line: root.at.line, text: 'expected a map of keys to values' })
     }
     return { root: map, problems: this.#problems, notices: this.#notices }
   }
@@ -91,6 +92,9 @@ class YamlReading {
 
   #scalar(value: unknown, source: string | undefined, offset: number, key: string): Node | undefined {
     const at = this.#at(offset, key)
+    // Python's reader, which Synapse uses, has no one-letter booleans: a user may be called y.
+    if (typeof value === 'boolean' && source !== undefined && /^[yn]$/i.test(source))
+      return { kind: 'scalar', at, value: source, source }
     if (
       typeof value === 'string' ||
       typeof value === 'number' ||

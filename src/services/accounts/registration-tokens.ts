@@ -27,6 +27,8 @@ export class RegistrationTokens {
     if (token === '' || token.length > REGISTRATION_TOKEN_CHARS_MAX) return undefined
     const row = await this.#store.accounts.registrationToken(token)
     if (!row || (this.#closed && !row.admin)) return undefined
+    /* Whoever reads old logs must not become an administrator. */
+    if (row.admin && (await this.#store.accounts.any())) return undefined
     if (row.expiresTs !== null && row.expiresTs <= this.#clock.now()) return undefined
     return row.usesAllowed === null || row.completed < row.usesAllowed ? row : undefined
   }

@@ -64,10 +64,11 @@ export class Notifications {
     const [event] = await withoutOver(this.#store, await this.#store.events.byNids([row.event]))
     const room = await this.#store.rooms.byNid(row.room)
     const rules = room && rulesOf(room.version)
-    if (!event || !rules) return undefined
+    const known = await this.#rules.of(request.userId)
+    /* What was counted before somebody was ignored is not shown after it. */
+    if (!event || !rules || known.ignored.has(event.sender)) return undefined
     const viewer = { userId: request.userId, deviceId: request.deviceId }
     const [text] = await this.#clientEvents.view([event], viewer, { rules, withoutRoomId: true })
-    const known = await this.#rules.of(request.userId)
     const actions = row.actions ?? known.usualActions(row.kind, row.roomId)
     return `{"actions":${actions},"event":${text},"profile_tag":"","read":${row.read},"room_id":${JSON.stringify(row.roomId)},"ts":${event.ts}}`
   }

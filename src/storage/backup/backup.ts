@@ -22,7 +22,8 @@ import { type BackupFile, type FileRole, MANIFEST_FILE, MANIFEST_FORMAT, type Ma
 
 export interface BackupOptions {
   readonly database: DatabaseLocation
-  readonly signingKeyPath: string
+  /** Absent: the key is in the configuration. */
+  readonly signingKeyPath: string | undefined
   /** Configuration files, or folders of them. */
   readonly configPaths: readonly string[]
   readonly mediaPath?: string
@@ -45,11 +46,28 @@ export interface BackupResult {
  * it is called `<out>.partial`. Throws a StoreError `refused` when `out` is in use or the database is not ours.
  */
 export async function backup(options: BackupOptions): Promise<BackupResult> {
-  const { out, log } = options
+  const { out } = options
   if (!(await isVacant(out))) throw new StoreError('refused', `${out} is not empty. It was not touched`)
   const partial = `${resolve(out)}.partial`
   await rm(partial, { recursive: true, force: true })
   await mkdir(partial, { recursive: true, mode: PRIVATE_FOLDER })
+  try {
+    return await write(options, partial)
+  } catch (error) {
+    /* It is of no use, and may be what fills the disk. */
+    await rm(partial, { recursive: true, force: true })
+    throw withPlace(partial, error)
+  }
+}
+
+/** SQLite's own errors name no file. */
+function withPlace(partial: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof StoreError || !('errcode' in error)) return error
+  return new StoreError('refused', `${partial} could not be written: ${error.message}`, { cause: error })
+}
+
+async function write(options: BackupOptions, partial: string): Promise<BackupResult> {
+  const { out, log } = options
   /* First: every file that the copied rows name is there already, so copying media later misses none. */
   const { engine } = options.database
   const report = await saveDatabase(options.database, savedDatabase(partial, engine), log)
@@ -77,7 +95,7 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
 }
 
 async function* copyParts(options: BackupOptions, folder: string): AsyncGenerator<BackupFile> {
-  yield* copyNamed(folder, 'key', [options.signingKeyPath])
+  if (options.signingKeyPath !== undefined) yield* copyNamed(folder, 'key', [options.signingKeyPath])
   const configs: string[] = []
   for (const path of options.configPaths) {
     if (!(await stat(path)).isDirectory()) configs.push(path)

@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { isAbsolute, join, normalize, sep } from 'node:path'
 import { StoreError } from '#/base/store-error.ts'
+import { reasonOf } from '#/base/system-error.ts'
 import type { EngineName } from '../sql/dialect.ts'
 import { MANIFEST_BYTES_MAX } from './limits.ts'
 
@@ -47,7 +48,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
     if (size > MANIFEST_BYTES_MAX) throw new RangeError(`it has ${size} bytes`)
     manifest = JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw refuse(folder, `its ${MANIFEST_FILE} cannot be read: ${(error as Error).message}`)
+    throw refuse(folder, `its ${MANIFEST_FILE} cannot be read: ${reasonOf(error)}`)
   }
   if (!isManifest(manifest)) throw refuse(folder, `its ${MANIFEST_FILE} is not one of ours`)
   if (manifest.format !== MANIFEST_FORMAT) {

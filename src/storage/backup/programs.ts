@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { ClientConfig } from 'pg'
 import { StoreError } from '#/base/store-error.ts'
 import type { Target } from '../postgres/session.ts'
 import { PRIVATE_FILE } from './files.ts'
@@ -35,14 +34,17 @@ export function connectionTexts(target: Target, passfile: string): { dbname: str
     if (password !== '') url.searchParams.set('passfile', passfile)
     return { dbname: url.href, password }
   }
-  const { host, port, user, database, password, ssl } = target as ClientConfig
+  const { host, port, user, database, password, libpq } = target as Exclude<
+    Target,
+    { connectionString: string }
+  >
   if (typeof password === 'function') throw new StoreError('refused', 'the password must be a text')
   const fields = {
     host,
     port,
     user,
     dbname: database,
-    sslmode: ssl ? 'require' : undefined,
+    ...libpq,
     passfile: password ? passfile : undefined,
   }
   const dbname = Object.entries(fields)

@@ -1,11 +1,12 @@
 /** What PostgreSQL's errors mean for a plan, a batch or the connection. */
 import { StoreError } from '#/base/store-error.ts'
+import { reasonOf } from '#/base/system-error.ts'
 import type { GroupOutcome } from '../outcome.ts'
 
 /** Raised for a statement on a connection that is gone. */
 export class ConnectionLost extends StoreError {
-  constructor(cause: unknown) {
-    super('unavailable', `the connection to PostgreSQL was lost: ${messageOf(cause)}`, { cause })
+  constructor(cause: unknown, what = 'the connection to PostgreSQL was lost') {
+    super('unavailable', `${what}: ${reasonOf(cause)}`, { cause })
     this.name = 'ConnectionLost'
   }
 }

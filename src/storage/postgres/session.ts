@@ -11,7 +11,10 @@ import { ConnectionLost } from './errors.ts'
 import { valueTypes } from './types.ts'
 
 /** Where and as whom to connect: a URL, or the fields of pg's configuration. */
-export type Target = { readonly connectionString: string } | ClientConfig
+export type Target =
+  | { readonly connectionString: string }
+  /** `libpq`: what pg_dump and psql are told of TLS, in their own words. */
+  | (ClientConfig & { readonly libpq?: Readonly<Record<string, string>> })
 
 const CONNECT_MS_MAX = 10_000
 
@@ -61,7 +64,9 @@ export class Session {
     try {
       await client.connect()
     } catch (error) {
-      throw new ConnectionLost(error)
+      const { host, port } = client
+      const where = host.startsWith('/') ? host : `${host}:${port}`
+      throw new ConnectionLost(error, `cannot connect to PostgreSQL at ${where}`)
     }
     /* Compiling costs more than our statements, and their plans shall not depend on whether the statistics are fresh. */
     await session.command('SET jit = off')

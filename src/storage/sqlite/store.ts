@@ -44,7 +44,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     return assemble({ queue, announcer, writer, readers, local, meta, release: lock.release })
   } catch (error) {
     lock.undo()
-    throw error
+    throw withPath(options.path, error)
   }
 }
 
@@ -84,6 +84,12 @@ function prepare(path: string, serverName: string): OpenedSchema {
   } finally {
     connection.close()
   }
+}
+
+/** SQLite's own errors name no file. */
+function withPath(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof StoreError || !('errcode' in error)) return error
+  return new StoreError('refused', `the database ${path} cannot be used: ${error.message}`, { cause: error })
 }
 
 function openForSchema(path: string): Connection {

@@ -99,6 +99,7 @@ test('adv-58: every endpoint says who may call it, and only these are open to an
     'GET /_matrix/client/v3/profile/:userId/:keyName',
     'GET /_matrix/client/v3/register/available',
     'GET /_matrix/client/versions',
+    'GET /_matrix/static/client/login/',
     'GET /_synapse/admin/v1/register',
     'POST /_matrix/client/v3/auth/:authType/fallback/web',
     'POST /_matrix/client/v3/login',

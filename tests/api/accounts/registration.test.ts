@@ -191,6 +191,16 @@ test('a closed registration is closed to the tokens of invited people, and once 
   await server.refused(403, 'M_FORBIDDEN', 'GET', validity('first-start'))
 })
 
+test('the token of the first start makes no administrator once there is an account', async () => {
+  await using server = await TestServer.start({ registration: { requiresToken: true } })
+  await putToken(server, 'first-start', { admin: true })
+  await putToken(server, 'for-friends', { usesAllowed: null })
+  assert.deepEqual(await server.expect(200, 'GET', validity('first-start')), { valid: true })
+  assert.equal((await withToken(server, 'for-friends', 'friend')).user_id, '@friend:home.test')
+  assert.deepEqual(await server.expect(200, 'GET', validity('first-start')), { valid: false })
+  assert.equal((await withToken(server, 'first-start', 'mallory')).errcode, 'M_UNAUTHORIZED')
+})
+
 test('adv-68: a stage that is not offered proves nothing', async () => {
   await using server = await TestServer.start({ registration: { requiresToken: true } })
   const body = { username: 'alice', password: 'wordpass' }

@@ -206,6 +206,23 @@ test('a hidden invite of somebody ignored counts nowhere (users.md 17)', async (
   assert.deepEqual([lists.all.count, rooms], [0, {}])
 })
 
+test('what somebody said before they were ignored is not listed any more', async () => {
+  const [reader, pest, friend] = [
+    await server.user('reader'),
+    await server.user('pest'),
+    await server.user('fr'),
+  ]
+  const room = await roomOf([reader, pest, friend])
+  await say(pest, room, 'buy this')
+  await say(friend, room, 'hello')
+  const bodies = async () =>
+    (await reader.get(`${V3}/notifications`)).notifications.map((each: Json) => each.event.content.body)
+  assert.deepEqual(await bodies(), ['hello', 'buy this'])
+  const data = `${V3}/user/${reader.userId}/account_data/m.ignored_user_list`
+  await reader.put(data, { ignored_users: { [pest.userId]: {} } })
+  assert.deepEqual(await bodies(), ['hello'])
+})
+
 test('what is to be pushed is queued for those who have pushers, and for nobody else', async () => {
   const [bob, carol] = [await server.user('bob'), await server.user('carol')]
   const roomId = await roomOf([alice, bob, carol])

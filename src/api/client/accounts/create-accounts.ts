@@ -15,6 +15,7 @@ import { consentRoutes } from './consent.ts'
 import { clientWellKnown, type DiscoveryOptions, discoveryRoutes } from './discovery.ts'
 import { fallbackRoutes } from './fallback.ts'
 import { filterRoutes } from './filters.ts'
+import { loginPageRoutes } from './login-page.ts'
 import { loginTokenRoutes } from './login-token.ts'
 import { profileRoutes } from './profile.ts'
 import { registrationRoutes } from './registration.ts'
@@ -80,6 +81,7 @@ function accountRoutes(d: AccountsDeps & { services: AccountServices; uia: Uia }
       loginTokens: services.loginTokens.options,
     }),
     ...sessionRoutes({ ...services, clientWellKnown: clientWellKnown(discovery) }),
+    ...loginPageRoutes(services),
     ...loginTokenRoutes({ ...services, uia, passwordsConfirm: passwords.forReauth }),
     ...registrationRoutes({ ...services, uia }),
     ...fallbackRoutes({ uia, consent: services.consent }),

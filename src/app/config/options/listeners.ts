@@ -1,5 +1,5 @@
 import { anyMap, list, map, object, oneOf, orNull } from '../compound-types.ts'
-import { accepted, later, option, required, supported, type Values } from '../option.ts'
+import { accepted, option, required, supported, type Values } from '../option.ts'
 import { bool, path, port, scalar, string } from '../types.ts'
 
 /** What an HTTP listener can serve. */
@@ -30,7 +30,13 @@ const listenerFields = {
     supported,
     'What is spoken: `http`, or `metrics` alone.',
   ),
-  tag: option(orNull(string), supported, null, 'Name of the listener in the log.', 'the port'),
+  tag: option(
+    orNull(string),
+    accepted('lines of the log name the route, not the listener'),
+    null,
+    'Name of the listener in the log.',
+    'the port',
+  ),
   bind_addresses: option(
     orNull(list(string)),
     supported,
@@ -66,7 +72,7 @@ const listenerFields = {
           supported,
           'What is served: `client`, `federation`, ...',
         ),
-        compress: option(bool, later, false, 'Whether answers are compressed with gzip.'),
+        compress: option(bool, supported, false, 'Whether answers are compressed with gzip.'),
       }),
     ),
     supported,

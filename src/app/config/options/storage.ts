@@ -36,7 +36,7 @@ const databaseFields = {
   ),
   allow_unsafe_locale: option(
     bool,
-    later,
+    accepted('every comparison names the order it needs, so any locale is safe'),
     false,
     'Whether a PostgreSQL database with another locale than C is used.',
   ),
@@ -44,7 +44,7 @@ const databaseFields = {
     connectionArgs,
     supported,
     {},
-    'How to connect: `database` is the file of SQLite; for PostgreSQL `host`, `port`, `user`, `password`, `dbname`, `sslmode`, `cp_min`, `cp_max` and so on.',
+    'How to connect: `database` is the file of SQLite; for PostgreSQL `host`, `port`, `user`, `password`, `dbname`, `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `connect_timeout`, `cp_max`.',
   ),
   statement_timeout: option(orNull(duration), later, null, 'Longest time of one PostgreSQL statement.', '1h'),
   data_stores: option(
@@ -98,7 +98,7 @@ export const logging = {
     orNull(path),
     supported,
     null,
-    'A Python logging file: the levels of its root and loggers are taken, its handlers are not.',
+    'A Python logging file: the level of its root is taken, its loggers and handlers are not.',
   ),
 }
 
