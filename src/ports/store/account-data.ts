@@ -48,7 +48,7 @@ export interface AccountDataReader {
   since(user: string, after: number, upto: number): Promise<AccountDataRow[]>
   /** All rows of a user of one type, in rooms and global. */
   ofType(user: string, type: string): Promise<AccountDataRow[]>
-  /** All rows of a user in the given rooms. */
+  /** All rows of a user in the given rooms, without those that were deleted. */
   ofRooms(user: string, rooms: readonly number[]): Promise<AccountDataRow[]>
   filter(user: string, id: number): Promise<string | undefined>
 }

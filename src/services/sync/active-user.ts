@@ -47,7 +47,7 @@ export class ActiveUser {
   #floor: number
   /** Position, room and what moved, ascending by position. */
   #changes: { readonly position: number; readonly room: number; readonly what: number }[] = []
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new Set<(tooMany?: boolean) => void>()
 
   /** `ephemeral` is the newest version of typing and presence so far, all of which may concern the user. */
   constructor(userId: string, memberships: Map<number, KnownMembership>, floor: number, ephemeral = 0) {
@@ -184,19 +184,22 @@ export class ActiveUser {
     return this.#waiting.size > 0
   }
 
-  /** Calls `wake` once at the next news, unless `stopWaiting` is told of it before. */
-  wait(wake: () => void): void {
+  /**
+   * Calls `wake` once at the next news, unless `stopWaiting` is told of it before. Where too many wait, the one who has
+   * waited longest is told so.
+   */
+  wait(wake: (tooMany?: boolean) => void): void {
     if (this.#waiting.size >= WAITING_PER_USER_MAX) {
       const oldest = this.#waiting.values().next().value
       if (oldest) {
         this.#waiting.delete(oldest)
-        oldest()
+        oldest(true)
       }
     }
     this.#waiting.add(wake)
   }
 
-  stopWaiting(wake: () => void): void {
+  stopWaiting(wake: (tooMany?: boolean) => void): void {
     this.#waiting.delete(wake)
   }
 

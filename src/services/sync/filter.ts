@@ -48,7 +48,8 @@ export function parseSyncFilter(json: JsonObject): SyncFilter {
     unreadThreads: flagAt(objectAt(room, 'timeline'), 'unread_thread_notifications'),
     includeLeave: flagAt(room, 'include_leave'),
     passesRoom: setTest(idsAt(room, 'rooms', parseRoomId), idsAt(room, 'not_rooms', parseRoomId)),
-    eventFields: fields?.map(splitField),
+    /* An empty list would leave nothing of any event: it is taken for none, as Synapse does. */
+    eventFields: fields?.length ? fields.map(splitField) : undefined,
     eventFormat: format ?? 'client',
   }
 }

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventRow } from '#/ports/store/events.ts'
 import { ActiveUser } from './active-user.ts'
-import { CHANGES_PER_USER, RECENT_EVENTS_PER_ROOM, WAITING_PER_USER_MAX } from './limits.ts'
+import { LazyMembers } from './lazy-members.ts'
+import { CHANGES_PER_USER, PEEKERS_MAX, RECENT_EVENTS_PER_ROOM, WAITING_PER_USER_MAX } from './limits.ts'
+import { RoomWaiters } from './old/room-waiters.ts'
 import { RecentEvents } from './recent-events.ts'
 
 function row(nid: number): EventRow {
@@ -56,6 +58,20 @@ test('changes of account data are told from those of rooms', () => {
   )
 })
 
+test('too many peekers: the one that comes is told not to wait, once', async () => {
+  const waiters = new RoomWaiters({ onChange: () => () => {} })
+  const told: boolean[] = []
+  const stops = Array.from({ length: PEEKERS_MAX + 1 }, (_, i) =>
+    waiters.wait(i % 7, (tooMany) => told.push(tooMany === true)),
+  )
+  await Promise.resolve()
+  assert.deepEqual(told, [true])
+  for (const stop of stops) stop()
+  waiters.wait(1, (tooMany) => told.push(tooMany === true))
+  waiters.close()
+  assert.deepEqual(told, [true, false])
+})
+
 test('too many waiting requests of one user: the oldest is answered', () => {
   const user = new ActiveUser('@a:x', new Map(), 0)
   const woken: number[] = []
@@ -66,4 +82,17 @@ test('too many waiting requests of one user: the oldest is answered', () => {
   user.stopWaiting(stops)
   user.wake()
   assert.equal(woken.length, WAITING_PER_USER_MAX + 1, 'each but the one that stopped was woken once')
+})
+
+test('D3: what devices were told of members is forgotten for others when it weighs too much', () => {
+  const members = new LazyMembers(100_000)
+  const device = (name: number) => ({ userId: '@a:x', deviceId: `${name}`, since: 10 })
+  for (let name = 0; name < 20; name++) {
+    const told = members.of(device(name), 1)
+    for (let i = 0; i < 100; i++) told.set(`@member${i}:x`, 5)
+  }
+  const kept = Array.from({ length: 20 }, (_, name) => name).filter(
+    (name) => members.of(device(name), 1).size > 0,
+  )
+  assert.ok(kept.length >= 5 && kept.length <= 9, `${kept.length}`)
 })

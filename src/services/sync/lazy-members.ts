@@ -1,13 +1,19 @@
 /** Which members each device was already told of, so that lazy loading does not repeat them. */
-import { Lru } from '#/base/lru.ts'
+import { WeightedLru } from '#/base/weighted-lru.ts'
+import { LAZY_MEMBERS_BYTES_MAX, LAZY_MEMBERS_MAX } from './limits.ts'
 
-/** Rooms of devices that are remembered; a forgotten one is told again, which is allowed. */
-const REMEMBERED_MAX = 20_000
-/** Members remembered per room and device. */
-const MEMBERS_MAX = 500
+/** Bytes of a room of a device and of a member in it, roughly. */
+const ROOM_BYTES = 300
+const MEMBER_BYTES = 120
+
+const weightOf = (members: ReadonlyMap<string, number>): number => ROOM_BYTES + MEMBER_BYTES * members.size
 
 export class LazyMembers {
-  readonly #told = new Lru<string, Map<string, number>>(REMEMBERED_MAX)
+  readonly #told: WeightedLru<string, Map<string, number>>
+
+  constructor(bytes: number = LAZY_MEMBERS_BYTES_MAX) {
+    this.#told = new WeightedLru(bytes)
+  }
 
   /**
    * Members that the device has been told of, with the position of the answer that told. An answer behind the
@@ -24,13 +30,15 @@ export class LazyMembers {
   ): Map<string, number> {
     const key = `${device.userId}\0${device.deviceId}\0${room}`
     const known = this.#told.get(key)
-    if (known && known.size < MEMBERS_MAX) {
+    if (known && known.size < LAZY_MEMBERS_MAX) {
+      /* With those who were told by the answer before. */
+      this.#told.weigh(key, weightOf(known))
       const reached = device.confirmed ?? device.since ?? 0
       for (const [member, position] of known) if (position > reached) known.delete(member)
       return known
     }
     const fresh = new Map<string, number>()
-    this.#told.set(key, fresh)
+    this.#told.set(key, fresh, weightOf(fresh))
     return fresh
   }
 }

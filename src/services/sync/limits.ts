@@ -56,6 +56,10 @@ export const DELIVERED_MS = 500
 export const DELIVERED_AT_ONCE = 100
 /** ... at most so many of each device at once. */
 export const DELIVERED_ROWS = 500
+/** Bytes of what devices were told of members by lazy loading, roughly; what is forgotten is told again. */
+export const LAZY_MEMBERS_BYTES_MAX = 48 * 1024 * 1024
+/** Members remembered per room and device; with more they are told again. */
+export const LAZY_MEMBERS_MAX = 500
 /** Members read at once to find heroes, and in all. */
 export const HERO_PAGE = 50
 export const HERO_SCAN_MAX = 1000

@@ -64,7 +64,7 @@ export const accountDataOfRooms = query(
     for (const list of lists([...new Set(rooms)])) {
       const rows = yield* run(
         `SELECT room, type, content, pos FROM account_data
-         WHERE user_id = ?1 AND room IN (${placeholders(2, list.length)})`,
+         WHERE user_id = ?1 AND deleted = 0 AND room IN (${placeholders(2, list.length)})`,
         user,
         ...list,
       )

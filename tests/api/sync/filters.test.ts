@@ -288,6 +288,8 @@ test('event_fields leaves only the fields that were asked for', async () => {
   })
   const { events } = JSON.parse(String(reply.body)).rooms.join[roomId].timeline
   assert.deepEqual(events, [{ type: 'm.room.message', content: { body: 'short' }, sender: alice.userId }])
+  const whole = await section(bob, roomId, { ...filter, event_fields: [] })
+  assert.equal(typeof whole.timeline.events[0].event_id, 'string', 'no fields named: all of them')
 })
 
 async function crowdedRoom(count: number): Promise<{ roomId: string; crowd: ApiClient[] }> {

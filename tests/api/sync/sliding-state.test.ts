@@ -225,7 +225,7 @@ test('the form of the merged proposal: another body, stubs of deleted state, oth
   const { status, json } = await bob.call('POST', '/_matrix/client/v4/sync', { pos: 'p1_1_1' })
   assert.deepEqual([status, json.errcode], [400, 'M_UNKNOWN_POS'])
   const odd = await bob.call('POST', '/_matrix/client/v4/sync', { set_presence: 'odd' })
-  assert.equal(odd.status, 400)
+  assert.deepEqual([odd.status, odd.json.errcode], [400, 'M_INVALID_PARAM'])
   const nobody = await server.anonymous().call('POST', '/_matrix/client/v4/sync', {})
   assert.equal(nobody.status, 401)
 })
@@ -258,6 +258,33 @@ test('account data: all at first, of rooms as they come into sight, then what ch
   await data(bob, 'org.room', { a: 5 }, two)
   const third = (await loop.next()).extensions.account_data
   assert.deepEqual(third.rooms, { [two]: [{ type: 'org.room', content: { a: 5 } }] })
+})
+
+test('account data that was deleted is in no first answer, and is told as deleted to who knows it', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  await data(bob, 'org.global', { a: 1 })
+  await data(bob, 'org.room', { a: 2 }, roomId)
+  const extensions = { account_data: { enabled: true } }
+  const loop = new SlidingLoop(bob, { lists: { l: all() }, extensions })
+  await loop.next()
+  const user = `/_matrix/client/unstable/org.matrix.msc3391/user/${encodeURIComponent(bob.userId)}`
+  for (const path of [
+    `account_data/org.global`,
+    `rooms/${encodeURIComponent(roomId)}/account_data/org.room`,
+  ]) {
+    assert.equal((await bob.call('DELETE', `${user}/${path}`)).status, 200)
+  }
+  assert.deepEqual((await loop.next()).extensions.account_data, {
+    global: [{ type: 'org.global', content: {} }],
+    rooms: { [roomId]: [{ type: 'org.room', content: {} }] },
+  })
+  const fresh = (await sliding(bob, { lists: { l: all() }, extensions })).extensions.account_data
+  assert.deepEqual(
+    fresh.global.map((event: Json) => event.type),
+    ['m.push_rules'],
+  )
+  assert.deepEqual(fresh.rooms, {})
 })
 
 test('account data of certain rooms alone', async () => {

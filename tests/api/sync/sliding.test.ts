@@ -303,8 +303,20 @@ test('a request without a position whose client has gone does not end what was b
   const bob = await server.user('bob')
   const loop = new SlidingLoop(bob)
   await loop.next()
-  await bob.post(SLIDING, loop.body, { signal: AbortSignal.abort() })
+  const gone = await bob.call('POST', SLIDING, loop.body, { signal: AbortSignal.abort() })
+  assert.equal(gone.status, 499, 'nothing is made for nobody')
   await loop.next()
+})
+
+test('D3: first answers of one user are made one after the other, and all of them come', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, (_, i) =>
+      new SlidingLoop(bob, { conn_id: `c${i % 3}`, lists: { all: all() } }).next(),
+    ),
+  )
+  for (const { rooms } of answers) assert.equal(rooms[roomId].initial, true)
 })
 
 test('connections of one device do not disturb each other', async () => {

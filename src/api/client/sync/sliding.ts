@@ -8,6 +8,7 @@ import { type Route, route } from '#/http/route.ts'
 import { type Static, t } from '#/http/schema.ts'
 import { MatrixError } from '#/protocol/errors.ts'
 import type { Presence } from '#/services/ephemeral/presence.ts'
+import type { PresenceName } from '#/services/ephemeral/presence-state.ts'
 import {
   CONN_ID_CHARS_MAX,
   FILTER_ENTRIES_MAX,
@@ -121,12 +122,13 @@ const ELEMENTS_ROOM = {
 } as const
 const ELEMENTS_LIST = t.object({ ...ELEMENTS_ROOM, range: t.opt(range), filters: t.opt(FILTERS) })
 const ELEMENTS_SUBSCRIPTION = t.object(ELEMENTS_ROOM)
-const setPresence = t.opt(t.oneOf('offline', 'online', 'unavailable'))
+const PRESENCES = ['offline', 'online', 'unavailable'] as const
+const setPresence = t.opt(t.oneOf(...PRESENCES))
 const ELEMENTS_BODY = t.object({
   ...COMMON_BODY,
   pos: t.opt(t.text(POS_CHARS_MAX)),
   timeout: t.opt(t.int(0)),
-  set_presence: setPresence,
+  set_presence: t.opt(t.text(POS_CHARS_MAX)),
   lists: t.opt(t.record(ELEMENTS_LIST)),
   room_subscriptions: t.opt(t.record(ELEMENTS_SUBSCRIPTION)),
 })
@@ -174,6 +176,15 @@ function filtersOf(asked: Static<typeof FILTERS> | null | undefined): ListFilter
     tags: asked?.tags ?? undefined,
     notTags: asked?.not_tags ?? undefined,
   }
+}
+
+/** The proposal wants M_INVALID_PARAM for another name, though it stands in the body. */
+function presenceNamed(text: string | undefined): PresenceName | undefined {
+  const known = PRESENCES.find((name) => name === text)
+  if (text !== undefined && known === undefined) {
+    throw invalid(`set_presence is one of ${PRESENCES.join(', ')}.`)
+  }
+  return known
 }
 
 function rangeOf(numbers: readonly number[]): readonly [number, number] {
@@ -305,7 +316,7 @@ export function slidingRoutes(d: SlidingRouteDeps): Route[] {
             filters: filtersOf(list.filters),
           })),
           stable: true,
-          presence: presenceOf(d, who, body.set_presence),
+          presence: presenceOf(d, who, presenceNamed(body.set_presence)),
           txnId: undefined,
           timeoutMs: body.timeout ?? 0,
         })

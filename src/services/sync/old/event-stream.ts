@@ -14,7 +14,7 @@ import { visibleTo } from '../../rooms/read/visibility.ts'
 import { type ActiveUser, NO_ROOM } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
 import { EVENTS_CHUNK_MAX, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
-import { type WaitingRequest, waitForNews } from '../wait.ts'
+import { type WaitingRequest, type Wake, waitForNews } from '../wait.ts'
 import { RoomWaiters } from './room-waiters.ts'
 
 export interface EventsRequest extends WaitingRequest {
@@ -87,20 +87,21 @@ export class EventStreamService {
     const start = request.from ?? this.#feed.position
     const deadline = this.#clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
     let at = start
+    let tooMany = false
     for (;;) {
       const now = this.#feed.position
       const { rows, end, room } = await this.#stretch(user, request, at, now)
       const chunk = await this.#visible(rows, request.viewer)
       at = Math.max(at, end)
       const left = deadline - this.#clock.monotonic()
-      const over = left <= 0 || request.signal.aborted || this.#feed.stopping
+      const over = left <= 0 || tooMany || request.signal.aborted || this.#feed.stopping
       if (chunk.length > 0 || over) return { chunk, start: this.#token(start), end: this.#token(at) }
       if (end < now) {
         await turn(this.#clock)
         continue
       }
-      const also = room === undefined ? undefined : (wake: () => void) => this.#waiters.wait(room, wake)
-      await waitForNews(this.#clock, user, left, request, () => this.#feed.position !== now, also)
+      const also = room === undefined ? undefined : (wake: Wake) => this.#waiters.wait(room, wake)
+      tooMany = await waitForNews(this.#clock, user, left, request, () => this.#feed.position !== now, also)
     }
   }
 

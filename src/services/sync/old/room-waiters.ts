@@ -1,9 +1,10 @@
 /** Who waits for news of a room without being in it. */
 import type { Store } from '#/ports/store/store.ts'
 import { PEEKERS_MAX } from '../limits.ts'
+import type { Wake } from '../wait.ts'
 
 export class RoomWaiters {
-  readonly #waiting = new Map<number, Set<() => void>>()
+  readonly #waiting = new Map<number, Set<Wake>>()
   readonly #stop: () => void
   #count = 0
 
@@ -19,10 +20,10 @@ export class RoomWaiters {
     for (const room of [...this.#waiting.keys()]) this.#wake(room)
   }
 
-  /** Calls `wake` once at the next news; at once when too many wait. Returns a function that stops waiting. */
-  wait(room: number, wake: () => void): () => void {
+  /** Calls `wake` once at the next news; at once, and with true, when too many wait. Returns a function that stops waiting. */
+  wait(room: number, wake: Wake): () => void {
     if (this.#count >= PEEKERS_MAX) {
-      queueMicrotask(wake)
+      queueMicrotask(() => wake(true))
       return () => {}
     }
     const set = this.#waiting.get(room) ?? new Set()

@@ -50,9 +50,12 @@ const NOTHING: Told = {
   extensions: new Map(),
 }
 
-/** Bytes of what is remembered of a room, and of a member, roughly. */
+/** Bytes of what is remembered of a connection or an answer, of a room, and of a member, roughly. */
+const ANSWER_BYTES = 500
 const ROOM_BYTES = 250
 const MEMBER_BYTES = 100
+/** Bytes of a wish for state, by the characters of its key: it is there as text and in its own form. */
+const WISH_BYTES = 4
 
 export class Connection {
   /** Number of the answer that the client has processed; 0 for none. */
@@ -62,7 +65,7 @@ export class Connection {
   /** Answers to `serial`, of which the client will have processed one when it asks again. */
   readonly #answers = new Map<number, Answer>()
   readonly #required = new Map<string, RequiredState>()
-  bytes = 0
+  bytes = weightOfTold(NOTHING)
   /** The greater, the later the request came that began it. */
   readonly born: number
 
@@ -84,12 +87,13 @@ export class Connection {
     const answer = this.#answers.get(serial)
     if (!answer) return false
     this.serial = serial
+    this.bytes += weightOfTold(answer.told) - weightOfTold(this.told)
     this.told = answer.told
     for (const [room, sent] of answer.rooms) {
       this.bytes += weightOf(sent) - weightOf(this.#rooms.get(room))
       this.#rooms.set(room, sent)
     }
-    for (const { rooms } of this.#answers.values()) this.bytes -= weightOfAll(rooms)
+    for (const other of this.#answers.values()) this.bytes -= weightOfAnswer(other)
     this.#answers.clear()
     return true
   }
@@ -97,19 +101,23 @@ export class Connection {
   /** Remembers an answer to what the client has processed. */
   answer(serial: number, answer: Answer): void {
     this.#answers.set(serial, answer)
-    this.bytes += weightOfAll(answer.rooms)
+    this.bytes += weightOfAnswer(answer)
     if (this.#answers.size <= ANSWERS_PER_POSITION_MAX) return
-    const [oldest, { rooms }] = this.#answers.entries().next().value!
+    const [oldest, gone] = this.#answers.entries().next().value!
     this.#answers.delete(oldest)
-    this.bytes -= weightOfAll(rooms)
+    this.bytes -= weightOfAnswer(gone)
   }
 
   /** One object for equal unions, so that rooms share it. */
   shared(required: RequiredState): RequiredState {
     const known = this.#required.get(required.key)
     if (known) return known
-    if (this.#required.size >= REQUIRED_KNOWN_MAX) this.#required.clear()
+    if (this.#required.size >= REQUIRED_KNOWN_MAX) {
+      for (const key of this.#required.keys()) this.bytes -= WISH_BYTES * key.length
+      this.#required.clear()
+    }
     this.#required.set(required.key, required)
+    this.bytes += WISH_BYTES * required.key.length
     return required
   }
 }
@@ -121,8 +129,15 @@ function weightOf(sent: SentRoom | undefined): number {
   return sent === undefined ? 0 : ROOM_BYTES + sent.members.size * MEMBER_BYTES
 }
 
-function weightOfAll(rooms: ReadonlyMap<number, SentRoom>): number {
-  let bytes = 0
+/** The texts of what was asked for are as long as the client made them. */
+function weightOfTold({ config, extensions }: Told): number {
+  let chars = config.length
+  for (const scope of extensions.keys()) chars += scope.length
+  return ANSWER_BYTES + 2 * chars
+}
+
+function weightOfAnswer({ told, rooms }: Answer): number {
+  let bytes = weightOfTold(told)
   for (const sent of rooms.values()) bytes += weightOf(sent)
   return bytes
 }

@@ -27,6 +27,8 @@ export const CONNECTION_BYTES_MAX = 128 * 1024 * 1024
 export const ANSWERS_PER_POSITION_MAX = 4
 /** Characters of the rooms of one answer, after which the others wait for the next. */
 export const ANSWER_CHARS_MAX = 8 * 1024 * 1024
+/** Answers that may be so large which are made at once, one of each user. */
+export const LARGE_ANSWERS_AT_ONCE = 16
 /** Rooms of one answer. */
 export const ANSWER_ROOMS_MAX = 5000
 /** Members per room of which a connection remembers that they were told. */

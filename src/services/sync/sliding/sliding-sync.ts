@@ -28,11 +28,12 @@ import type { Summaries } from '../v3/summary.ts'
 import type { DefaultAccountData } from '../v3/sync.ts'
 import { waitForNews } from '../wait.ts'
 import { whileSyncing } from '../while-syncing.ts'
+import { WholeSyncs } from '../whole-syncs.ts'
 import { type Connection, Connections, type SentRoom } from './connections.ts'
 import { type ExtensionsAnswer, extensionsAnswer, type Mail } from './extensions.ts'
 import { FactsCache } from './facts-cache.ts'
 import { LabelsCache } from './labels.ts'
-import { ANSWER_CHARS_MAX, ANSWER_ROOMS_MAX, LIST_BYTES_MAX } from './limits.ts'
+import { ANSWER_CHARS_MAX, ANSWER_ROOMS_MAX, LARGE_ANSWERS_AT_ONCE, LIST_BYTES_MAX } from './limits.ts'
 import { type ListSources, ListView } from './list-view.ts'
 import type { ExtensionScope, ListRequest, RoomWish, SlidingRequest } from './request.ts'
 import { type ResultDeps, type RoomResult, roomResult } from './room-result.ts'
@@ -58,8 +59,15 @@ export interface SlidingSyncDeps {
   readonly e2ee: E2eeSync
 }
 
-/** Bytes of a room in a list, roughly. */
+/** Bytes of a list, and of a room in it, roughly. */
+const LIST_BYTES = 1000
 const LISTED_BYTES = 120
+
+/** A list without rooms weighs as well: its filters are whatever a client wrote. */
+function weightOfView(key: string, { order }: ListView): number {
+  /* The filters are there as text and in their own form. */
+  return LIST_BYTES + 4 * key.length + order.size * LISTED_BYTES
+}
 
 interface RoomsAnswer {
   /** Objects of rooms as JSON texts, by room id. */
@@ -81,6 +89,8 @@ export class SlidingSyncService {
   readonly #connections: Connections
   readonly #section: ResultDeps
   readonly #views = new WeightedLru<string, ListView>(LIST_BYTES_MAX)
+  /** Side by side, a user's first answers by the hundred would fill the memory. */
+  readonly #large = new WholeSyncs(LARGE_ANSWERS_AT_ONCE)
 
   constructor(deps: SlidingSyncDeps) {
     this.#deps = deps
@@ -113,18 +123,22 @@ export class SlidingSyncService {
     const deadline = clock.monotonic() + Math.min(request.timeoutMs, SYNC_TIMEOUT_MS_MAX)
     const { serial } = connection
     const mail = await this.#mail(user, request)
+    let over = request.pos === undefined
     for (;;) {
       const now = feed.position
       const { version } = this.#deps.ephemeral.versions
       const left = deadline - clock.monotonic()
-      const last = left <= 0 || request.signal.aborted || feed.stopping || request.pos === undefined
-      const text = await this.#answer(user, request, connection, mail, last)
+      const last = left <= 0 || over || request.signal.aborted || feed.stopping
+      const make = () => this.#answer(user, request, connection, mail, last)
+      const text = await (isLarge(request, connection)
+        ? this.#large.run(user.userId, request.signal, make)
+        : make())
       if (text !== undefined) return text
       const typing = () => request.extensions.typing !== undefined && user.hasEphemeralSince(version)
       const hasNews = () => typing() || user.hasNewsSince(now) || (mail?.inbox.hasNewsSince(now) ?? false)
       /* Woken by what is for another device, or for nobody who asked, it goes on waiting. */
-      for (let rest = left; !hasNews() && rest > 0; rest = deadline - clock.monotonic()) {
-        await waitForNews(clock, user, rest, request, hasNews)
+      for (let rest = left; !over && !hasNews() && rest > 0; rest = deadline - clock.monotonic()) {
+        over = await waitForNews(clock, user, rest, request, hasNews)
         if (connection.serial !== serial) throw unknownPos()
         if (request.signal.aborted || feed.stopping) break
       }
@@ -219,7 +233,7 @@ export class SlidingSyncService {
       if (!this.#isReady(user, labels.position, factsAt)) continue
       for (const { view, sources, key } of windows) {
         view.bring(now, sources)
-        this.#views.weigh(key, view.order.size * LISTED_BYTES)
+        this.#views.weigh(key, weightOfView(key, view))
       }
       return {
         sight: {
@@ -254,7 +268,7 @@ export class SlidingSyncService {
     const known = this.#views.get(key)
     if (known) return known
     const view = new ListView(list.filters)
-    this.#views.set(key, view, 0)
+    this.#views.set(key, view, weightOfView(key, view))
     return view
   }
 
@@ -375,6 +389,11 @@ function unknownPos(): MatrixError {
     'M_UNKNOWN_POS',
     'This position is not known any more. Begin anew, without a position.',
   )
+}
+
+/** Whether an answer may hold more than what changed: the first one, or one to other wishes than before. */
+function isLarge(request: SlidingRequest, { told }: Connection): boolean {
+  return !told.settled || told.config !== configText(request)
 }
 
 /** Lists and subscriptions as one text, equal for requests that mean the same. */

@@ -136,6 +136,7 @@ export class SyncService {
       user.hasNewsSince(since.position) ||
       user.hasEphemeralSince(since.version) ||
       inbox.hasNewsSince(since.toDevice)
+    let over = false
     for (;;) {
       if (hasNews()) {
         const { position, version, toDevice } = since
@@ -153,11 +154,11 @@ export class SyncService {
         }
       }
       const left = deadline - clock.monotonic()
-      if (left <= 0 || request.signal.aborted || feed.stopping) {
+      if (left <= 0 || over || request.signal.aborted || feed.stopping) {
         const e2ee = await this.#deps.e2ee.counts(user, request.deviceId)
         return answerJson(this.#token(since), NOTHING, '', e2ee)
       }
-      await waitForNews(clock, user, left, request, hasNews)
+      over = await waitForNews(clock, user, left, request, hasNews)
     }
   }
 
@@ -400,8 +401,8 @@ export class SyncService {
 
   /** All account data of a room, for a client to which the room is new. */
   async #roomData(userId: string, room: number, now: number): Promise<AccountDataRow[]> {
-    const rows = await this.#deps.store.accountData.since(userId, 0, now)
-    return rows.filter((row) => row.room === room)
+    const rows = await this.#deps.store.accountData.ofRooms(userId, [room])
+    return rows.filter((row) => row.position <= now)
   }
 
   /** A knock whose answer is hidden: told like any other, once. */
