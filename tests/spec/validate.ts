@@ -11,10 +11,10 @@ export type CheckOptions = { events?: boolean }
  * Paths that the specification speaks of; others, and those of proposals, are not for it to judge, nor are answers to
  * delayed events (MSC4140), which have the paths of others. `v4/sync` is that of a proposal which was merged and is in
  * no version yet. `v1/refresh`, `api/v1` and `v2_alpha` are older names of what it has. The pages of
- * `auth/` are described in words alone, and `password_policy` (MSC2000) is what Synapse has beyond it.
+ * `static/` and `auth/` are described in words alone, and `password_policy` (MSC2000) is what Synapse has beyond it.
  */
 const SPECIFIED =
-  /^\/(_matrix|\.well-known\/matrix)\/(?!client\/(v4\/sync|v1\/refresh|api\/v1|v2_alpha|(v3|r0)\/(auth\/|password_policy(\?|$))))(?!.*(\/unstable\/|[?&]org\.matrix\.msc4140\.))/
+  /^\/(_matrix|\.well-known\/matrix)\/(?!static\/|client\/(v4\/sync|v1\/refresh|api\/v1|v2_alpha|(v3|r0)\/(auth\/|password_policy(\?|$))))(?!.*(\/unstable\/|[?&]org\.matrix\.msc4140\.))/
 
 /** Checks real responses against the specification's OpenAPI data in one folder. */
 export class SpecValidator {
