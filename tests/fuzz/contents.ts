@@ -101,7 +101,8 @@ export function bodies({ room, event, user, alias }: Names): readonly (readonly 
     [
       /\/filter$/,
       {
-        event_fields: ['content.body', 'type'],
+        /* With what every event must have, so that answers can be held against their schemas. */
+        event_fields: ['content.body', 'type', 'event_id', 'sender', 'origin_server_ts', 'state_key'],
         event_format: 'client',
         presence: eventFilter(user),
         account_data: eventFilter(user),
