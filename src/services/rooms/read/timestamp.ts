@@ -27,7 +27,8 @@ export class TimestampService {
 
   /**
    * The first event at or after `ts` (ms) that the reader may see, or with `dir` b the last at or before it, by
-   * `origin_server_ts`; messages of those whom they ignore are passed by. Throws M_FORBIDDEN for a room that is not the reader's to see, M_NOT_FOUND without an event.
+   * `origin_server_ts`; messages of those whom they ignore are passed by. Throws M_FORBIDDEN for a room that is not the
+   * reader's to see, M_NOT_FOUND without an event.
    */
   async nearest(roomId: string, userId: string, ts: number, dir: 'f' | 'b'): Promise<EventRow> {
     const { room, rules } = await accessRoom(this.#store, roomId, userId)
