@@ -56,12 +56,6 @@ export const PROFILE_STEPS_MAX = 100
 export const PUSH_QUEUE_MAX = 1000
 /** Threads of a room counted for one user, those with the newest events first. */
 export const THREADS_COUNTED_MAX = 500
-/** Unread events looked at, of one thread and of all rooms, when their senders are ignored from now on ... */
-export const SILENCED_SCAN_MAX = 1000
-export const SILENCED_SCAN_ALL_MAX = 20_000
-/** ... the senders looked for, and the events that notify no more. */
-export const SILENCED_SENDERS_MAX = 100
-export const SILENCED_EVENTS_MAX = 2000
 /** Events counted again at a time, and differences reported of one room. */
 export const RECOUNT_PAGE_ROWS = 500
 export const RECOUNT_FINDINGS_MAX = 20

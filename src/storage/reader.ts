@@ -15,7 +15,6 @@ import * as people from './queries/people.ts'
 import * as push from './queries/push.ts'
 import { notificationList } from './queries/push-list.ts'
 import { pushCountsOfRooms } from './queries/push-many.ts'
-import { unreadOfSenders } from './queries/push-unread.ts'
 import type { Query } from './queries/query.ts'
 import * as receipts from './queries/receipts.ts'
 import * as relations from './queries/relations.ts'
@@ -127,7 +126,6 @@ export function readerOver(read: RunQuery): Reader {
       countsToKeep: bind(push.pushCountsToKeep),
       countsOfRooms: bind(pushCountsOfRooms),
       notifications: bind(notificationList),
-      unreadOf: bind(unreadOfSenders),
       pushers: bind(push.pushersOf),
       queued: bind(push.queuedPushes),
     },

@@ -76,12 +76,7 @@ const RECOUNTED_ROOMS: ReadonlySet<Op['op']> = new Set([
   'room.hide',
   'room.purge',
 ] as const)
-const RECOUNTED_USERS: ReadonlySet<Op['op']> = new Set([
-  'push.silence',
-  'push.clear',
-  'push.rules',
-  'receipt.clear',
-] as const)
+const RECOUNTED_USERS: ReadonlySet<Op['op']> = new Set(['push.clear', 'push.rules', 'receipt.clear'] as const)
 
 function rowOf(op: Extract<Op, { op: 'event.insert' }>, nid: number, room: number): EventRow {
   const { eventId, type, stateKey, sender, ts, depth, flags, rejectedRule, json } = op

@@ -330,48 +330,6 @@ onEveryEngine('push', (bench) => {
     assert.deepEqual(await store.push.queued(name, 'app', key, 0, 10), [])
   })
 
-  it('silences what was sent by somebody, as far as it is unread and was not redacted', async () => {
-    const { store } = bench()
-    const { room, lane } = await newRoom(store)
-    const [name, pest, far] = [user(), user(), '@far:away.example']
-    const key = fresh('key')
-    await accepted(store, name, { op: 'pusher.put', pusher: pusher(name, key), append: false, max: 2 })
-    for (const who of [pest, far]) {
-      const change = { type: 'm.room.member', stateKey: who, event: { slot: 0 } }
-      const state: Op = { op: 'state.change', room, branch: 0, changes: [change] }
-      await accepted(store, lane, insert({ room, type: 'm.room.member', stateKey: who }), state)
-    }
-    await accepted(store, lane, ...join(room, name))
-    const by = async (sender: string, more: Partial<Count> = {}): Promise<number> =>
-      (await accepted(store, lane, insert({ room, sender }), count(room, more))).results[0] as number
-    const queue = [{ user: name, actions: '["notify"]' }]
-    const read = await by(pest)
-    await accepted(store, name, receipt(room, name, read))
-    const sent = [
-      await by(pest, { actions: [action(name, 2)], queue }),
-      await by(far, { thread: '$root' }),
-      await by(pest),
-    ]
-    const other = await by('@sender:contract.example', { queue })
-    const [row] = await store.events.byNids([sent[2]!])
-    const by0 = { by: { slot: 0 }, json: '{}', keepUntil: 2 ** 50 } as const
-    await accepted(store, lane, insert({ room }), { op: 'event.redact', target: row!.eventId, ...by0 })
-    const found = await store.push.unreadOf(name, [pest, far])
-    assert.deepEqual(found.toSorted(), sent.toSorted())
-    assert.deepEqual(await store.push.unreadOf(name, ['@nobody:away.example']), [])
-    assert.deepEqual(await store.push.unreadOf(name, []), [])
-    await accepted(store, name, { op: 'push.silence', user: name, events: found })
-    const { main, threads } = await store.push.counts(name, room, store.position())
-    assert.deepEqual([main, threads], [{ notifications: 1, highlights: 0 }, []])
-    const waits = await store.push.queued(name, 'app', key, 0, 10)
-    assert.deepEqual(
-      waits.map((each) => each.event),
-      [other],
-    )
-    await accepted(store, name, { op: 'push.silence', user: name, events: found })
-    assert.deepEqual((await store.push.counts(name, room, store.position())).main.notifications, 1)
-  })
-
   it('leaves nothing of a user or a room that is gone', async () => {
     const { store } = bench()
     const before = await bench().counts()

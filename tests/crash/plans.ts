@@ -323,7 +323,6 @@ const PLANS: { readonly [K in Op['op']]: (base: Base) => readonly Op[] } = {
     },
   ],
   'push.custom': () => [{ op: 'push.custom', user, custom: true }],
-  'push.silence': (base) => [...message(base), countOf(base), { op: 'push.silence', user, events: [1] }],
   'push.event': (base) => [...message(base), countOf(base)],
   'push.recount': (base) => [
     ...message(base),

@@ -69,8 +69,6 @@ export type PushOp =
     }
   /** Whether a user's rules look at more than profiles tell. */
   | { readonly op: 'push.custom'; readonly user: string; readonly custom: boolean }
-  /** Events by their row ids that were counted notify a user no more, because of who sent them. */
-  | { readonly op: 'push.silence'; readonly user: string; readonly events: readonly number[] }
   | {
       /** Counts a live event of a room. */
       readonly op: 'push.event'
@@ -172,8 +170,6 @@ export interface PushReader {
     scan: number,
     onlyHighlights: boolean,
   ): Promise<{ readonly rows: NotificationRow[]; readonly next: number | undefined }>
-  /** Events that a user has not read, by some senders, in rooms the user is in: the newest, up to a limit. */
-  unreadOf(user: string, senders: readonly string[]): Promise<number[]>
   pushers(user: string): Promise<PusherRow[]>
   /** What waits for a pusher after `seq`, oldest first. */
   queued(user: string, appId: string, pushkey: string, after: number, limit: number): Promise<QueuedPushRow[]>

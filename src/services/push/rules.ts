@@ -105,15 +105,10 @@ export class PushRules {
   /** Operations for the plan that sets a piece of account data on which it depends who is notified. */
   async accountDataOps(userId: string, type: string, content: JsonObject): Promise<Op[]> {
     if (type !== IGNORED) return []
-    const { ruleset, custom, ignored } = await this.of(userId)
-    const wanted = ignoredIn(userId, content)
-    const now = isCustom(ruleset, await this.#roomsHere(userId, ruleset)) || wanted.size > 0
-    const ops: Op[] = now === custom ? [] : [{ op: 'push.custom', user: userId, custom: now }]
-    /* What nobody is shown any more must not be counted: reading would not reach it. */
-    const fresh = [...wanted.difference(ignored)]
-    const events = fresh.length === 0 ? [] : await this.#store.push.unreadOf(userId, fresh)
-    if (events.length > 0) ops.push({ op: 'push.silence', user: userId, events })
-    return ops
+    const { ruleset, custom } = await this.of(userId)
+    const now =
+      isCustom(ruleset, await this.#roomsHere(userId, ruleset)) || ignoredIn(userId, content).size > 0
+    return now === custom ? [] : [{ op: 'push.custom', user: userId, custom: now }]
   }
 
   /**

@@ -90,7 +90,6 @@ const HANDLERS: Handlers = {
   'receipt.clear': clearReceipts,
   'push.rules': push.putPushRules,
   'push.custom': push.setCustom,
-  'push.silence': push.silence,
   'push.event': push.countEvent,
   'push.clear': push.clearPush,
   'push.recount': recountRoom,

@@ -124,24 +124,6 @@ function* enqueue(user: string, room: number, event: number, actions: string): S
   }
 }
 
-/** What was redacted or is out of sight meanwhile stays as it is. */
-export function* silence(_ctx: PlanContext, op: OpOf<'push.silence'>): Sql<void> {
-  for (const list of lists(op.events)) {
-    const among = placeholders(2, list.length)
-    yield* run(
-      `INSERT INTO push_actions (user_id, room, thread, event, kind, notify, highlight, actions)
-       SELECT m.user_id, k.room, k.thread, k.event, k.kind, 0, 0, '[]' FROM event_kinds k
-       JOIN local_memberships m ON m.room = k.room AND m.user_id = ?1 AND m.membership = 'join'
-       WHERE k.event IN (${among}) AND NOT EXISTS (SELECT 1 FROM redacted_kinds r
-         WHERE r.room = k.room AND r.thread = k.thread AND r.event = k.event)
-       ON CONFLICT (user_id, room, thread, event) DO UPDATE SET notify = 0, highlight = 0, actions = '[]'`,
-      op.user,
-      ...list,
-    )
-    yield* run(`DELETE FROM push_queue WHERE user_id = ?1 AND event IN (${among})`, op.user, ...list)
-  }
-}
-
 /** A redacted event notifies nobody any more. */
 export function uncount(room: number, event: number): Sql<void> {
   return uncountEvents(room, [event])

@@ -314,28 +314,6 @@ test('events of ignored users count for nothing', async () => {
   assert.equal(await counts(carol, roomId), '2/0')
 })
 
-test('what somebody said before they were ignored counts no more, in threads neither (users.md 17)', async () => {
-  const [reader, pest] = [await server.user('reader'), await server.user('pest')]
-  const roomId = await roomOf([alice, pest, reader])
-  const root = await say(alice, roomId, 'root')
-  await mention(pest, roomId, [reader])
-  await say(alice, roomId, 'heard')
-  const gone = await say(pest, roomId, 'taken back')
-  await redact(pest, roomId, gone)
-  const thread = { rel_type: 'm.thread', event_id: root }
-  const url = inRoom(roomId, 'send', 'm.room.message', pest.txn())
-  await pest.put(url, { msgtype: 'm.text', body: 'in a thread', 'm.relates_to': thread })
-  assert.equal(await counts(reader, roomId), '4/1')
-  const data = `${V3}/user/${encodeURIComponent(reader.userId)}/account_data/m.ignored_user_list`
-  await reader.put(data, { ignored_users: { [pest.userId]: {} } })
-  assert.equal(await counts(reader, roomId), '2/0')
-  await server.restart()
-  assert.equal(await counts(reader, roomId), '2/0')
-  assert.deepEqual(await server.verify(), [])
-  await reader.post(inRoom(roomId, 'receipt', 'm.read', root), {})
-  assert.equal(await counts(reader, roomId), '1/0')
-})
-
 test('an invitation does not count once it is accepted, wherever the room was made', async () => {
   const made = await createRoom(alice, { invite: [bob.userId] })
   const later = await createRoom(alice)
