@@ -31,6 +31,8 @@ export interface AckedMembership {
   readonly sender: string
   readonly target: string
   readonly membership: string
+  /** The answer to an upgrade, which may be a room that somebody else made before. */
+  readonly byUpgrade?: true
 }
 
 /** A write to something that holds one value. */

@@ -47,6 +47,7 @@ export async function upgrade(doer: Doer, device: Device): Promise<void> {
     sender: user,
     target: user,
     membership: 'join',
+    byUpgrade: true,
   })
 }
 
