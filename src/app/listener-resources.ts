@@ -1,7 +1,6 @@
 /** What of the server a listener shows: the `names` of its `resources`, by the paths that Synapse gives them. */
 
-import type { Dispatch } from '#/http/dispatch.ts'
-import { originForm } from '#/http/dispatch.ts'
+import { type Dispatch, originForm } from '#/http/dispatch.ts'
 import { UNKNOWN_PATH } from '#/http/errors.ts'
 import type { ResourceName } from './config/options/listeners.ts'
 
@@ -30,12 +29,14 @@ const ALWAYS = ['/health']
 
 /** The part of `all` that a listener with these resources serves; `metrics` answers for the figures. */
 export function restricted(all: Dispatch, metrics: Dispatch, resources: readonly ResourceName[]): Dispatch {
-  const prefixes = [...ALWAYS, ...resources.flatMap((name) => PATHS[name])]
+  const prefixes = [...ALWAYS, ...resources.flatMap((name) => PATHS[name])].map(
+    (whole) => [whole, `${whole}/`] as const,
+  )
   return (request) => {
     const target = originForm(request.url)
     const mark = target.indexOf('?')
     const path = mark < 0 ? target : target.slice(0, mark)
-    const prefix = prefixes.find((each) => path === each || path.startsWith(`${each}/`))
+    const prefix = prefixes.find(([whole, folder]) => path === whole || path.startsWith(folder))?.[0]
     if (prefix === undefined && request.method !== 'OPTIONS') return Promise.resolve(UNKNOWN_PATH)
     return prefix === '/_synapse/metrics' ? metrics(request) : all(request)
   }

@@ -178,7 +178,8 @@ function changeOf(
   return { field, before: typeof value === 'string' ? value : null }
 }
 
-function isMemberField(key: string): key is MemberField {
+/** Whether a field of the profile stands in the member events of the user's rooms too. */
+export function isMemberField(key: string): key is MemberField {
   return key === 'displayname' || key === 'avatar_url'
 }
 

@@ -14,7 +14,7 @@ import { canonicalJson } from '#/protocol/json/canonical.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { JobHandler } from '../jobs/scheduler.ts'
 import { DELAYED_CONTENT_CHARS_MAX, RECENT_TXNS_MAX } from './limits.ts'
-import { refuseUnmeant } from './own-content.ts'
+import { isLeaving, refuseUnmeant } from './own-content.ts'
 import { WriteRefused } from './room-writer.ts'
 import type { Sender, SendService, Transaction } from './send.ts'
 
@@ -183,9 +183,7 @@ export class DelayedEventService {
     if (account?.locked) throw new MatrixError('M_FORBIDDEN', 'The account of the sender is locked.')
     const ownOnly = account?.suspended ?? false
     const tidies =
-      stateKey === null
-        ? type === 'm.room.redaction'
-        : type === 'm.room.member' && stateKey === user && content['membership'] === 'leave'
+      stateKey === null ? type === 'm.room.redaction' : isLeaving(user, type, stateKey, content['membership'])
     if (ownOnly && !tidies)
       throw new MatrixError('M_USER_SUSPENDED', 'The account of the sender is suspended.')
     return { userId: user as UserId, deviceId: device, ownOnly }

@@ -18,6 +18,11 @@ export interface OwnEvent {
   readonly content: JsonObject
 }
 
+/** Whether a state event of a user only takes them out of the room, which nothing may keep them from. */
+export function isLeaving(userId: string, type: string, stateKey: string, membership: unknown): boolean {
+  return type === 'm.room.member' && stateKey === userId && membership === 'leave'
+}
+
 /** Throws M_INVALID_PARAM and M_BAD_JSON with a sentence that says what is wrong. */
 export function refuseUnmeant(event: OwnEvent): void {
   const { type, stateKey, content } = event

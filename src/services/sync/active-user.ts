@@ -7,6 +7,7 @@ import {
   DEVICE_NEWS_PER_USER,
   WAITING_PER_USER_MAX,
 } from './limits.ts'
+import type { Wake } from './wait.ts'
 
 export interface KnownMembership {
   readonly roomId: string
@@ -47,7 +48,7 @@ export class ActiveUser {
   #floor: number
   /** Position, room and what moved, ascending by position. */
   #changes: { readonly position: number; readonly room: number; readonly what: number }[] = []
-  readonly #waiting = new Set<(tooMany?: boolean) => void>()
+  readonly #waiting = new Set<Wake>()
 
   /** `ephemeral` is the newest version of typing and presence so far, all of which may concern the user. */
   constructor(userId: string, memberships: Map<number, KnownMembership>, floor: number, ephemeral = 0) {
@@ -188,7 +189,7 @@ export class ActiveUser {
    * Calls `wake` once at the next news, unless `stopWaiting` is told of it before. Where too many wait, the one who has
    * waited longest is told so.
    */
-  wait(wake: (tooMany?: boolean) => void): void {
+  wait(wake: Wake): void {
     if (this.#waiting.size >= WAITING_PER_USER_MAX) {
       const oldest = this.#waiting.values().next().value
       if (oldest) {
@@ -199,7 +200,7 @@ export class ActiveUser {
     this.#waiting.add(wake)
   }
 
-  stopWaiting(wake: (tooMany?: boolean) => void): void {
+  stopWaiting(wake: Wake): void {
     this.#waiting.delete(wake)
   }
 

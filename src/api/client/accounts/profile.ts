@@ -8,7 +8,7 @@ import { MatrixError } from '#/protocol/errors.ts'
 import { parseUserId } from '#/protocol/ids/user-id.ts'
 import { member } from '#/protocol/json/value.ts'
 import { PROFILE_BYTES_MAX } from '#/services/accounts/limits.ts'
-import type { ProfileService, PropagateTo } from '#/services/accounts/profile.ts'
+import { isMemberField, type ProfileService, type PropagateTo } from '#/services/accounts/profile.ts'
 import { count } from '../../rate.ts'
 import { requireSelf } from './shared.ts'
 
@@ -39,10 +39,6 @@ function refuseGuest(who: Requester, keyName: string): void {
 /** A name or an avatar goes into the member event of every room, so it counts as a message. */
 function countChange({ limits }: ProfileDeps, who: Requester, keyName: string): void {
   if (isMemberField(keyName)) count(limits, who, 'rc_message', who.userId)
-}
-
-function isMemberField(keyName: string): boolean {
-  return keyName === 'displayname' || keyName === 'avatar_url'
 }
 
 const UNSTABLE = 'computer.gingershaped.msc4466.propagate_to'

@@ -3,7 +3,7 @@ import type { Requester } from '#/http/requester.ts'
 import type { Call, Route } from '#/http/route.ts'
 import type { UserId } from '#/protocol/ids/user-id.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
-import { isLeaving } from '../people/suspension.ts'
+import { isLeaving } from '#/services/rooms/own-content.ts'
 
 export interface UsageGuards {
   /** Called before a sync or an event of somebody. */
@@ -54,7 +54,7 @@ async function isExempt(guards: UsageGuards, use: 'event' | 'join', call: AnyCal
   const notices = (room: string): Promise<boolean> => guards.isNoticesRoom(room, who.userId)
   if (use === 'join') return notices(roomId || roomIdOrAlias)
   const membership = body?.['membership']
-  if (isLeaving(who, eventType, stateKey, membership)) return true
+  if (isLeaving(who.userId, eventType, stateKey, membership)) return true
   const joins = eventType === 'm.room.member' && stateKey === who.userId && membership === 'join'
   return joins && notices(roomId)
 }

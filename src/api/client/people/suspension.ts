@@ -37,11 +37,6 @@ export function refuseSuspended(who: Requester): void {
   if (who.isSuspended) throw suspended()
 }
 
-/** Whether a state event only takes its sender out of the room. */
-export function isLeaving(who: Requester, type: string, stateKey: string, membership: unknown): boolean {
-  return type === 'm.room.member' && stateKey === who.userId && membership === 'leave'
-}
-
 function suspended(): MatrixError<'M_USER_SUSPENDED'> {
   return new MatrixError('M_USER_SUSPENDED', 'You cannot perform this action while suspended.')
 }

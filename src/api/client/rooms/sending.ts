@@ -12,9 +12,10 @@ import { parseUserId } from '#/protocol/ids/user-id.ts'
 import type { JsonObject } from '#/protocol/json/value.ts'
 import type { DelayedEventService } from '#/services/rooms/delayed-events.ts'
 import type { MembershipService } from '#/services/rooms/membership.ts'
+import { isLeaving } from '#/services/rooms/own-content.ts'
 import type { Sender, SendService } from '#/services/rooms/send.ts'
 import { count } from '../../rate.ts'
-import { isLeaving, refuseSuspended } from '../people/suspension.ts'
+import { refuseSuspended } from '../people/suspension.ts'
 import { countInvite, countKnock, limitedJoin } from './member-limits.ts'
 
 export interface SendingDeps {
@@ -156,7 +157,7 @@ export const sendingRoutes = (d: SendingDeps): Route[] => [
         refuseReserved(params.eventType)
         const stateKey = 'stateKey' in params ? (params.stateKey as string) : ''
         const { roomId, eventType } = params
-        if (!isLeaving(who, eventType, stateKey, body['membership'])) refuseSuspended(who)
+        if (!isLeaving(who.userId, eventType, stateKey, body['membership'])) refuseSuspended(who)
         const state = { roomId, eventType, stateKey, content: body }
         const delayMs = query[DELAY]
         if (delayMs !== undefined) {

@@ -14,6 +14,7 @@ import { visibleTo } from '../../rooms/read/visibility.ts'
 import { type ActiveUser, NO_ROOM } from '../active-user.ts'
 import type { Feed } from '../feed.ts'
 import { EVENTS_CHUNK_MAX, SYNC_TIMEOUT_MS_MAX } from '../limits.ts'
+import { membershipOf } from '../own-membership.ts'
 import { type WaitingRequest, type Wake, waitForNews } from '../wait.ts'
 import { RoomWaiters } from './room-waiters.ts'
 
@@ -168,10 +169,10 @@ export class EventStreamService {
     }
     return rows.flatMap((row) => texts.get(row.nid) ?? [])
   }
+
   /** Whether an event says how the reader stands to the room, and is no invite that they do not want to see. */
-  async #concerns({ type, stateKey, sender, json }: EventRow, userId: string): Promise<boolean> {
-    if (type !== 'm.room.member' || stateKey !== userId) return false
-    const { content } = JSON.parse(json) as { content?: { membership?: unknown } }
-    return content?.membership !== 'invite' || !(await this.#hidesInvite(userId, sender))
+  async #concerns(row: EventRow, userId: string): Promise<boolean> {
+    if (row.type !== 'm.room.member' || row.stateKey !== userId) return false
+    return membershipOf(row) !== 'invite' || !(await this.#hidesInvite(userId, row.sender))
   }
 }
