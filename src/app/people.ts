@@ -1,6 +1,7 @@
 /** Builds what concerns people besides their accounts: directory, devices, moderation, invites, calls. */
 import type { Accounts } from '#/api/client/accounts/create-accounts.ts'
 import { administrationRoutes } from '#/api/client/people/administration.ts'
+import { applicationServiceRoutes } from '#/api/client/people/application-services.ts'
 import { callRoutes } from '#/api/client/people/calls.ts'
 import { deviceRoutes } from '#/api/client/people/devices.ts'
 import { peopleDirectoryRoutes } from '#/api/client/people/directory.ts'
@@ -87,6 +88,7 @@ export async function createPeople(deps: PeopleDeps): Promise<People> {
       ...openidUserinfoRoutes({ openid }),
       ...callRoutes({ turn: options.turn, rtcTransports: options.rtcTransports, clock: world.clock }),
       ...thirdPartyNetworkRoutes(),
+      ...applicationServiceRoutes(),
     ],
   }
 }

@@ -84,6 +84,9 @@ export function unknownCoverage(operations: Operation[], routes: RouteFacts[], c
 const NOT_COVERED: Readonly<Record<string, string>> = {
   'GET /health': 'tests/server asks the program itself',
   'GET /_synapse/metrics': 'tests/server asks the program itself',
+  'POST /_matrix/client/v1/appservice/{appserviceId}/ping': 'nothing succeeds on a server without bridges',
+  'PUT /_matrix/client/v3/directory/list/appservice/{networkId}/{roomId}':
+    'nothing succeeds on a server without bridges',
   'GET /_matrix/client/v3/thirdparty/protocol/{protocol}': 'nothing succeeds on a server without bridges',
   'GET /_matrix/client/v3/thirdparty/location/{protocol}': 'nothing succeeds on a server without bridges',
   'GET /_matrix/client/v3/thirdparty/user/{protocol}': 'nothing succeeds on a server without bridges',

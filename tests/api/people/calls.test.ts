@@ -106,3 +106,17 @@ test('networks, on a server without bridges', () =>
       await server.anonymous().refused('401 M_MISSING_TOKEN', 'GET', `${V3}/thirdparty/${path}`)
     }
   }))
+
+test('requests of application services, on a server without any: nobody is one', () =>
+  withServer({}, async (server) => {
+    const user = await server.user('user')
+    const stranger = server.anonymous()
+    const ping = '/_matrix/client/v1/appservice/irc/ping'
+    const listing = `${V3}/directory/list/appservice/irc/${encodeURIComponent('!room:localhost')}`
+    await user.refused('403 M_FORBIDDEN', 'POST', ping, { transaction_id: 'first' })
+    await user.refused('400 M_BAD_JSON', 'POST', ping, { transaction_id: 1 })
+    await stranger.refused('401 M_MISSING_TOKEN', 'POST', ping, {})
+    await user.refused('403 M_FORBIDDEN', 'PUT', listing, { visibility: 'public' })
+    await user.refused('400 M_BAD_JSON', 'PUT', listing, { visibility: 'hidden' })
+    await stranger.refused('401 M_MISSING_TOKEN', 'PUT', listing, { visibility: 'public' })
+  }))
