@@ -35,6 +35,8 @@ export const MOVED = {
   members: 32,
   /** Device lists, in no room. */
   devices: 64,
+  /** Somebody's member event that leaves them in or out as before, as with a new name, beside `events`. */
+  names: 128,
 } as const
 
 /** Stands for news that is not in a room: account data and the like. */

@@ -211,7 +211,7 @@ export class Feed {
 
   #takeOne(change: Change, woken: Set<ActiveUser>): void {
     if (change.stream === 'events' && change.room !== undefined) {
-      this.#takeEvent(change.room, change.position, change.event, woken)
+      this.#takeEvent(change.room, change, woken)
     } else if (change.user !== undefined && change.stream === 'account_data') {
       const user = this.#users.get(change.user)
       user?.touchData(change.position, change.room ?? NO_ROOM)
@@ -332,14 +332,14 @@ export class Feed {
     return [...(this.#byRoom.get(room) ?? [])].map((user) => user.userId)
   }
 
-  #takeEvent(room: number, position: number, row: EventRow | undefined, woken: Set<ActiveUser>): void {
+  #takeEvent(room: number, { position, event: row, sameMembers }: Change, woken: Set<ActiveUser>): void {
     if (row === undefined) throw new Error('an event change without its event: another process wrote it')
     this.#remember(room, row)
     if (row.type === 'm.room.member' && row.stateKey !== null) {
       const user = this.#users.get(row.stateKey)
       if (user) this.#moveMember(user, row, woken)
     }
-    const what = movedByEvent(row)
+    const what = movedByEvent(row, sameMembers)
     for (const user of this.#byRoom.get(room) ?? []) {
       user.touch(position, room, what)
       woken.add(user)
@@ -397,8 +397,9 @@ function movedBy(user: ActiveUser, { user: owner }: Change): number {
   return owner === user.userId ? MOVED.receipts | MOVED.counts : MOVED.receipts
 }
 
-function movedByEvent({ type, stateKey }: EventRow): number {
-  return type === 'm.room.member' && stateKey !== null ? MOVED.events | MOVED.members : MOVED.events
+function movedByEvent({ type, stateKey }: EventRow, sameMembers = false): number {
+  if (type !== 'm.room.member' || stateKey === null) return MOVED.events
+  return MOVED.events | (sameMembers ? MOVED.names : MOVED.members)
 }
 
 /** One's own device list is always news. */

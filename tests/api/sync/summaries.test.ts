@@ -98,6 +98,20 @@ test('§5.11 counts are told also to a client whose filter leaves members out', 
   assert.equal(timeline.events.length, 1)
 })
 
+test('§5.11 a new name is no news to a client whose filter leaves members out', async () => {
+  const bob = await server.user('bob')
+  const roomId = await roomOf([alice, bob])
+  const filter = { room: { timeline: { types: ['m.room.message'] }, state: { types: [] } } }
+  const { next_batch: since } = await syncWith(bob, filter)
+  const named = { membership: 'join', displayname: 'A new name' }
+  await setState(alice, roomId, 'm.room.member', named, alice.userId)
+  const answer = await syncWith(bob, filter, { since })
+  assert.deepEqual(answer.rooms?.join ?? {}, {})
+  await say(alice, roomId, 'my name is new')
+  const part = (await syncWith(bob, filter, { since: answer.next_batch })).rooms.join[roomId]
+  assert.equal(part.timeline.events.length, 1)
+})
+
 test('sliding sync names heroes of a room that has an alias and no name', async () => {
   const bob = await server.user('bob')
   const room_alias_name = `alias-of-${bob.userId.slice(1).split(':')[0]}`

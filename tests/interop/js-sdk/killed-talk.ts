@@ -105,6 +105,14 @@ async function killedAtUpload(party: Party, token: string): Promise<void> {
   })
   const fresh = await party.login('alice')
   await everybodyThere(party.roomId, party.people)
+  /* Until it has uploaded its keys once more, which it tries after seconds, a client asks for no others. */
+  await until(
+    'bob knows the new device',
+    async () =>
+      (await bob.crypto.getUserDeviceInfo([fresh.userId])).get(fresh.userId)?.has(fresh.deviceId) ||
+      undefined,
+    KILLED_MS_MAX,
+  )
   await party.says(fresh, 'from one more device')
   await party.says(bob, 'to one more device')
 }

@@ -79,6 +79,8 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
   ])
   const membersMoved =
     (ask.moved & MOVED.members) !== 0 || timeline.rows.some(isSummed) || state.rows.some(isSummed)
+  /* A new name may move its bearer among the heroes, which alone is not worth an answer. */
+  const named = (ask.moved & MOVED.names) !== 0
   const told = [timeline.rows, state.rows, state.whole, ask.accountData, ask.ephemeral]
   const read = since !== undefined && (ask.moved & MOVED.counts) !== 0
   const nothing = !read && !membersMoved && told.every((list) => list.length === 0)
@@ -91,7 +93,8 @@ export async function roomSection(deps: SectionDeps, ask: SectionRequest): Promi
     parts.push(`"ephemeral":${eventsJson(ask.ephemeral)}`)
     const counted = since === undefined || ask.fullState || (ask.moved & (MOVED.events | MOVED.counts)) !== 0
     /* State told whole may be a ready text that nobody looked into for members; and a filter may hide them. */
-    const summed = membersMoved || since === undefined || ask.fullState || ask.moved === MOVED.everything
+    const summed =
+      membersMoved || named || since === undefined || ask.fullState || ask.moved === MOVED.everything
     parts.push(...(early ?? (await standing(deps, ask, counted, summed))))
   }
   return `{${parts.join(',')}}`
