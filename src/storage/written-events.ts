@@ -7,7 +7,7 @@ import type { PlanOutcome } from './outcome.ts'
 /** An event that a plan inserted, and how it counts. */
 interface Written {
   readonly event: EventRow
-  readonly sameMembers: boolean
+  readonly sameMembers?: true
   counted?: CountedEvent
 }
 
@@ -43,14 +43,16 @@ function collect(
   recounts: Change[],
 ): void {
   let created = 0
-  const sameMembers = keepsMembers(plan)
+  const still = keepsMembers(plan)
   const bySlot = new Map<number, Written>()
   for (const [at, op] of plan.ops.entries()) {
     if (op.op === 'room.create') created = results[at] as number
     else if (op.op === 'event.insert') {
       if (!op.live) continue
       const room = op.room === 'new' ? created : op.room
-      const found = { event: rowOf(op, results[at] as number, room), sameMembers }
+      const event = rowOf(op, results[at] as number, room)
+      const isName = still && op.type === 'm.room.member'
+      const found: Written = isName ? { event, sameMembers: true } : { event }
       bySlot.set(op.slot, found)
       written.set(found.event.nid, found)
     } else if (op.op === 'push.event') {
@@ -72,9 +74,15 @@ function collect(
 
 /** Whether a plan leaves the members of its room as they are. Where it inserts several events, they may undo each other. */
 function keepsMembers({ ops }: Plan): boolean {
-  const heads = ops.filter((op) => op.op === 'room.head')
-  const still = heads.length > 0 && heads.every((op) => op.joinedDelta === 0 && op.invitedDelta === 0)
-  return still && ops.filter((op) => op.op === 'event.insert').length === 1
+  let [heads, inserts] = [0, 0]
+  for (const op of ops) {
+    if (op.op === 'event.insert') inserts++
+    else if (op.op === 'room.head') {
+      heads++
+      if (op.joinedDelta !== 0 || op.invitedDelta !== 0) return false
+    }
+  }
+  return heads > 0 && inserts === 1
 }
 
 /** Operations that change what is unread in a room, and those that change it for a user everywhere. */

@@ -221,6 +221,26 @@ onEveryEngine('plans', (bench) => {
     assert.deepEqual(streams, ['device_lists', 'devices'])
   })
 
+  it('tells of a member event whether somebody came or went', async () => {
+    const { store } = bench()
+    const { room, lane } = await newRoom(store)
+    const told: Change[] = []
+    const stop = store.onChange((changes) =>
+      told.push(...changes.filter(({ stream }) => stream === 'events')),
+    )
+    const named = (name: string) =>
+      insert({ room, type: 'm.room.member', stateKey: '@a:x', json: `{"content":{"displayname":"${name}"}}` })
+    await accepted(store, lane, { ...head(room, 0), joinedDelta: 1 } as Op, named('a'))
+    await accepted(store, lane, head(room, 1), named('b'))
+    await accepted(store, lane, head(room, 2), insert({ room }))
+    await accepted(store, lane, head(room, 3), named('c'), { ...named('d'), slot: 1 } as Op)
+    stop()
+    assert.deepEqual(
+      told.map(({ sameMembers }) => sameMembers),
+      [undefined, true, undefined, undefined, undefined],
+    )
+  })
+
   it('refuses NUL, lone surrogates and numbers beyond 2^53, and nothing of their plan is written', async () => {
     const { store } = bench()
     const name = user()

@@ -80,8 +80,8 @@ export interface Change {
   readonly user?: string
   /** The event itself where this process wrote it; anyone else reads it by its position. */
   readonly event?: EventRow
-  /** By that event nobody came or went, as when a member event brings a new name. */
-  readonly sameMembers?: boolean
+  /** Of a member event by which nobody came or went, as when it brings a new name. */
+  readonly sameMembers?: true
   /** How that event counts; absent where it does not. */
   readonly counted?: CountedEvent
   /** Rooms in which the change of somebody's device list is news; absent where it is news to the viewer alone. */
