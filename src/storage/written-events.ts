@@ -43,7 +43,6 @@ function collect(
   recounts: Change[],
 ): void {
   let created = 0
-  const still = keepsMembers(plan)
   const bySlot = new Map<number, Written>()
   for (const [at, op] of plan.ops.entries()) {
     if (op.op === 'room.create') created = results[at] as number
@@ -51,7 +50,7 @@ function collect(
       if (!op.live) continue
       const room = op.room === 'new' ? created : op.room
       const event = rowOf(op, results[at] as number, room)
-      const isName = still && op.type === 'm.room.member'
+      const isName = op.type === 'm.room.member' && keepsMembers(plan)
       const found: Written = isName ? { event, sameMembers: true } : { event }
       bySlot.set(op.slot, found)
       written.set(found.event.nid, found)
@@ -74,15 +73,14 @@ function collect(
 
 /** Whether a plan leaves the members of its room as they are. Where it inserts several events, they may undo each other. */
 function keepsMembers({ ops }: Plan): boolean {
-  let [heads, inserts] = [0, 0]
+  let [inserts, still] = [0, false]
   for (const op of ops) {
-    if (op.op === 'event.insert') inserts++
-    else if (op.op === 'room.head') {
-      heads++
-      if (op.joinedDelta !== 0 || op.invitedDelta !== 0) return false
-    }
+    if (op.op === 'event.insert' && ++inserts > 1) return false
+    if (op.op !== 'room.head') continue
+    if (op.joinedDelta !== 0 || op.invitedDelta !== 0) return false
+    still = true
   }
-  return heads > 0 && inserts === 1
+  return still
 }
 
 /** Operations that change what is unread in a room, and those that change it for a user everywhere. */
